@@ -1,0 +1,159 @@
+"""The console command. Torch, pandas and matplotlib are imported where they are needed, so that help is quick."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from kanexp.catalog import GROUPS, Catalog, config_folder
+from kanexp.error import ConfigError
+
+EXAMPLES = """\
+examples:
+  kanexp layer=fourier init=smooth
+  kanexp task=function layer=chebyshev init=glorot seeds=10 widths=[2,6,6,1]
+  kanexp -m layer=fourier,chebyshev init=default,glorot optimizer.learning_rate=1e-3,1e-2
+  kanexp report outputs/image-fourier-smooth/latest"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 a run failed, 2 a mistake in the command, 130 Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] == ["list"]:
+            return _list(arguments[1:])
+        if arguments[:1] == ["report"]:
+            return _report(arguments[1:])
+        return _run(arguments)
+    except ConfigError as error:
+        from kanexp import console
+
+        console.mistakes(error.mistakes)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of `kanexp list | head` has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="kanexp", add_help=False, allow_abbrev=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--config-dir", action="append", default=[], type=Path)
+    parser.add_argument("--cfg", action="store_true")
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    given = parser.parse_intermixed_args(arguments)
+    catalog = _catalog(given.config_dir)
+    if given.version:
+        print(f"kanexp {version('kanexp')}")
+        return 0
+    if given.help:
+        print(_help(catalog))
+        return 0
+
+    # A user's own components lie where they work, or beside their configuration.
+    sys.path += [str(Path.cwd()), *(str(folder.resolve().parent) for folder in given.config_dir)]
+    from kanexp import config
+
+    jobs = config.load(given.overrides, catalog, sweep=given.multirun)
+    if given.cfg:
+        for words in jobs:
+            config.build_experiment(words)
+            print(words.yaml, end="" if len(jobs) == 1 else "---\n")
+        return 0
+    if given.multirun:
+        from kanexp.sweep import sweep
+
+        return sweep(jobs)
+    from kanexp.run import run
+
+    return run(jobs[0])
+
+
+def _list(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="kanexp list", description="Print every group and option with its defaults.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="only these groups")
+    parser.add_argument("--config-dir", action="append", default=[], type=Path, help="a folder of your own options")
+    given = parser.parse_args(arguments)
+    if wrong := [group for group in given.groups if group not in GROUPS]:
+        raise ConfigError(*(f"list: there is no group '{group}'; groups: {', '.join(GROUPS)}" for group in wrong))
+    catalog = _catalog(given.config_dir)
+    for group in given.groups or GROUPS:
+        print(f"{group}=")
+        for option in catalog.options[group].values():
+            print(f"  {option.name:<14} {option.description}")
+            defaults = "  ".join(f"{key}={_plain(value)}" for key, value in option.values.items())
+            if defaults:
+                print(f"  {'':<14} {defaults}")
+    if not given.groups:
+        print("settings\n  " + "  ".join(f"{key}={_plain(value)}" for key, value in catalog.settings.items()))
+    return 0
+
+
+def _report(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kanexp report", description="Write report.csv, figures and report.html about runs, from their folders."
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="run folders, or folders above them")
+    parser.add_argument("--out", type=Path, help="where to write (default: PATH/report)")
+    given = parser.parse_args(arguments)
+    from kanexp import console
+    from kanexp.report.page import report
+
+    out, summary, problems = report(given.paths, given.out)
+    rows = [
+        (str(s.arm), str(s.metric), f"{s.median:.4g}", f"{s.low:.4g} .. {s.high:.4g}", f"{s.seeds}", f"{s.failed}")
+        for s in summary.drop_duplicates("arm").itertuples()  # the first metric; the others are in summary.csv
+    ]
+    console.table("median over seeds", ("arm", "metric", "median", "interval", "seeds", "failed"), rows)
+    for problem in problems:
+        console.say(f"left out: {problem}")
+    console.say(str(out / "report.html"))
+    return 0
+
+
+def _catalog(folders: Sequence[Path]) -> Catalog:
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise ConfigError(*(f"--config-dir: no such folder '{folder}'" for folder in missing))
+    return Catalog((config_folder(), *(folder.resolve() for folder in folders)))
+
+
+def _help(catalog: Catalog) -> str:
+    groups = "\n".join(f"  {group + '=':<12} {', '.join(catalog.options[group])}" for group in GROUPS)
+    settings = "  ".join(f"{key}={_plain(value)}" for key, value in catalog.settings.items())
+    return f"""\
+kanexp: settle claims about Kolmogorov-Arnold networks, over seeds and honestly.
+
+usage:
+  kanexp [WORD=VALUE ...]         one run; every word has a default
+  kanexp -m WORD=V1,V2 ...        a sweep over all combinations
+  kanexp list [GROUP ...]         every group and option, with defaults
+  kanexp report PATH ...          tables, figures and a page about finished runs
+
+groups (one option each; their own settings are group.key=value):
+{groups}
+
+settings:
+  {settings}
+
+options:
+  --config-dir DIR   look for options of your own in DIR/<group>/*.yaml as well
+  --cfg              print the composed configuration, checked, and stop
+  --version, -h, --help
+
+{EXAMPLES}"""
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ",".join(map(_plain, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

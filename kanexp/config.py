@@ -1,0 +1,329 @@
+"""From words to objects: compose with Hydra, check everything, build. The only file that knows OmegaConf."""
+
+import hashlib
+import importlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from kanexp.catalog import GROUPS, Catalog, config_folder
+from kanexp.error import ConfigError
+from kanexp.settings import Settings, build, closest, did_you_mean
+
+if TYPE_CHECKING:  # the components import torch, which a typo should not wait for
+    from kanexp.init.base import Init
+    from kanexp.layer.base import Basis
+    from kanexp.model.base import Model
+    from kanexp.optimizer.base import Optimizer
+    from kanexp.reg.base import Regularizer
+    from kanexp.task.base import Task
+
+# The one table of kinds: a group's options must be of this class.
+KINDS = {
+    "task": ("kanexp.task.base", "Task"),
+    "layer": ("kanexp.layer.base", "Basis"),
+    "init": ("kanexp.init.base", "Init"),
+    "reg": ("kanexp.reg.base", "Regularizer"),
+    "optimizer": ("kanexp.optimizer.base", "Optimizer"),
+    "model": ("kanexp.model.base", "Model"),
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """One composed run before anything is built: plain values, and which option each group chose."""
+
+    values: dict[str, Any]
+    choices: dict[str, str]
+    overrides: tuple[str, ...]
+
+    @property
+    def hash(self) -> str:
+        """Of everything that determines the result: not of where it goes."""
+        values = {k: v for k, v in self.values.items() if k not in ("name", "output_dir")}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def yaml(self) -> str:
+        """As a file that repeats the run."""
+        return OmegaConf.to_yaml(OmegaConf.create(self.values))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run needs, checked."""
+
+    words: Words
+    settings: Settings
+    task: "Task"
+    layer: "Basis"
+    init: "Init"
+    reg: "Regularizer"
+    optimizer: "Optimizer"
+    model: "Model"
+    widths: list[int]
+
+
+def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[Words]:
+    """Compose the jobs that the overrides describe: one, or with `sweep` one per combination.
+
+    Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
+    """
+    parsed, mistakes = _parse(overrides, catalog, sweep)
+    jobs: list[Words] = []
+    for job in _split(parsed):
+        words, found = _compose_job(job, catalog)
+        jobs += [words] if words else []
+        mistakes += found
+    if mistakes:
+        mistakes += [mistake for words in jobs for mistake in _value_mistakes(words)]
+        raise ConfigError(*dict.fromkeys(mistakes))
+    return jobs
+
+
+def build_experiment(words: Words) -> Experiment:
+    """The components of a run. Raises ConfigError with all mistakes together."""
+    settings, mistakes = build(Settings, _settings_values(words), "", "config.yaml")
+    parts: dict[str, Any] = {}
+    for group in KINDS:
+        part, found = _build_component(group, words)
+        parts[group] = part
+        mistakes += found
+    if not mistakes:
+        widths, mistakes = _check_together(settings, **parts)  # type: ignore[arg-type]
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return Experiment(words, settings, **parts, widths=widths)  # type: ignore[arg-type]
+
+
+def default_name(words: Words, jobs: Sequence[Words] = ()) -> str:
+    """The folder a run belongs in: its name, its experiment's, or the words chosen (image-fourier-smooth)."""
+    if words.values.get("name"):
+        return str(words.values["name"])
+    if "experiment" in words.choices:
+        return words.choices["experiment"]
+    usual = {"reg": "none", "optimizer": "adam", "model": "kan"}
+    parts = []
+    for group in GROUPS:
+        swept = dict.fromkeys(job.choices[group] for job in jobs or [words] if group in job.choices)
+        if group in words.choices and list(swept) != [usual.get(group)]:
+            parts.append("+".join(swept))
+    return "-".join(parts)[:120]
+
+
+def _value_mistakes(words: Words) -> list[str]:
+    """What else is wrong in a command whose words are; importing torch only if a component has values to judge."""
+    _, mistakes = build(Settings, _settings_values(words), "", "config.yaml")
+    given = {text.split("=")[0] for text in words.overrides}
+    for group in KINDS:
+        if any(key.startswith(f"{group}.") for key in given):
+            mistakes += _build_component(group, words)[1]
+    return mistakes
+
+
+def _settings_values(words: Words) -> dict[str, Any]:
+    return {k: v for k, v in words.values.items() if k not in KINDS}
+
+
+def _build_component(group: str, words: Words) -> tuple[Any, list[str]]:
+    values = dict(words.values.get(group) or {})
+    target = values.pop("_target_", None)
+    chosen = f"{group}={words.choices.get(group, '?')}"
+    if not isinstance(target, str) or "." not in target:
+        return None, [f"{chosen}: its YAML must name a class by _target_: package.module.Class, got {target}"]
+    module_name, class_name = target.rsplit(".", 1)
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        return None, [f"{chosen}: cannot import {target} ({error}); check _target_ and the Python path"]
+    base_module, base_name = KINDS[group]
+    base = getattr(importlib.import_module(base_module), base_name)
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        return None, [f"{chosen}: {target} is no {base_name}; derive it from {base_module}.{base_name}"]
+    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        return None, [f"{chosen}: {class_name} does not define {', '.join(missing)}"]
+    return build(cls, values, f"{group}.", class_name)
+
+
+def _check_together(
+    settings: Settings,
+    task: "Task",
+    layer: "Basis",
+    init: "Init",
+    reg: "Regularizer",
+    optimizer: "Optimizer",
+    model: "Model",
+) -> tuple[list[int], list[str]]:
+    """The resolved widths, and the mistakes that no component can see alone."""
+    mistakes = []
+    try:
+        widths = settings.resolve_widths(task.inputs, task.outputs)
+    except ValueError as error:
+        widths, mistakes = [], [str(error)]
+    for basis in dict.fromkeys(model.bases(layer, max(1, len(widths) - 1))):
+        basis_name = type(basis).__name__
+        if why := init.conflict(basis.orders, basis.terms):
+            mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
+        if why := reg.conflict(basis.orders):
+            mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
+    if settings.batch_size is not None and not optimizer.minibatches:
+        mistakes.append(
+            f"batch_size: {type(optimizer).__name__} compares losses along a line and needs all samples in each step, "
+            f"got batch_size {settings.batch_size}; use batch_size=null or optimizer=adam"
+        )
+    return widths, list(dict.fromkeys(mistakes))
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+def _parse(overrides: Sequence[str], catalog: Catalog, sweep: bool) -> tuple[list[Override], list[str]]:
+    """The overrides whose grammar, groups and options are right, and what is wrong with the others."""
+    parser, right, mistakes = OverridesParser.create(), [], []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except (HydraException, OmegaConfBaseException):
+            mistakes.append(f"{text}: not of the form key=value; quote values with spaces or commas: 'key=\"a, b\"'")
+            continue
+        found = _word_mistakes(override, text, catalog, sweep)
+        mistakes += found
+        right += [] if found else [override]
+    return right, mistakes
+
+
+def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool) -> list[str]:
+    key = override.key_or_group
+    if override.is_sweep_override() and not sweep:
+        return [f"{text}: several values, but this is one run; add -m to run each of them"]
+    top = key.split(".")[0]
+    known = [*GROUPS, *catalog.settings]
+    if top not in known:
+        inside = [f"{g}.{k}" for g, options in catalog.options.items() for o in options.values() for k in o.values]
+        owners = [name for name in dict.fromkeys(inside) if name.split(".")[1] == key]
+        hint = f"; did you mean '{owners[0]}'?" if owners else did_you_mean(key, known + inside)
+        everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
+        return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
+    if override.is_delete():
+        return [f"{text}: nothing can be deleted; choose another option instead"]
+    if key not in GROUPS:
+        if top in catalog.settings and key != top:
+            return [f"{text}: '{top}' is a single value and has no '{key.split('.', 1)[1]}'"]
+        return []
+    names = list(catalog.options[key])
+    chosen = [override.value()] if not override.is_sweep_override() else list(override.sweep_string_iterator())
+    return [
+        f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
+        for name in chosen
+        if str(name) not in names and not (key == "experiment" and name is None)
+    ]
+
+
+def _split(parsed: list[Override]) -> list[list[Override]]:
+    """The overrides of every combination, Hydra's own way of counting."""
+    parser = OverridesParser.create()
+    return [parser.parse_overrides(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+
+
+def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, list[str]]:
+    """One job's words, without those overrides that name no option of what was chosen, which are its mistakes."""
+    words = [o for o in job if "." not in o.key_or_group]
+    dotted = [o for o in job if "." in o.key_or_group]
+    try:
+        base = _compose(words, catalog)
+        mistakes, right = [], []
+        for override in dotted:
+            found = _key_mistakes(override, base, catalog)
+            mistakes += found
+            right += [] if found else [override]
+        return (_compose(words + right, catalog) if right else base), mistakes
+    except (HydraException, OmegaConfBaseException) as error:
+        return None, [_plain(error)]
+
+
+def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str]:
+    group, key = override.key_or_group.split(".", 1)
+    choice = base.choices.get(group, "")
+    known = [k for k in base.values.get(group, {}) if k != "_target_"]
+    if key in known:
+        return []
+    text = override.input_line or override.key_or_group
+    hint = did_you_mean(key, known)
+    if not hint:
+        owners = {k: o.name for o in catalog.options[group].values() for k in o.values}
+        if close := closest(key, list(owners)):
+            hint = f"; did you mean '{close}' of {group}={owners[close]}?"
+    return [
+        f"{text}: {group}={choice} has no option '{key}'{hint}\n  options of {choice}: {', '.join(known) or 'none'}"
+    ]
+
+
+def _compose(job: Sequence[Override], catalog: Catalog) -> Words:
+    with _hydra(catalog):
+        # Adding a key that is there is Hydra's error; that it is there was checked.
+        texts = [o.input_line.lstrip("+") for o in job if o.input_line]
+        config = compose("config", overrides=[*_search_path(catalog), *texts], return_hydra_config=True)
+        chosen = config.hydra.runtime.choices
+        choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
+        values = _plain_values(config)
+    return Words(values, choices, tuple(texts))
+
+
+def _plain_values(config: DictConfig) -> dict[str, Any]:
+    OmegaConf.set_struct(config, False)
+    config.pop("hydra")
+    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)
+    return {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
+
+
+def _search_path(catalog: Catalog) -> list[str]:
+    extra = [f"'file://{folder}'" for folder in catalog.folders if folder != config_folder()]
+    return [f"hydra.searchpath=[{','.join(extra)}]"] if extra else []
+
+
+@contextmanager
+def _hydra(catalog: Catalog) -> Iterator[None]:
+    """Hydra, initialized on the package's folder and cleared again, whatever its state was."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    instance = GlobalHydra.instance()
+    outer = instance.hydra
+    instance.clear()
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="kanexp"):
+            yield
+    finally:
+        instance.hydra = outer
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
+
+
+def _plain(error: Exception) -> str:
+    """Hydra's own message in one line, without its advice to add a plus sign."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not re.match(r"(To append|full_key|object_type|See https)", line)]
+    return " ".join(lines[:3])
+
+
+def load_file(file: Path) -> dict[str, Any]:
+    """The values of a run folder's config.yaml."""
+    values = OmegaConf.to_container(OmegaConf.load(file))
+    assert isinstance(values, dict)
+    return {str(k): v for k, v in values.items()}

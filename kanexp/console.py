@@ -1,0 +1,105 @@
+"""What the terminal shows: progress, tables, mistakes."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+PLAIN_SECONDS = 5.0  # between lines of progress where the output is no terminal
+
+
+class _Evaluations(ProgressColumn):
+    def render(self, task) -> Text:
+        seconds = task.elapsed or 0.0
+        rate = task.fields["evaluations"] / seconds if seconds > 0 else 0.0
+        return Text(f"{rate:,.0f} evals/s")
+
+
+class TrainingProgress:
+    """A bar on a terminal, a line every few seconds elsewhere."""
+
+    def __init__(self, label: str, steps: int):
+        self._label, self._steps = label, steps
+        self._began = self._shown = time.monotonic()
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[losses]}"),
+            _Evaluations(),
+            TimeRemainingColumn(compact=True),
+            console=out,
+            disable=not out.is_terminal,
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task(label, total=steps, losses="", evaluations=0)
+
+    def __enter__(self) -> "TrainingProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._bar.stop()
+
+    def __call__(self, p) -> None:
+        """Take a kanexp.train.Progress; cheap enough to be called after every step."""
+        now = time.monotonic()
+        pause = 0.25 if out.is_terminal else PLAIN_SECONDS
+        if now - self._shown < pause and p.step < p.steps:
+            return
+        self._shown = now
+        losses = f"train {_summary(p.train_loss)}  val {_summary(p.val_loss)}"
+        if p.running < len(p.train_loss):
+            losses += f"  [{p.running} of {len(p.train_loss)} seeds running]"
+        if out.is_terminal:
+            self._bar.update(self._task, completed=p.step, losses=losses, evaluations=p.evaluations)
+            return
+        seconds = max(now - self._began, 1e-9)
+        left = seconds * (p.steps - p.step) / max(p.step, 1)
+        rate = f"{p.evaluations / seconds:,.0f} evals/s  {left:.0f} s left"
+        out.print(f"{self._label}  step {p.step}/{p.steps}  {losses}  {rate}", markup=False)
+
+
+def _summary(losses) -> str:
+    """Median and range over seeds, as text."""
+    ordered = sorted(float(loss) for loss in losses)
+    if len(ordered) == 1:
+        return f"{ordered[0]:.3g}"
+    return f"{ordered[(len(ordered) - 1) // 2]:.3g} ({ordered[0]:.3g} .. {ordered[-1]:.3g})"
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
+    """Print a small table; the first column is text, the others are numbers."""
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=note or None,
+        caption_justify="left",
+    )
+    for i, column in enumerate(columns):
+        shown.add_column(column, justify="left" if i == 0 else "right")
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    out.print(shown)
+
+
+def say(text: str) -> None:
+    out.print(text, markup=False)
+
+
+def mistakes(sentences: Sequence[str]) -> None:
+    """Print what the user can put right, on standard error."""
+    for sentence in sentences:
+        err.print(Text("error: ", style="bold red"), Text(sentence), sep="")
+    sys.stderr.flush()

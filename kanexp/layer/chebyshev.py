@@ -1,0 +1,50 @@
+"""Chebyshev polynomials of tanh(x)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis, truncated_normal
+
+
+@dataclass(frozen=True)
+class Chebyshev(Basis):
+    """T_1 .. T_degree of tanh(x), each bounded by 1; the layer's bias is the constant T_0.
+
+    Source: SS et al. 2024, https://arxiv.org/abs/2405.07200
+    """
+
+    degree: int = 5
+
+    def __post_init__(self):
+        require((self.degree >= 1, f"degree must be at least 1, got {self.degree}"))
+
+    @property
+    def terms(self) -> int:
+        return self.degree
+
+    def features(self, x: Tensor) -> Tensor:
+        t = torch.tanh(x)
+        # The recurrence, not cos(k arccos t): arccos has an infinite slope at +-1.
+        T = [torch.ones_like(t), t]
+        for _ in range(2, self.degree + 1):
+            T.append(2 * t * T[-1] - T[-2])
+        return torch.stack(T[1:], dim=-3)
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """d T_m(tanh x) / dx = m (T_{m-1} - t T_m).
+
+        The slope 1 - t^2 of tanh cancels against the 1 - t^2 in the derivative of T_m, so nothing is
+        divided and saturated inputs have slope zero.
+        """
+        t = features[..., :1, :, :]
+        lower = torch.cat([torch.ones_like(t), features[..., :-1, :, :]], dim=-3)
+        m = torch.arange(1, self.terms + 1, dtype=x.dtype, device=x.device)[:, None, None]
+        return m * (lower - t * features)
+
+    def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
+        """Normal with variance 1 / (n_in degree), cut at two standard deviations (as in jaxKAN)."""
+        return truncated_normal((n_out, self.terms, n_in), 1 / math.sqrt(n_in * self.terms), generator)

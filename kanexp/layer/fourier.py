@@ -1,0 +1,57 @@
+"""Fourier series with period 2 pi."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis, normal
+
+
+@dataclass(frozen=True)
+class Fourier(Basis):
+    """cos(kx) for k = 1 .. frequencies, then sin(kx); any real input, period 2 pi.
+
+    Source: FourierKAN, https://github.com/GistNoesis/FourierKAN
+    """
+
+    frequencies: int = 5
+
+    def __post_init__(self):
+        require((self.frequencies >= 1, f"frequencies must be at least 1, got {self.frequencies}"))
+
+    @property
+    def terms(self) -> int:
+        return 2 * self.frequencies
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        return tuple(range(1, self.frequencies + 1)) * 2
+
+    @property
+    def period(self) -> float:
+        return 2 * math.pi
+
+    def features(self, x: Tensor) -> Tensor:
+        # Angle addition by doubling: block m+1 .. 2m is block 1 .. m turned by m x. A sine costs twenty
+        # multiplications, and a three-term recurrence would lose four digits by k = 300.
+        cos, sin = torch.cos(x).unsqueeze(-3), torch.sin(x).unsqueeze(-3)
+        while (m := cos.shape[-3]) < self.frequencies:
+            n = min(m, self.frequencies - m)
+            c, s = cos[..., m - 1 : m, :, :], sin[..., m - 1 : m, :, :]
+            c_low, s_low = cos[..., :n, :, :], sin[..., :n, :, :]
+            cos = torch.cat([cos, c * c_low - s * s_low], dim=-3)
+            sin = torch.cat([sin, s * c_low + c * s_low], dim=-3)
+        return torch.cat([cos, sin], dim=-3)
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """-k sin(kx) for the cosines, k cos(kx) for the sines: no further trigonometry."""
+        cos, sin = features.split(self.frequencies, dim=-3)
+        k = torch.arange(1, self.frequencies + 1, dtype=x.dtype, device=x.device)[:, None, None]
+        return torch.cat([-k * sin, k * cos], dim=-3)
+
+    def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
+        """Normal with variance 1 / (n_in frequencies): each output starts with variance 1."""
+        return normal((n_out, self.terms, n_in), 1 / math.sqrt(n_in * self.frequencies), generator)

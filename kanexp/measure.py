@@ -1,0 +1,136 @@
+"""What is measured on a network before and after training, as tables: edge functions, spectra, signal, predictions."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kanexp.model.network import EdgeLayer, LayerWeights, Network
+from kanexp.task.base import Scene
+
+States = dict[str, Tensor]  # "before" and "after" -> theta (seeds, parameters)
+
+MAX_EDGES = 512  # above, a picture of every edge shows nothing
+MAX_SAMPLES = 2048  # of the training inputs, enough for moments and ranges
+SPECTRUM_POINTS = 512
+
+
+def edges(network: Network, states: States, x: Tensor, row: int) -> pd.DataFrame:
+    """Every edge function of one seed over the range its inputs span: state, layer, output, input, x, y.
+
+    Empty where the network has more than MAX_EDGES edges. A layer's range is that of all its inputs in all states.
+    """
+    if sum(layer.n_in * layer.n_out for layer in network.layers) > MAX_EDGES:
+        return pd.DataFrame(columns=["state", "layer", "output", "input", "x", "y"])
+    thetas = {state: theta[row : row + 1] for state, theta in states.items()}
+    entering = {state: network.inputs(theta, x[None, :, :MAX_SAMPLES]) for state, theta in thetas.items()}
+    tables = []
+    for i, layer in enumerate(network.layers):
+        low = min(float(values[i].min()) for values in entering.values())
+        high = max(float(values[i].max()) for values in entering.values())
+        points = torch.linspace(low, high, 129, dtype=x.dtype, device=x.device)
+        for state, theta in thetas.items():
+            w = network.weights(theta)[i]
+            y = torch.einsum("oti,tp->oip", layer.edge_weights(w)[0], _on(layer, points))
+            o, j, p = np.meshgrid(*(np.arange(n) for n in y.shape), indexing="ij")
+            columns = {"output": o.ravel(), "input": j.ravel(), "x": _numpy(points)[p.ravel()], "y": _numpy(y).ravel()}
+            tables.append(pd.DataFrame({"state": state, "layer": i, **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def spectra(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
+    """Power of each layer's edge functions, mean over its edges: state, seed, layer, frequency, power.
+
+    A periodic basis is sampled over its period and the powers are exact, one frequency per coefficient. Others are
+    sampled over their domain (without one, over the range their inputs span), freed of their linear trend and tapered
+    by a Hann window; their frequency counts cycles in that range.
+    """
+    tables = []
+    for state, theta in states.items():
+        entering = network.inputs(theta, x[None, :, :MAX_SAMPLES])
+        for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
+            frequencies, waves = _transform(layer, entering[i])
+            weights = layer.edge_weights(w)
+            # mean over edges of |sum_t w_t F_t|^2 from the terms' second moments: no edge is ever sampled by itself.
+            moments = torch.einsum("soti,soui->stu", weights, weights) / (layer.n_in * layer.n_out)
+            power = torch.einsum("tf,stu,uf->sf", waves.conj(), moments.to(waves.dtype), waves).real.clamp(min=0)
+            columns = {
+                "seed": np.repeat(seeds, len(frequencies)),
+                "layer": i,
+                "frequency": np.tile(frequencies, len(seeds)),
+            }
+            tables.append(pd.DataFrame({"state": state, **columns, "power": _numpy(power).ravel()}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def signal(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
+    """How the signal goes through each layer: state, seed, layer, mean, std, slope_mean, slope_std, outside.
+
+    mean and std are those of the layer's outputs; the slope is the derivative of an output when all inputs of the layer
+    move together; outside is the share of inputs beyond the basis' domain (empty where it is the whole line).
+    """
+    rows = []
+    for state, theta in states.items():
+        values = network.inputs(theta, x[None, :, :MAX_SAMPLES])
+        for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
+            entering, leaving = values[i], values[i + 1]
+            slopes = layer.slopes(entering, layer.features(entering))
+            slope = layer.combine(_without_bias(w), slopes)
+            outside = _outside(layer, entering).expand(len(seeds))
+            columns = [leaving.mean((1, 2)), leaving.std((1, 2)), slope.mean((1, 2)), slope.std((1, 2)), outside]
+            for seed, *numbers in zip(seeds, *(c.tolist() for c in columns), strict=True):
+                rows.append((state, seed, i, *numbers))
+    return pd.DataFrame(rows, columns=["state", "seed", "layer", "mean", "std", "slope_mean", "slope_std", "outside"])
+
+
+def predictions(network: Network, states: States, scene: Scene, row: int) -> pd.DataFrame:
+    """One seed's answer at the scene's points: x1.., channel, target, and one column per state."""
+    channels, points = scene.target.shape
+    table = {f"x{i + 1}": np.tile(_numpy(scene.x[i]), channels) for i in range(len(scene.x))}
+    table |= {"channel": np.repeat(np.arange(channels), points), "target": _numpy(scene.target).ravel()}
+    for state, theta in states.items():
+        table[state] = _numpy(network(theta[row : row + 1], scene.x[None])[0]).ravel()
+    return pd.DataFrame(table)
+
+
+def _numpy(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().numpy()
+
+
+def _on(layer: EdgeLayer, points: Tensor) -> Tensor:
+    """A layer's terms, residual included, at points of one variable: (points,) -> (terms, points)."""
+    return layer.features(points[None, None])[0, :, 0]
+
+
+def _outside(layer: EdgeLayer, x: Tensor) -> Tensor:
+    """Share of inputs (seeds or 1, n_in, batch) outside the domain, (seeds or 1,); NaN where there is none."""
+    if layer.basis.domain is None:
+        return torch.full_like(x[:, 0, 0], torch.nan)
+    low, high = layer.basis.domain
+    return ((x < low) | (x > high)).to(x.dtype).mean((1, 2))
+
+
+def _without_bias(w: LayerWeights) -> LayerWeights:
+    return w._replace(bias=torch.zeros_like(w.bias))
+
+
+def _transform(layer: EdgeLayer, entering: Tensor) -> tuple[np.ndarray, Tensor]:
+    """Frequencies (f,) and the complex amplitude of every term at them (terms, f)."""
+    basis, device = layer.basis, entering.device
+    if basis.period is not None and basis.residual == "none":
+        top = max(basis.orders or (1,))
+        points = torch.arange(4 * top, dtype=torch.float64, device=device) * (basis.period / (4 * top))
+        samples = _on(layer, points)
+        keep = slice(1, top + 1)
+    else:
+        low, high = basis.domain or (float(entering.min()), float(entering.max()))
+        points = torch.linspace(low, high, SPECTRUM_POINTS, dtype=torch.float64, device=device)
+        window = torch.hann_window(SPECTRUM_POINTS, dtype=torch.float64, device=device)
+        line = torch.stack([torch.ones_like(points), torch.linspace(-1, 1, SPECTRUM_POINTS).to(points)])
+        samples = _on(layer, points)
+        samples = samples - (samples @ line.T / line.square().sum(1)) @ line
+        samples = samples * window / window.mean()
+        keep = slice(1, SPECTRUM_POINTS // 8)
+    # A wave of amplitude a has |amplitude|^2 = a^2 / 2, its mean square.
+    waves = torch.fft.rfft(samples, norm="forward")[:, keep] * 2**0.5
+    return np.arange(keep.start, keep.stop), waves.to(torch.complex128)

@@ -1,0 +1,268 @@
+"""Figures drawn from tables: one function each, from a DataFrame to a matplotlib Figure. Never pyplot, never torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+# Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK, YELLOW)
+BEFORE, AFTER = "#8C8C8C", BLUE
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.alpha": 0.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "kanexp",
+}
+SUFFIXES = (".png", ".svg")  # one for screens, one for papers
+DPI = 160
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure beside its table, as PNG and as SVG."""
+    files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
+    with mpl.rc_context(STYLE):
+        figure.savefig(files[0], dpi=DPI)
+        figure.set_layout_engine("none")  # laid out by now; doing it again for the SVG takes half of the time
+        figure.savefig(files[1], metadata={"Date": None})
+    return files
+
+
+def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
+    """One panel per metric over steps: a thin line per seed, a thick one for their median."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.6 * len(names), 2.9), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            table = metrics[metrics["metric"] == name].pivot(index="step", columns="seed", values="value")
+            axes.plot(table.index, table.to_numpy(), color=SKY, linewidth=0.8)
+            axes.plot(table.index, table.median(axis=1), color=BLUE, linewidth=1.8)
+            axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {table.shape[1]} seeds")
+            axes.plot([], [], color=BLUE, linewidth=1.8, label="median")
+            if (table.min(axis=None) or 0) > 0:
+                axes.set_yscale("log")
+            axes.set(title=words(name), xlabel="step")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.legend(fontsize=8)
+        return figure
+
+
+def prediction(table: pd.DataFrame, kind: str, shape: Sequence[int], title: str) -> Figure:
+    """Target, prediction before and prediction after training, in the way the scene's kind asks for."""
+    with mpl.rc_context(STYLE):
+        figure = {"picture": _picture, "surface": _surface, "curve": _curve, "scatter": _scatter}[kind](table, shape)
+        figure.suptitle(title, fontsize=9)
+        return figure
+
+
+def _picture(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+    titles = {"target": "target", "before": "before training", "after": "after training"}
+    for axes, (name, label) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+        channels = table["channel"].max() + 1
+        picture = table[name].to_numpy().reshape(channels, *shape).transpose(1, 2, 0)
+        if name != "target":
+            error = np.mean((picture.ravel() - _reading_order(table, shape).ravel()) ** 2)
+            label += f", {-10 * np.log10(max(error, 1e-20)):.1f} dB"
+        axes.imshow(picture.clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(title=label)
+        axes.set_axis_off()
+    return figure
+
+
+def _reading_order(table: pd.DataFrame, shape: Sequence[int]) -> np.ndarray:
+    channels = table["channel"].max() + 1
+    return table["target"].to_numpy().reshape(channels, *shape).transpose(1, 2, 0)
+
+
+def _surface(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(10.4, 2.7), layout="constrained")
+    panels = figure.subplots(1, 4)
+    extent = (table["x1"].min(), table["x1"].max(), table["x2"].min(), table["x2"].max())
+    low, high = table["target"].min(), table["target"].max()
+    titles = {"target": "target", "before": "before training", "after": "after training"}
+    for axes, (name, label) in zip(panels[:3], titles.items(), strict=True):
+        values = table[name].to_numpy().reshape(shape)
+        picture = axes.imshow(values, origin="lower", extent=extent, aspect="auto", cmap="viridis", vmin=low, vmax=high)
+        axes.set(title=label, xlabel="$x_1$", ylabel="$x_2$")
+        axes.grid(False)
+    figure.colorbar(picture, ax=panels[:3].tolist(), shrink=0.9)
+    error = np.abs(table["after"] - table["target"]).to_numpy().reshape(shape)
+    picture = panels[3].imshow(error, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0)
+    panels[3].set(title="|error| after training", xlabel="$x_1$", ylabel="$x_2$")
+    panels[3].grid(False)
+    figure.colorbar(picture, ax=panels[3], shrink=0.9)
+    return figure
+
+
+def _curve(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for channel, rows in table.groupby("channel"):
+        label = channel == 0
+        axes.plot(rows["x1"], rows["target"], color=BLACK, linewidth=2.5, alpha=0.35, label="target" if label else None)
+        axes.plot(rows["x1"], rows["before"], color=BEFORE, linestyle=":", label="before training" if label else None)
+        axes.plot(rows["x1"], rows["after"], color=AFTER, label="after training" if label else None)
+    axes.set(xlabel="$x_1$", ylabel="$y$")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _scatter(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(3.8, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.axline((table["target"].mean(),) * 2, slope=1, color=BLACK, linewidth=0.8)
+    axes.plot(table["target"], table["before"], ".", color=BEFORE, markersize=3, label="before training")
+    axes.plot(table["target"], table["after"], ".", color=AFTER, markersize=3, label="after training")
+    axes.set(xlabel="target", ylabel="prediction")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def edges(table: pd.DataFrame, title: str) -> Figure:
+    """Every edge function in its cell: columns are a layer's inputs, rows its outputs; gray before, blue after.
+
+    All cells of a layer share one scale, so that strong and weak edges can be told apart; each curve is centred, for a
+    constant belongs to the bias.
+    """
+    layers = [rows for _, rows in table.groupby("layer")]
+    columns = [rows["input"].max() + 1 for rows in layers]
+    heights = [rows["output"].max() + 1 for rows in layers]
+    cell = min(0.75, 12 / (sum(columns) + len(columns)))
+    with mpl.rc_context(STYLE):
+        size = (max(4.5, cell * (sum(columns) + len(columns)) + 0.6), max(1.9, cell * max(heights) + 1.2))
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(1, len(layers), width_ratios=columns, squeeze=False)[0]
+        for i, (axes, rows) in enumerate(zip(grid, layers, strict=True)):
+            _edge_cells(axes, rows)
+            axes.set_title(f"layer {i + 1}", loc="left")
+        figure.suptitle(title, fontsize=9)
+        return figure
+
+
+def _edge_cells(axes: Axes, rows: pd.DataFrame) -> None:
+    low, high = rows["x"].min(), rows["x"].max()
+    centred = rows["y"] - rows.groupby(["state", "output", "input"])["y"].transform("mean")
+    # The largest curve fills its cell; when all are flat there is nothing to scale.
+    scale = 0.46 / (centred.abs().max() or 1.0)
+    for state, colour, width in (("before", BEFORE, 0.8), ("after", AFTER, 1.2)):
+        here = rows[rows["state"] == state]
+        x = here["input"] + 0.06 + 0.88 * (here["x"] - low) / (high - low or 1.0)
+        y = here["output"] + 0.5 - centred[here.index] * scale  # rows count downwards
+        count = here.groupby(["output", "input"]).ngroups
+        lines = np.stack([x.to_numpy().reshape(count, -1), y.to_numpy().reshape(count, -1)], axis=-1)
+        axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=width))
+    wide, tall = rows["input"].max() + 1, rows["output"].max() + 1
+    axes.set(xlim=(0, wide), ylim=(tall, 0), aspect="equal", anchor="N")
+    axes.set_xticks(np.arange(wide) + 0.5, np.arange(wide) + 1, fontsize=7)
+    axes.set_yticks(np.arange(tall) + 0.5, np.arange(tall) + 1, fontsize=7)
+    axes.set_xlabel(f"input, each over [{low:.2g}, {high:.2g}]", fontsize=7)
+    axes.set_ylabel("output", fontsize=7)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for edge in (*range(wide + 1),):
+        axes.axvline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
+    for edge in (*range(tall + 1),):
+        axes.axhline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
+
+
+def spectra(table: pd.DataFrame) -> Figure:
+    """Power over frequency, one panel per layer: median over seeds as a line, their range as a band."""
+    layers = sorted(table["layer"].unique())
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(layers) + 0.6, 2.9), layout="constrained")
+        panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
+        # Whatever rounding leaves of absent frequencies is not shown as power.
+        floor = table["power"].max() * 1e-12
+        for axes, layer in zip(panels, layers, strict=True):
+            for state, colour in (("before", BEFORE), ("after", AFTER)):
+                here = table[(table["layer"] == layer) & (table["state"] == state)]
+                grouped = here.groupby("frequency")["power"]
+                median = grouped.median().clip(lower=floor)
+                dots = "o-" if len(median) <= 16 else "-"
+                axes.plot(median.index, median, dots, markersize=3, color=colour, label=f"{state} training")
+                low, high = (grouped.agg(f).clip(lower=floor) for f in ("min", "max"))
+                axes.fill_between(median.index, low, high, color=colour, alpha=0.25, linewidth=0)
+            axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        panels[0].set_ylabel("power per edge")
+        panels[0].legend(fontsize=8)
+        return figure
+
+
+def words(metric: str) -> str:
+    """A metric's name as people write it."""
+    known = {"val": "validation", "psnr": "PSNR (dB)", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "max": "max error"}
+    return " ".join(known.get(word, word) for word in metric.split("_"))
+
+
+def arm_curves(table: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
+    """Loss over steps, one colour per arm: median over seeds as a line, their range as a band."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.4, 3.2), layout="constrained")
+        panels = figure.subplots(1, len(names))
+        for axes, name in zip(panels, names, strict=True):
+            here = table[table["metric"] == name]
+            for i, (arm, rows) in enumerate(here.groupby("arm", sort=False)):
+                grouped = rows.groupby("step")["value"]
+                low, median, high = grouped.min(), grouped.median(), grouped.max()
+                colour = CYCLE[i % len(CYCLE)]
+                dashes = ("-", "--", ":", "-.")[i // len(CYCLE) % 4]
+                axes.plot(median.index, median, dashes, color=colour, linewidth=1.5, label=arm)
+                axes.fill_between(median.index, low, high, color=colour, alpha=0.15, linewidth=0)
+            if here["value"].min() > 0:
+                axes.set_yscale("log")
+            axes.set(title=words(name), xlabel="step")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        handles, labels = panels[0].get_legend_handles_labels()
+        title = "median and range over seeds"
+        figure.legend(handles, labels, loc="outside right upper", fontsize=8, title=title, title_fontsize=8)
+        return figure
+
+
+def arm_points(rows: pd.DataFrame, metric: str) -> Figure:
+    """Every seed's test score as a point, one line per arm, with the median as a bar; failed seeds are crosses."""
+    arms = list(dict.fromkeys(rows["arm"]))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 0.45 * len(arms) + 1.1), layout="constrained")
+        axes = figure.subplots()
+        for i, arm in enumerate(arms):
+            here = rows[rows["arm"] == arm]
+            fine = here["status"].isin(["ok", "stalled"])
+            values = here.loc[fine, metric].astype(float)
+            # A fixed spread instead of a random one: the same runs give the same picture.
+            spread = 0.24 * (np.arange(len(values)) % 5 - 2) / 2
+            axes.plot(values, i + spread, "o", color=BLUE, alpha=0.6, markersize=4)
+            axes.plot(here.loc[~fine, metric].astype(float), np.full((~fine).sum(), i), "x", color=RED, markersize=6)
+            if len(values):
+                axes.plot([values.median()] * 2, [i - 0.36, i + 0.36], color=BLACK, linewidth=2)
+        if rows[metric].min() > 0 and metric != "test_psnr":
+            axes.set_xscale("log")
+        axes.set_yticks(range(len(arms)), arms)
+        axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=f"{words(metric)}, a point per seed, a bar at the median")
+        axes.grid(axis="y", visible=False)
+        return figure

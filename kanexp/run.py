@@ -1,0 +1,260 @@
+"""One run, from a checked experiment to a finished folder."""
+
+import itertools
+import math
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kanexp import console, measure
+from kanexp.config import Experiment, Words, build_experiment, default_name
+from kanexp.error import ConfigError
+from kanexp.machine import keep_large_blocks, peak_memory, provenance
+from kanexp.model.network import Network
+from kanexp.report import figures
+from kanexp.report.stats import median_interval
+from kanexp.run_folder import FORMAT, RunFolder, new_version
+from kanexp.seeding import generator
+from kanexp.task.base import Data, Scene, Split
+from kanexp.train import Result, train
+
+
+def run(words: Words, folder: Path | None = None) -> int:
+    """Run one experiment in a new version of its folder, or as one job of a sweep in the given one.
+
+    Returns the exit code: 0 done, 1 failed or a seed diverged, 130 stopped by Ctrl-C. Raises ConfigError before
+    anything is written. A job of a sweep says less.
+    """
+    keep_large_blocks()
+    experiment = build_experiment(words)
+    device = _device(experiment.settings.device)
+    dtype = getattr(torch, experiment.settings.dtype)
+    data, scene = _load(experiment)
+    brief = folder is not None
+    if folder is None:
+        folder = new_version(experiment.settings.output_dir, default_name(words))
+    return _Run(experiment, RunFolder(folder), device, brief).carry_out(
+        _to(data, device, dtype), _move(scene, device, dtype)
+    )
+
+
+class _Run:
+    """The steps of a run; the record grows as they are done."""
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, device: torch.device, brief: bool):
+        self.experiment, self.folder, self.device, self.brief = experiment, folder, device, brief
+        self.seeds = experiment.settings.seed_list
+        words = experiment.words
+        self.record: dict[str, Any] = {
+            "status": "running",
+            "choices": words.choices,
+            "config_hash": words.hash,
+            "seeds": self.seeds,
+            "widths": experiment.widths,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": " ".join(["kanexp", *words.overrides]),
+            **provenance(device),
+        }
+
+    def carry_out(self, data: Data, scene: Scene) -> int:
+        began = time.perf_counter()
+        self.folder.write_config(self.experiment.words.yaml)
+        self.folder.write_record(self.record)
+        try:
+            code = self._steps(data, scene)
+        except KeyboardInterrupt:
+            # Stopped outside the training loop, where there is nothing half done worth keeping.
+            self.record |= {"status": "interrupted"}
+            code = 130
+        except Exception as error:
+            self.record |= {"status": "failed", "cause": f"{type(error).__name__}: {error}"}
+            self.record |= {"traceback": traceback.format_exc()}
+            console.mistakes(
+                [f"{self.folder.path}: the run failed: {type(error).__name__}: {error}; its run.json has more"]
+            )
+            code = 1
+        self.record |= {
+            "seconds": round(time.perf_counter() - began, 3),
+            "peak_memory_bytes": peak_memory(self.device),
+        }
+        self.record |= {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
+        self.folder.write_record(self.record)
+        if code == 130:
+            console.say(f"interrupted; the best state so far is in {self.folder.path}")
+        return code
+
+    def _steps(self, data: Data, scene: Scene) -> int:
+        e = self.experiment
+        network = e.model.network(e.widths, e.layer)
+        dtype = getattr(torch, e.settings.dtype)
+        start = network.start(e.init, [generator(seed, "init") for seed in self.seeds], dtype).to(self.device)
+        self.record |= {"parameters": network.parameters, "scene": {"kind": scene.kind, "shape": list(scene.shape)}}
+        if not self.brief:
+            self._introduce(network)
+            _show_signal(measure.signal(network, {"before": start}, data.train.x, self.seeds))
+
+        with self.folder.logs() as logs, console.TrainingProgress("training", e.settings.steps) as progress:
+            result = train(e, network, start, data, logs, progress)
+        self._save_model(network, result)
+        self.record |= {
+            "status": "interrupted" if result.interrupted else "done",
+            "seed_status": dict(zip(map(str, self.seeds), result.status, strict=True)),
+            "steps": result.steps,
+            "train_seconds": round(result.seconds, 3),
+            "milliseconds_per_step": round(1000 * result.seconds / max(1, result.steps), 4),
+            "evaluations": _by_seed(self.seeds, result.evaluations),
+            "best_step": _by_seed(self.seeds, result.best_step),
+            "best_val_loss": _by_seed(self.seeds, result.best_val),
+            "test": {name: _by_seed(self.seeds, values) for name, values in result.test.items()},
+        }
+        if result.interrupted:
+            return 130
+        self._draw(network, result, data, scene)
+        return self._conclude(result)
+
+    def _introduce(self, network: Network) -> None:
+        e = self.experiment
+        if not e.model.uses_layer and any(o.startswith("layer") for o in e.words.overrides):
+            console.say(
+                f"note: {type(e.model).__name__} has no edge functions, so layer={e.words.choices['layer']} is not used"
+            )
+        console.say(
+            f"{default_name(e.words)}: widths {network.widths}, {network.parameters} parameters, "
+            f"{len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''}, {self.device}, {e.settings.dtype}"
+        )
+
+    def _save_model(self, network: Network, result: Result) -> None:
+        """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
+        model = {
+            "format": FORMAT,
+            "config": self.experiment.words.values,
+            "widths": network.widths,
+            "seeds": self.seeds,
+            "state": {name: w.clone() for name, w in network.unflatten(result.best.cpu()).items()},
+        }
+        with self.folder.model_file() as file:
+            torch.save(model, file)
+
+    def _draw(self, network: Network, result: Result, data: Data, scene: Scene) -> None:
+        """Every figure with the table it was drawn from; pictures of one network show the seed of median loss."""
+        self.folder.figures.mkdir()
+        row = int(result.best_val.argsort()[(len(self.seeds) - 1) // 2])
+        shown = (
+            f"seed {self.seeds[row]}, the median of {len(self.seeds)} on validation"
+            if len(self.seeds) > 1
+            else f"seed {self.seeds[0]}"
+        )
+        states = {"before": result.start, "after": result.best}
+        x = data.train.x
+        metrics = pd.read_csv(self.folder.path / "metrics.csv")
+        tables = {"signal": measure.signal(network, states, x, self.seeds)}
+        drawn = {}
+
+        tables["loss"] = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
+        drawn["loss"] = figures.curves(tables["loss"])
+        tables["prediction"] = measure.predictions(network, states, scene, row)
+        drawn["prediction"] = figures.prediction(tables["prediction"], scene.kind, scene.shape, shown)
+        if self.experiment.model.uses_layer:
+            tables["spectra"] = measure.spectra(network, states, x, self.seeds)
+            drawn["spectra"] = figures.spectra(tables["spectra"])
+            tables["edges"] = measure.edges(network, states, x, row)
+            if len(tables["edges"]):
+                drawn["edges"] = figures.edges(
+                    tables["edges"], f"edge functions of {shown}: gray before, blue after training"
+                )
+            else:
+                console.say(f"edges: not drawn, the network has more than {measure.MAX_EDGES}")
+                del tables["edges"]
+        for name, table in tables.items():
+            table.to_csv(self.folder.figures / f"{name}.csv", index=False, float_format="%.7g")
+        for name, figure in drawn.items():
+            figures.save(figure, self.folder.figures / name)
+
+    def _conclude(self, result: Result) -> int:
+        rows, coverage = [], 0.0
+        scores = {f"test_{name}": values for name, values in result.test.items()} | {"val_loss": result.best_val}
+        for name, values in scores.items():
+            m = median_interval(values.tolist())
+            coverage = m.coverage
+            rows.append((figures.words(name), f"{m.median:.4g}", f"{m.low:.4g} .. {m.high:.4g}"))
+        few = "" if coverage >= 0.95 else f"; {len(self.seeds)} seeds: the whole range"
+        note = (
+            f"best state on validation; interval of the median, {100 * coverage:.0f} % sure{few}"
+            if len(self.seeds) > 1
+            else ""
+        )
+        if self.brief:
+            name, median, interval = rows[0]
+            console.say(f"{name} {median} ({interval}), {len(self.seeds)} seeds in {result.seconds:.1f} s")
+        else:
+            console.table(
+                f"{len(self.seeds)} seeds in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note
+            )
+        for seed, twin in _twins(self.seeds, result.best):
+            console.say(f"warning: seeds {seed} and {twin} ended with identical weights; they are not independent")
+        trouble = {seed: status for seed, status in zip(self.seeds, result.status, strict=True) if status != "ok"}
+        for seed, status in trouble.items():
+            console.say(f"seed {seed}: {status}")
+        if not self.brief:
+            console.say(str(self.folder.path))
+        return int(any(status.startswith("diverged") for status in trouble.values()))
+
+
+def check_data(experiment: Experiment) -> None:
+    """Raise ConfigError where the task's data cannot be had or the device is not there."""
+    _device(experiment.settings.device)
+    _load(experiment)
+
+
+def _load(experiment: Experiment) -> tuple[Data, Scene]:
+    try:
+        data = experiment.task.load(generator(experiment.settings.data_seed, "data"))
+        return data, experiment.task.scene(data)
+    except ValueError as error:
+        raise ConfigError(f"task.{error}") from error
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda was asked for, but torch finds no GPU; use device=cpu or device=auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _to(data: Data, device: torch.device, dtype: torch.dtype) -> Data:
+    def split(s: Split) -> Split:
+        return Split(s.x.to(device, dtype), s.y.to(device, dtype))
+
+    return Data(split(data.train), split(data.val), split(data.test))
+
+
+def _move(scene: Scene, device: torch.device, dtype: torch.dtype) -> Scene:
+    return Scene(scene.kind, scene.x.to(device, dtype), scene.target.to(device, dtype), scene.shape)
+
+
+def _by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
+    """Numbers for run.json, where null stands for what is not finite: JSON has no other word for it."""
+    numbers = (value if math.isfinite(value) else None for value in values.tolist())
+    return dict(zip(map(str, seeds), numbers, strict=True))
+
+
+def _twins(seeds: list[int], theta: Tensor) -> list[tuple[int, int]]:
+    """Pairs of seeds with the same weights."""
+    pairs = itertools.combinations(range(len(seeds)), 2)
+    return [(seeds[i], seeds[j]) for i, j in pairs if torch.equal(theta[i], theta[j])]
+
+
+def _show_signal(signal: pd.DataFrame) -> None:
+    """The start in one small table: medians over seeds."""
+    rows = []
+    for layer in sorted(signal["layer"].unique()):
+        m = signal[signal["layer"] == layer].drop(columns=["state", "seed"]).median()
+        outside = "any input" if pd.isna(m["outside"]) else f"{100 * m['outside']:.1f} %"
+        output, slope = (f"{m[a]:.3g} +- {m[b]:.3g}" for a, b in (("mean", "std"), ("slope_mean", "slope_std")))
+        rows.append((str(layer + 1), output, slope, outside))
+    console.table("signal at the start", ("layer", "output", "its slope", "inputs outside the domain"), rows)

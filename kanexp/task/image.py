@@ -1,0 +1,102 @@
+"""A picture as a function of two coordinates."""
+
+import importlib.util
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as Picture
+from PIL import ImageOps, UnidentifiedImageError
+from torch import Generator, Tensor
+
+from kanexp.error import require
+from kanexp.task.base import Data, Scene, Split, Task
+
+# Pictures that come with installed packages: package, file inside it.
+SAMPLES = {
+    "grace_hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+}
+
+
+@dataclass(frozen=True)
+class Image(Task):
+    """Coordinates in [-extent, extent]^2 to gray (or RGB) values in [0, 1]; a random part of the pixels is held out.
+
+    `path` is a file or one of the samples grace_hopper, china, flower. The picture is cut to a square from its middle
+    and reduced to size x size.
+
+    Source: SIREN, https://arxiv.org/abs/2006.09661; FourierKAN pull request 4
+    """
+
+    path: str = "grace_hopper"
+    size: int = 64
+    color: bool = False
+    extent: float = 1.0
+    val: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self):
+        require(
+            (4 <= self.size <= 4096, f"size must be between 4 and 4096, got {self.size}"),
+            (0 < self.extent < math.inf, f"extent must be positive, got {self.extent}"),
+            (0 < self.val < 1, f"val must be a share of the pixels between 0 and 1, got {self.val}"),
+            (0 < self.test < 1, f"test must be a share of the pixels between 0 and 1, got {self.test}"),
+            (self.val + self.test < 1, f"val and test must leave pixels to train on, got {self.val} + {self.test}"),
+        )
+
+    @property
+    def inputs(self) -> int:
+        return 2
+
+    @property
+    def outputs(self) -> int:
+        return 3 if self.color else 1
+
+    def load(self, generator: Generator) -> Data:
+        x, y = self._pixels()
+        order = torch.randperm(self.size**2, generator=generator)
+        val, test = (max(1, round(share * self.size**2)) for share in (self.val, self.test))
+        parts = order.split([self.size**2 - val - test, val, test])
+        return Data(*(Split(x[:, part], y[:, part]) for part in parts))
+
+    def scene(self, data: Data) -> Scene:
+        return Scene("picture", *self._pixels(), (self.size, self.size))
+
+    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        mse = (prediction - target).square().mean(dim=(1, 2))
+        return {"psnr": -10 * mse.log10(), "mse": mse}
+
+    def _pixels(self) -> tuple[Tensor, Tensor]:
+        """Coordinates (2, pixels), x to the right and y downwards, and values (channels, pixels) in reading order."""
+        side = torch.linspace(-self.extent, self.extent, self.size, dtype=torch.float64)
+        y, x = torch.meshgrid(side, side, indexing="ij")
+        picture = self._open().convert("RGB" if self.color else "L")
+        square = ImageOps.fit(picture, (self.size, self.size), Picture.Resampling.LANCZOS)
+        values = torch.from_numpy(np.asarray(square, dtype=np.float64) / 255).reshape(self.size**2, self.outputs)
+        return torch.stack([x.flatten(), y.flatten()]), values.T.contiguous()
+
+    def _open(self) -> Picture.Image:
+        file = _sample(self.path) if self.path in SAMPLES else Path(self.path).expanduser()
+        try:
+            with Picture.open(file) as picture:
+                picture.load()
+                return picture.copy()
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Picture.DecompressionBombError) as error:
+            why = "no such file" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
+            raise ValueError(
+                f"path: cannot read a picture from '{self.path}' ({why}); "
+                f"give a PNG or JPEG file, or one of {', '.join(SAMPLES)}"
+            ) from error
+
+
+def _sample(name: str) -> Path:
+    package, file = SAMPLES[name]
+    # Found, not imported: scikit-learn takes a second to import and only its folder is wanted.
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(f"the package {package} that brings it is not installed")
+    return Path(spec.origin).parent / file

@@ -1,0 +1,143 @@
+"""Check batteries for components: what the rest of kanexp relies on. For its own tests, and for those of users.
+
+    from kanexp.testing import check_basis
+    def test_my_layer():
+        check_basis(MyLayer(degree=7))
+
+Every check raises AssertionError with a sentence.
+"""
+
+import torch
+from torch import Tensor
+
+from kanexp.init.base import Init
+from kanexp.layer.base import Basis
+from kanexp.model.network import EdgeLayer, Network
+from kanexp.optimizer.base import Optimizer
+from kanexp.reg.base import Regularizer
+from kanexp.seeding import generator
+from kanexp.task.base import Task
+
+
+def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
+    """Shapes, dtypes, finite values and slopes anywhere, slopes equal to differences, one function per term."""
+    g = generator(0, "check")
+    x = 3 * torch.randn((2, 3, 50), generator=g, dtype=torch.float64)
+    features = basis.features(x)
+    _same(tuple(features.shape), (2, basis.terms, 3, 50), "features(x) must be (..., terms, n_in, batch)")
+    slopes = basis.slopes(x, features)
+    _same(tuple(slopes.shape), tuple(features.shape), "slopes must have the shape of features")
+
+    h = 1e-6
+    differences = (basis.features(x + h) - basis.features(x - h)) / (2 * h)
+    size = differences.abs().amax(dim=(0, 2, 3), keepdim=True).clamp(min=1)
+    error = ((slopes - differences) / size).abs()
+    # A kink has no slope: a point that happens to lie on one is left out, most points must not.
+    assert error.quantile(0.95) < slope_tolerance, f"slopes differ from differences by {error.quantile(0.95):.2g}"
+
+    for dtype in (torch.float32, torch.float64):
+        extreme = torch.tensor([[-1e4, -1.0, 0.0, 1.0, 1e4]], dtype=dtype)
+        values = basis.features(extreme)
+        _same(values.dtype, dtype, "features must keep the dtype of x")
+        assert values.isfinite().all(), f"features are not finite at +-1e4 in {dtype}"
+        assert basis.slopes(extreme, values).isfinite().all(), f"slopes are not finite at +-1e4 in {dtype}"
+    _same(basis.features(x[..., :0]).shape[-1], 0, "features must take an empty batch")
+
+    order = torch.randperm(50, generator=g)
+    one_by_one = torch.equal(basis.features(x[..., order]), features[..., order])
+    assert one_by_one, "every term must be a function of one number: shuffling the batch must shuffle the features"
+    if basis.orders is not None:
+        _same(len(basis.orders), basis.terms, "orders must have one entry per term")
+    drawn = basis.draw_coef(4, 3, generator(1, "check"))
+    _same(tuple(drawn.shape), (4, basis.terms, 3), "draw_coef must be (n_out, terms, n_in)")
+
+
+def check_init(init: Init, basis: Basis) -> None:
+    """Shapes, finite float64 draws, the same from the same generator, others from another, no global state."""
+    layer = EdgeLayer(basis, 3, 4)
+    untouched = torch.random.get_rng_state()
+    start = init.start(layer.edges(), generator(0, "init"))
+    assert torch.equal(untouched, torch.random.get_rng_state()), "draws must come from the generator given"
+    for name, shape in layer.shapes.items():
+        drawn = getattr(start, name)
+        assert drawn is not None, f"{name} was not drawn"
+        _same(tuple(drawn.shape), shape, f"shape of {name}")
+        _same(drawn.dtype, torch.float64, f"dtype of {name}")
+        assert drawn.isfinite().all(), f"{name} is not finite"
+    again = init.start(layer.edges(), generator(0, "init"))
+    other = init.start(layer.edges(), generator(1, "init"))
+    assert torch.equal(start.coef, again.coef), "the same generator must give the same start"
+    assert not torch.equal(start.coef, other.coef), "another generator must give another start"
+
+
+def check_reg(reg: Regularizer, basis: Basis) -> None:
+    """One number per seed, never negative, no seed in another's gradient, finite slope where all weights are zero."""
+    network = Network([EdgeLayer(basis, 2, 3), EdgeLayer(basis, 3, 1)])
+    theta = torch.randn((4, network.parameters), generator=generator(0, "check"), dtype=torch.float64)
+    theta.requires_grad_()
+    penalty = reg.penalty(network.weights(theta))
+    _same(tuple(penalty.shape), (4,), "penalty must be one number per seed")
+    assert (penalty >= 0).all(), "penalty must not be negative"
+    if penalty.requires_grad:
+        (grad,) = torch.autograd.grad(penalty[1], theta)
+        assert (grad[[0, 2, 3]] == 0).all(), "a seed's penalty must not depend on another seed"
+        zero = torch.zeros_like(theta).requires_grad_()
+        (grad,) = torch.autograd.grad(reg.penalty(network.weights(zero)).sum(), zero)
+        assert grad.isfinite().all(), "the gradient must be finite at zero weights"
+
+
+def check_task(task: Task) -> None:
+    """Shapes, the same data from the same generator, a scene that fits, metrics and loss per seed."""
+    data, again = task.load(generator(0, "data")), task.load(generator(0, "data"))
+    for name in ("train", "val", "test"):
+        split = getattr(data, name)
+        _same((len(split.x), len(split.y)), (task.inputs, task.outputs), f"rows of {name}")
+        _same(split.x.shape[1], split.y.shape[1], f"samples of {name}")
+        assert torch.equal(split.x, getattr(again, name).x), "the same generator must give the same data"
+        assert split.y.isfinite().all(), f"targets of {name} are not finite"
+        if name != "train" and (solution := getattr(task, "solution", None)):
+            torch.testing.assert_close(split.y, solution(split.x), msg="held-out targets must be the exact solution")
+    target = data.test.y[None]
+    wrong = torch.stack([data.test.y + 0.5, data.test.y + 1.0])
+    _same(tuple(task.loss(wrong, target).shape), (2,), "loss must be one number per seed")
+    assert task.loss(target, target)[0] <= task.loss(wrong, target)[0], "the exact answer must not have a larger loss"
+    for name, values in task.metrics(wrong, target).items():
+        _same(tuple(values.shape), (2,), f"{name} must be one number per seed")
+    scene = task.scene(data)
+    _same(scene.x.shape[1], scene.target.shape[1], "points of the scene")
+    _same(int(torch.tensor(scene.shape).prod()), scene.x.shape[1], "shape of the scene")
+
+
+def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
+    """Lowers a quadratic, every seed as it would alone, and a seed that is not finite stays alone with it."""
+    scale = torch.tensor([1.0, 3.0, 10.0, 0.3], dtype=torch.float64)
+    start = torch.randn((3, 4), generator=generator(0, "check"), dtype=torch.float64)
+
+    def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
+        return (scale * theta.square()).sum(1), 2 * scale * theta
+
+    def descend(theta: Tensor) -> tuple[Tensor, Tensor]:
+        stepper, counts = optimizer.stepper(theta), torch.zeros(len(theta), dtype=torch.int64)
+        for _ in range(steps):
+            before = theta.clone()
+            new, loss, evaluations = stepper.step(theta, evaluate)
+            assert torch.equal(theta.nan_to_num(), before.nan_to_num()), "a step must leave the old theta as it was"
+            torch.testing.assert_close(
+                loss, evaluate(theta)[0], equal_nan=True, msg="loss must be that of the old theta"
+            )
+            theta, counts = new, counts + evaluations
+        return theta, counts
+
+    theta, counts = descend(start)
+    assert (evaluate(theta)[0] < evaluate(start)[0]).all(), "every seed's loss must fall"
+    assert (counts >= 1).all(), "evaluations must be counted"
+    alone, _ = descend(start[1:2])
+    torch.testing.assert_close(theta[1:2], alone, rtol=1e-9, atol=1e-12, msg="a seed must go as it goes alone")
+    broken = start.clone()
+    broken[0] = torch.nan
+    beside, _ = descend(broken)
+    assert torch.equal(beside[1:], theta[1:]), "a seed that is not finite must leave the others bit-identical"
+
+
+def _same(got: object, expected: object, what: str) -> None:
+    assert got == expected, f"{what}: expected {expected}, got {got}"

@@ -1,0 +1,187 @@
+"""The training loop, for all seeds at once."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.config import Experiment
+from kanexp.model.network import Network
+from kanexp.run_folder import Logs
+from kanexp.seeding import generator
+from kanexp.task.base import Data, Split, Task
+
+
+@dataclass
+class Progress:
+    """What a watcher sees after each step."""
+
+    step: int
+    steps: int
+    train_loss: Tensor  # (seeds,)
+    val_loss: Tensor  # (seeds,)
+    evaluations: int  # of function and gradient, over all seeds
+    running: int  # seeds still training
+
+
+@dataclass
+class Result:
+    """What training leaves; every tensor has a row or an entry per seed."""
+
+    start: Tensor  # (seeds, parameters)
+    best: Tensor  # the state of lowest loss on the validation data
+    best_step: Tensor
+    best_val: Tensor
+    evaluations: Tensor
+    steps: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    status: list[str] = field(default_factory=list)  # "ok", "stalled" or "diverged at step ...: cause"
+    test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
+
+
+def train(
+    experiment: Experiment,
+    network: Network,
+    start: Tensor,
+    data: Data,
+    logs: Logs,
+    watch: Callable[[Progress], None],
+) -> Result:
+    """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
+
+    Ctrl-C ends the loop; what was reached until then is returned with `interrupted` set.
+    """
+    settings, task = experiment.settings, experiment.task
+    seeds = settings.seed_list
+    theta, good = start, start
+    result = Result(
+        start=start,
+        best=start.clone(),
+        best_step=torch.zeros(len(seeds), dtype=torch.int64),
+        best_val=torch.full_like(start[:, 0], torch.inf),
+        evaluations=torch.zeros(len(seeds), dtype=torch.int64),
+        status=["ok"] * len(seeds),
+    )
+    alive = torch.ones(len(seeds), dtype=torch.bool, device=start.device)
+    stepper = experiment.optimizer.stepper(start)
+    batches = _batches(data.train, network, settings.batch_size, seeds)
+    val_x, val_y = network.prepare(_lead(data.val.x)), _lead(data.val.y)
+    val_loss = result.best_val
+    began = time.perf_counter()
+
+    def penalty(theta: Tensor) -> Tensor:
+        return experiment.reg.weight * experiment.reg.penalty(network.weights(theta))
+
+    def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
+        theta = theta.detach().requires_grad_()
+        loss = task.loss(network.forward(theta, x), y)
+        if experiment.reg.weight > 0:
+            loss = loss + penalty(theta)
+        # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
+        (grad,) = torch.autograd.grad(loss.sum(), theta)
+        return loss.detach(), grad
+
+    try:
+        for step in range(settings.steps + 1):
+            # The row of a step describes theta after that many steps, before the next.
+            last = step == settings.steps or not _going(alive, stepper.finished())
+            log = last or step % settings.log_every == 0
+            if log:
+                prediction = network.forward(theta, val_x)
+                val_loss = task.loss(prediction, val_y)
+                better = alive & (val_loss < result.best_val)
+                result.best = torch.where(better[:, None], theta, result.best)
+                result.best_val = torch.where(better, val_loss, result.best_val)
+                result.best_step[better.cpu()] = step
+
+            x, y = next(batches)
+            if last:
+                new, loss, evaluations = theta, evaluate(theta)[0], torch.zeros_like(result.evaluations)
+            else:
+                new, loss, evaluations = stepper.step(theta, evaluate)
+
+            if log:
+                extra = penalty(theta)
+                rows = {"train_loss": loss - extra, "val_loss": val_loss}
+                rows |= {f"val_{k}": v for k, v in task.metrics(prediction, val_y).items()}
+                rows |= {"penalty": extra} if experiment.reg.weight > 0 else {}
+                rows |= {"evaluations": result.evaluations}
+                _write(logs, step, seeds, alive, rows)
+                logs.timing(step, time.perf_counter() - began, int(result.evaluations.sum()))
+            result.steps = step
+            result.evaluations += evaluations * alive.cpu()
+            watch(Progress(step, settings.steps, loss, val_loss, int(result.evaluations.sum()), int(alive.sum())))
+            if last:
+                break
+
+            finite_loss = loss.isfinite()
+            fine = finite_loss & new.isfinite().all(dim=1)
+            if not bool((fine & alive).all()):
+                # The last state with a finite loss is kept and trained no further; the other rows go on untouched.
+                good = torch.where(finite_loss[:, None] & alive[:, None], theta, good)
+                for i in (alive & ~fine).nonzero().flatten().tolist():
+                    cause = "its step is not finite" if finite_loss[i] else "its loss is not finite"
+                    result.status[i] = f"diverged at step {step + 1}: {cause}"
+                alive = alive & fine
+                new = torch.where(alive[:, None], new, good)
+            else:
+                good = theta
+            theta = new
+    except KeyboardInterrupt:
+        result.interrupted = True
+
+    result.seconds = time.perf_counter() - began
+    stopped = stepper.finished()
+    if stopped is not None:
+        for i in (alive & stopped).nonzero().flatten().tolist():
+            result.status[i] = "stalled"
+    if not result.interrupted:
+        result.test = score(task, network, result.best, data.test)
+        for name, values in result.test.items():
+            for i, seed in enumerate(seeds):
+                logs.metrics(int(result.best_step[i]), [seed], f"test_{name}", [float(values[i])])
+    return result
+
+
+def score(task: Task, network: Network, theta: Tensor, split: Split) -> dict[str, Tensor]:
+    """The task's metrics of every seed on held-out data, (seeds,) each."""
+    return task.metrics(network(theta, _lead(split.x)), _lead(split.y))
+
+
+def _lead(x: Tensor) -> Tensor:
+    """Data of all seeds alike: (n, samples) -> (1, n, samples)."""
+    return x.unsqueeze(0)
+
+
+def _going(alive: Tensor, finished: Tensor | None) -> bool:
+    return bool((alive if finished is None else alive & ~finished).any())
+
+
+def _write(logs: Logs, step: int, seeds: list[int], alive: Tensor, rows: dict[str, Tensor]) -> None:
+    kept = alive.nonzero().flatten().tolist()
+    for name, values in rows.items():
+        listed = values.tolist()
+        logs.metrics(step, [seeds[i] for i in kept], name, [listed[i] for i in kept])
+
+
+def _batches(split: Split, network: Network, size: int | None, seeds: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Prepared inputs and targets of each step, without end.
+
+    All samples: the same tensors every time, shared by the seeds. Minibatches: every seed goes through the samples in
+    its own order, drawn anew each time around; what does not fill a batch waits for the next round.
+    """
+    samples = split.x.shape[1]
+    if size is None or size >= samples:
+        x, y = network.prepare(_lead(split.x)), _lead(split.y)
+        while True:
+            yield x, y
+    generators: list[Generator] = [generator(seed, "batch") for seed in seeds]
+    while True:
+        order = torch.stack([torch.randperm(samples, generator=g) for g in generators]).to(split.x.device)
+        for index in order.split(size, dim=1):
+            if index.shape[1] == size:
+                x, y = split.x[:, index].transpose(0, 1), split.y[:, index].transpose(0, 1)  # (seeds, n, size)
+                yield network.prepare(x), y

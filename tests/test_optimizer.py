@@ -1,0 +1,133 @@
+import pytest
+import torch
+from components import OPTIMIZERS, name
+from torch import Tensor
+
+from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.seeding import generator
+from kanexp.testing import check_optimizer
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name)
+def test_battery(optimizer):
+    check_optimizer(optimizer)
+
+
+def rosenbrock(theta: Tensor) -> tuple[Tensor, Tensor]:
+    theta = theta.detach().requires_grad_()
+    loss = (100 * (theta[:, 1:] - theta[:, :-1] ** 2) ** 2 + (1 - theta[:, :-1]) ** 2).sum(1)
+    return loss.detach(), torch.autograd.grad(loss.sum(), theta)[0]
+
+
+def starts(seeds: int = 4, parameters: int = 6) -> Tensor:
+    return torch.randn((seeds, parameters), generator=generator(1, "check"), dtype=torch.float64)
+
+
+def test_adam_is_torchs():
+    settings = {"learning_rate": 3e-3, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6}
+    ours = starts()
+    theirs = ours.clone().requires_grad_()
+    reference = torch.optim.Adam([theirs], lr=3e-3, betas=(0.8, 0.99), eps=1e-6)
+    stepper = Adam(**settings).stepper(ours)
+    for _ in range(200):
+        ours, _, evaluations = stepper.step(ours, rosenbrock)
+        theirs.grad = rosenbrock(theirs)[1]
+        reference.step()
+        assert evaluations.tolist() == [1] * 4
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-10, atol=1e-12)
+
+
+def test_lbfgs_needs_no_more_evaluations_than_torchs():
+    """Both reach the same precision from the same starts; line searches differ in detail, so counts are compared."""
+    stepper = LBFGS().stepper(starts())
+    ours, theta = torch.zeros(4, dtype=torch.int64), starts()
+    needed = [0] * 4
+    for _ in range(120):
+        theta, loss, evaluations = stepper.step(theta, rosenbrock)
+        ours += evaluations
+        needed = [n or (int(e) if low else 0) for n, e, low in zip(needed, ours, loss < 1e-8, strict=True)]
+    theirs = [torch_lbfgs(row) for row in starts()]
+    for i, count in enumerate(theirs):
+        if count is not None:  # both may end in the other, local minimum
+            assert 0 < needed[i] <= 1.3 * count
+
+
+def torch_lbfgs(start: Tensor) -> int | None:
+    point = start[None].clone().requires_grad_()
+    options = {"lr": 1, "max_iter": 1, "history_size": 10, "line_search_fn": "strong_wolfe"}
+    optimizer = torch.optim.LBFGS([point], **options, tolerance_grad=0, tolerance_change=0)
+
+    def closure():
+        loss, point.grad = rosenbrock(point)
+        return loss.sum()
+
+    for _ in range(120):
+        optimizer.step(closure)
+        if rosenbrock(point)[0] < 1e-8:
+            return optimizer.state[point]["func_evals"]
+    return None
+
+
+def test_lbfgs_steps_fulfil_the_strong_wolfe_conditions():
+    theta = starts()
+    stepper = LBFGS(max_evaluations=50).stepper(theta)
+    for _ in range(20):
+        loss, grad = rosenbrock(theta)
+        new, _, _ = stepper.step(theta, rosenbrock)
+        new_loss, new_grad = rosenbrock(new)
+        before, after = (grad * (new - theta)).sum(1), (new_grad * (new - theta)).sum(1)
+        assert (new_loss <= loss + 1e-4 * before + 1e-12).all()
+        assert (after.abs() <= -0.9 * before + 1e-12).all()
+        theta = new
+
+
+def test_lbfgs_goes_as_torchs_while_the_line_search_accepts_first_trials():
+    scale = torch.tensor([1.0, 20.0, 300.0], dtype=torch.float64)
+
+    def quadratic(theta: Tensor) -> tuple[Tensor, Tensor]:
+        return (scale * theta**2).sum(1), 2 * scale * theta
+
+    theta = torch.ones(1, 3, dtype=torch.float64)
+    point = theta.clone().requires_grad_()
+    options = {"lr": 1, "max_iter": 1, "line_search_fn": "strong_wolfe", "tolerance_grad": 0, "tolerance_change": 0}
+    reference = torch.optim.LBFGS([point], **options)
+
+    def closure():
+        loss, point.grad = quadratic(point.detach())
+        return loss.sum()
+
+    stepper = LBFGS().stepper(theta)
+    for _ in range(10):
+        theta, _, _ = stepper.step(theta, quadratic)
+        reference.step(closure)
+        torch.testing.assert_close(theta, point.detach(), rtol=1e-7, atol=0)
+    for _ in range(15):
+        theta, _, _ = stepper.step(theta, quadratic)
+    assert quadratic(theta)[0] < 1e-20
+
+
+def test_lbfgs_stops_where_nothing_can_be_gained_and_counts_no_more():
+    theta = torch.zeros(2, 3, dtype=torch.float64)
+    theta[1] = 1.0
+    stepper = LBFGS().stepper(theta)
+    total = torch.zeros(2, dtype=torch.int64)
+    for _ in range(40):
+        theta, _, evaluations = stepper.step(theta, lambda t: (t.square().sum(1), 2 * t))
+        total += evaluations
+    assert stepper.finished().all()
+    assert total[0] == 1  # at the minimum from the start: one look is enough
+    assert theta.abs().max() < 1e-6
+
+
+def test_lbfgs_backs_off_from_points_without_a_loss():
+    """log(x) has no value left of zero; a step that lands there counts as too long."""
+
+    def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
+        return (theta - theta.log()).sum(1), 1 - 1 / theta
+
+    theta = torch.tensor([[1e-3, 5.0], [30.0, 1e-2]], dtype=torch.float64)
+    stepper = LBFGS().stepper(theta)
+    for _ in range(60):
+        theta, _, _ = stepper.step(theta, evaluate)
+    torch.testing.assert_close(theta, torch.ones_like(theta), rtol=0, atol=1e-5)

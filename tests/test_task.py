@@ -1,0 +1,92 @@
+import math
+
+import pytest
+import torch
+from components import TASKS, name
+from PIL import Image as Picture
+
+from kanexp.seeding import generator
+from kanexp.task.function import Function
+from kanexp.task.image import SAMPLES, Image
+from kanexp.testing import check_task
+
+
+@pytest.mark.parametrize("task", TASKS, ids=name)
+def test_battery(task):
+    check_task(task)
+
+
+def test_function_values():
+    x = torch.tensor([[0.5], [-0.3]], dtype=torch.float64)
+    assert Function().solution(x).item() == pytest.approx(0.25 + 2 * math.exp(-0.3))
+    assert Function(function="exp_sin_square").solution(x).item() == pytest.approx(math.exp(1 + 0.09))
+    assert Function(function="product").solution(x).item() == pytest.approx(-0.15)
+    assert Function(function="runge").solution(x[:1]).item() == pytest.approx(1 / 7.25)
+
+
+def test_noise_is_on_the_training_targets_alone():
+    clean, noisy = (Function(noise=noise).load(generator(0, "data")) for noise in (0.0, 0.1))
+    assert torch.equal(clean.train.x, noisy.train.x)
+    assert (noisy.train.y - clean.train.y).std().item() == pytest.approx(0.1, rel=0.15)
+    assert torch.equal(clean.test.y, noisy.test.y)
+
+
+def test_function_metrics():
+    target = torch.zeros(1, 1, 4)
+    scores = Function().metrics(torch.tensor([[[1.0, -1.0, 1.0, 3.0]]]), target)
+    assert {k: v.item() for k, v in scores.items()} == {
+        "mse": 3.0,
+        "rmse": pytest.approx(3**0.5),
+        "mae": 1.5,
+        "max": 3.0,
+    }
+
+
+def test_picture_pixels_lie_where_they_are_seen(tmp_path):
+    picture = Picture.new("RGB", (8, 8))
+    picture.putpixel((7, 0), (255, 0, 0))  # top right, red
+    picture.save(tmp_path / "dot.png")
+    task = Image(path=str(tmp_path / "dot.png"), size=8, color=True, extent=2.0)
+    scene = task.scene(task.load(generator(0, "data")))
+    (bright,) = (scene.target[0] > 0.5).nonzero().flatten().tolist()
+    assert scene.x[:, bright].tolist() == [2.0, -2.0]
+    assert scene.target[:, bright].tolist() == [1.0, 0.0, 0.0]
+    assert bright == 7  # reading order
+
+
+def test_every_pixel_is_in_one_part():
+    data = Image(size=20, val=0.1, test=0.25).load(generator(0, "data"))
+    parts = [split.x for split in (data.train, data.val, data.test)]
+    assert [p.shape[1] for p in parts] == [260, 40, 100]
+    assert len(torch.cat(parts, dim=1).T.unique(dim=0)) == 400
+
+
+def test_psnr():
+    scores = Image().metrics(torch.full((1, 1, 9), 0.6), torch.full((1, 1, 9), 0.5))
+    assert scores["psnr"].item() == pytest.approx(20.0, abs=1e-4)
+
+
+def test_samples_are_pictures():
+    for sample in SAMPLES:
+        y = Image(path=sample, size=32).load(generator(0, "data")).train.y
+        assert y.std() > 0.1
+        assert y.min() >= 0
+        assert y.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "no such file"), (b"text", "cannot identify"), (b"\x89PNG\r\n", "")]
+)
+def test_unreadable_pictures(tmp_path, content, why):
+    file = tmp_path / "picture.png"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"path: cannot read a picture from .*{why}.*give a PNG or JPEG"):
+        Image(path=str(file)).load(generator(0, "data"))
+
+
+def test_truncated_picture(tmp_path):
+    Picture.effect_noise((64, 64), 50).save(tmp_path / "whole.jpg")
+    (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
+    with pytest.raises(ValueError, match="cannot read a picture"):
+        Image(path=str(tmp_path / "half.jpg")).load(generator(0, "data"))
