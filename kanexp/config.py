@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from kanexp.catalog import GROUPS, Catalog, config_folder
 from kanexp.error import ConfigError
@@ -250,9 +251,11 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, l
             found = _key_mistakes(override, base, catalog)
             mistakes += found
             right += [] if found else [override]
-        return (_compose(words + right, catalog) if right else base), mistakes
+        return (_compose([o for o in job if o in words or o in right], catalog) if right else base), mistakes
     except (HydraException, OmegaConfBaseException) as error:
         return None, [_plain(error)]
+    except YAMLError as error:
+        return None, [f"not a YAML file: {' '.join(str(error).split())}"]
 
 
 def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str]:

@@ -152,7 +152,7 @@ class _Run:
         )
         states = {"before": result.start, "after": result.best}
         x = data.train.x
-        metrics = pd.read_csv(self.folder.path / "metrics.csv")
+        metrics = pd.read_csv(self.folder.metrics)
         tables = {"signal": measure.signal(network, states, x, self.seeds)}
         drawn = {}
 

@@ -39,6 +39,10 @@ class RunFolder:
     def figures(self) -> Path:
         return self.path / FIGURES
 
+    @property
+    def metrics(self) -> Path:
+        return self.path / METRICS
+
     def write_config(self, yaml: str) -> None:
         write(self.path / CONFIG, yaml)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from kanexp.run_folder import CONFIG, METRICS, RunFolder, UnreadableRun
+from kanexp.run_folder import CONFIG, RunFolder, UnreadableRun
 
 GROUPS = ("task", "layer", "init", "reg", "optimizer", "model")
 # The columns every report begins with; the tasks' metrics and the options that differ follow.
@@ -101,10 +101,9 @@ def curves(runs: Sequence[Run]) -> pd.DataFrame:
     """The rows of every metrics.csv with the run's arm: arm, run, step, seed, metric, value."""
     tables = []
     for run, arm in zip(runs, arms(runs), strict=True):
-        file = run.folder.path / METRICS
-        if file.is_file():
+        if run.folder.metrics.is_file():
             # A killed run may end within a line.
-            table = pd.read_csv(file, on_bad_lines="skip")
+            table = pd.read_csv(run.folder.metrics, on_bad_lines="skip")
             tables.append(table.assign(run=run.label, arm=arm).dropna())
     columns = ["arm", "run", "step", "seed", "metric", "value"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)

@@ -1,0 +1,203 @@
+import dataclasses
+import importlib
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+from kanexp.catalog import GROUPS, Catalog, config_folder
+from kanexp.config import KINDS, build_experiment, default_name, load
+from kanexp.error import ConfigError
+from kanexp.settings import Settings
+from kanexp.sweep import job_names
+
+CATALOG = Catalog((config_folder(),))
+OPTIONS = [option for options in CATALOG.options.values() for option in options.values()]
+
+
+def experiment(*words: str):
+    (job,) = load(words, CATALOG)
+    return build_experiment(job)
+
+
+def test_options_were_found():
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 17
+    assert {option.group for option in OPTIONS} == set(GROUPS)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda o: f"{o.group}={o.name}")
+def test_every_option_builds_and_says_what_it_is(option):
+    words = [f"{option.group}={option.name}"]
+    built = experiment(*words)
+    assert built.words.choices[option.group] == option.name
+    assert option.description.endswith(".") or option.group == "experiment"
+    if option.group in KINDS:
+        lines = option.file.read_text().splitlines()
+        assert len(lines) <= 12
+        cls = type(getattr(built, option.group))
+        # One name in the YAML, the module and, but for its capitals, the class.
+        assert (
+            yaml.safe_load(option.file.read_text())["_target_"] == f"kanexp.{option.group}.{option.name}.{cls.__name__}"
+        )
+        defaults = {f.name: f.default for f in dataclasses.fields(cls)}
+        assert defaults == option.values, "the YAML must list every option with the default of the class"
+
+
+def test_settings_are_those_of_the_file_and_every_line_says_its_effect():
+    assert list(CATALOG.settings) == [f.name for f in dataclasses.fields(Settings)]
+    text = (config_folder() / "config.yaml").read_text().split("\nhydra:")[0].split("hydra_logging: disabled")[1]
+    assert all("#" in line for line in text.strip().splitlines())
+
+
+def test_every_component_module_has_its_option():
+    for group in KINDS:
+        modules = {p.stem for p in (ROOT / "kanexp" / group).glob("*.py")} - {"__init__", "base", "network"}
+        assert modules == set(CATALOG.options[group])
+        importlib.import_module(f"kanexp.{group}.base")
+
+
+def test_words_reach_the_objects():
+    e = experiment("layer=chebyshev", "layer.degree=7", "seeds=[3,7]", "optimizer.learning_rate=1e-2", "dtype=float64")
+    assert e.layer.degree == 7
+    assert e.settings.seed_list == [3, 7]
+    assert e.optimizer.learning_rate == 0.01
+    assert experiment("seeds=3").settings.seed_list == [0, 1, 2]
+    assert experiment("init=glorot", "init.gain=2").init.gain == 2.0
+
+
+@pytest.mark.parametrize(
+    ("typed", "widths"),
+    [("[2,6,6,1]", [2, 6, 6, 1]), ("[in,5,out]", [2, 5, 1]), ("[in,out]", [2, 1]), ("[2,3,out]", [2, 3, 1])],
+)
+def test_widths(typed, widths):
+    assert experiment("task=function", f"widths={typed}").widths == widths
+
+
+def test_names():
+    def name(*words):
+        jobs = load(words, CATALOG, sweep=True)
+        return default_name(jobs[0], jobs)
+
+    assert name("layer=fourier", "init=smooth") == "image-fourier-smooth"
+    assert name("optimizer=lbfgs", "reg=l1", "model=mlp") == "image-fourier-default-l1-lbfgs-mlp"
+    assert name("experiment=jaxkan_glorot", "init=smooth") == "jaxkan_glorot"
+    assert name("name=mine") == "mine"
+    assert name("layer=fourier,chebyshev", "init=smooth") == "image-fourier+chebyshev-smooth"
+
+
+def test_sweeps_are_the_product():
+    jobs = load(["layer=fourier,chebyshev", "seeds=3", "init=smooth,glorot"], CATALOG, sweep=True)
+    chosen = [(job.choices["layer"], job.choices["init"]) for job in jobs]
+    assert chosen == [(layer, init) for layer in ("fourier", "chebyshev") for init in ("smooth", "glorot")]
+    assert job_names(jobs) == ["fourier-smooth", "fourier-glorot", "chebyshev-smooth", "chebyshev-glorot"]
+    rates = load(["optimizer.learning_rate=1e-3,1e-2", "seeds=[1,2],[3,4]"], CATALOG, sweep=True)
+    assert job_names(rates)[1] == "learning_rate=0.001-seeds=[3,4]"
+    assert len({job.hash for job in jobs + rates}) == 8
+
+
+def test_the_hash_is_of_what_determines_the_result():
+    (a,), (b,), (c,) = (load(w, CATALOG) for w in ([], ["name=x", "output_dir=/tmp/y"], ["steps=7"]))
+    assert a.hash == b.hash != c.hash
+
+
+def test_the_written_config_repeats_the_run():
+    (job,) = load(["layer=bspline", "layer.intervals=9"], CATALOG)
+    assert yaml.safe_load(job.yaml) == job.values
+
+
+MISTAKES = [
+    # what was typed, every sentence that must be in the answer, and how many mistakes there are
+    (["layer=forier"], ["there is no layer 'forier'; did you mean 'fourier'?"], 1),
+    (["layer=xyz"], ["there is no layer 'xyz'\n  options of layer: bspline, chebyshev, fourier"], 1),
+    (["layr=fourier"], ["layr=fourier: there is no group or setting 'layr'; did you mean 'layer'?"], 1),
+    (["sedes=3"], ["there is no group or setting 'sedes'; did you mean 'seeds'?"], 1),
+    (["degree=3"], ["there is no group or setting 'degree'; did you mean 'layer.degree'?"], 1),
+    (["layer=chebyshev", "layer.degre=3"], ["layer=chebyshev has no option 'degre'; did you mean 'degree'?"], 1),
+    (["layer.degree=3"], ["layer=fourier has no option 'degree'; did you mean 'degree' of layer=chebyshev?"], 1),
+    (
+        ["+layer.extra=1"],
+        ["layer=fourier has no option 'extra'\n  options of fourier: frequencies, residual, scale"],
+        1,
+    ),
+    (["+foo.bar=1"], ["there is no group or setting 'foo.bar'\n  groups: task, layer"], 1),
+    (["~layer"], ["nothing can be deleted"], 1),
+    (["smooth"], ["smooth: not of the form key=value"], 1),
+    (["steps.x=1"], ["'steps' is a single value and has no 'x'"], 1),
+    (["hydra/launcher=joblib"], ["there is no group or setting 'hydra/launcher'"], 1),
+    (["layer=fourier,chebyshev"], ["several values, but this is one run; add -m"], 1),
+    (["layer.frequencies=0"], ["layer: Fourier: frequencies must be at least 1, got 0"], 1),
+    (["layer.frequencies=2.5"], ["layer.frequencies: must be a whole number, got 2.5"], 1),
+    (["layer.frequencies=many"], ["layer.frequencies: must be a whole number, got 'many'"], 1),
+    (["layer.residual=relu"], ["layer.residual: must be one of none, silu, identity, got 'relu'"], 1),
+    (["layer.scale=1"], ["layer.scale: must be true or false, got 1"], 1),
+    (["init=glorot", "init.gain=-1"], ["init: Glorot: gain must be positive, got -1.0"], 1),
+    (["optimizer.learning_rate=nan"], ["learning_rate must be positive, got nan"], 1),
+    (["dtype=float16"], ["dtype: must be one of float32, float64, got 'float16'"], 1),
+    (["steps=0"], ["steps: must be at least 1, got 0"], 1),
+    (["seeds=0"], ["seeds: must be at least 1, got 0"], 1),
+    (["seeds=[3,3]"], ["seeds: must be different numbers from 0, got [3, 3]"], 1),
+    (["seeds=true"], ["seeds: must be a whole number or a list like [3, 7], got true"], 1),
+    (["name=a/b"], ["name: must be a plain folder name, got 'a/b'"], 1),
+    (["widths=[6,6]"], ["must begin with the task's 2 inputs", "for example widths=[in,6,6,out]"], 1),
+    (["widths=[in,0,out]"], ["widths: hidden widths must be numbers of at least 1, got [in, 0, out]"], 1),
+    (["task.val=0.7", "task.test=0.4"], ["val and test must leave pixels to train on, got 0.7 + 0.4"], 1),
+    (
+        ["optimizer=lbfgs", "batch_size=8"],
+        ["LBFGS compares losses along a line", "use batch_size=null or optimizer=adam"],
+        1,
+    ),
+    (["reg=frequency", "layer=bspline"], ["reg: Frequency does not go with BSpline", "use reg=l1"], 1),
+    (["init=smooth", "model=mlp"], ["init: Smooth does not go with Activation", "use init=default"], 1),
+    (["layer=bspline", "layer.order=9", "layer.low=3"], ["order must be between 1 and 5", "low must be below high"], 2),
+    (
+        ["layer=forier", "sedes=3", "steps=-1", "task.size=2", "optimizer.lr=1"],
+        ["'forier'", "'sedes'", "steps: must be at least 1", "size must be between 4 and 4096", "has no option 'lr'"],
+        5,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentences", "count"), MISTAKES, ids=lambda v: "+".join(v) if isinstance(v, list) else ""
+)
+def test_mistakes_are_named_all_together(words, sentences, count):
+    with pytest.raises(ConfigError) as caught:
+        experiment(*words)
+    text = str(caught.value)
+    assert [s for s in sentences if s not in text] == [], text
+    assert len(caught.value.mistakes) == count, text
+
+
+@pytest.mark.parametrize(
+    ("yaml_text", "sentence"),
+    [
+        ("degree: 3\n", "layer=mine: its YAML must name a class by _target_"),
+        ("_target_: nowhere.Thing\n", "layer=mine: cannot import nowhere.Thing"),
+        ("_target_: kanexp.layer.fourier.Nothing\n", "layer=mine: cannot import kanexp.layer.fourier.Nothing"),
+        ("_target_: os.system\n", "layer=mine: os.system is no Basis; derive it from kanexp.layer.base.Basis"),
+        ("_target_: kanexp.init.default.Default\n", "kanexp.init.default.Default is no Basis"),
+        ("_target_: kanexp.layer.base.Basis\n", "layer=mine: Basis does not define features, terms"),
+        (
+            "_target_: kanexp.layer.fourier.Fourier\nfrequncies: 3\n",
+            "no option 'frequncies'; did you mean 'frequencies'?",
+        ),
+        ("_target_: [\n", "mine.yaml"),
+    ],
+)
+def test_mistakes_in_a_users_own_option(tmp_path, yaml_text, sentence):
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer" / "mine.yaml").write_text(yaml_text)
+    catalog = Catalog((config_folder(), tmp_path))
+    with pytest.raises(ConfigError) as caught:
+        build_experiment(load(["layer=mine"], catalog)[0])
+    assert sentence in str(caught.value)
+
+
+def test_checking_builds_no_tensor(monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise AssertionError("a tensor was made before everything was checked")
+
+    for maker in ("randn", "rand", "zeros", "ones", "tensor", "linspace"):
+        monkeypatch.setattr(torch, maker, forbidden)
+    experiment("layer=bspline", "init=glorot", "reg=l1", "optimizer=lbfgs")
