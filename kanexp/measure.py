@@ -126,7 +126,9 @@ def _transform(layer: EdgeLayer, entering: Tensor) -> tuple[np.ndarray, Tensor]:
         low, high = basis.domain or (float(entering.min()), float(entering.max()))
         points = torch.linspace(low, high, SPECTRUM_POINTS, dtype=torch.float64, device=device)
         window = torch.hann_window(SPECTRUM_POINTS, dtype=torch.float64, device=device)
-        line = torch.stack([torch.ones_like(points), torch.linspace(-1, 1, SPECTRUM_POINTS).to(points)])
+        line = torch.stack(
+            [torch.ones_like(points), torch.linspace(-1, 1, SPECTRUM_POINTS, dtype=points.dtype, device=device)]
+        )
         samples = _on(layer, points)
         samples = samples - (samples @ line.T / line.square().sum(1)) @ line
         samples = samples * window / window.mean()

@@ -1,0 +1,75 @@
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kanexp.error import ConfigError
+from kanexp.run_folder import FORMAT, RunFolder, UnreadableRun, find_runs, new_version
+
+
+def test_versions_count_up_and_latest_points_at_the_newest(tmp_path):
+    made = [new_version(str(tmp_path), "name") for _ in range(3)]
+    assert [m.name for m in made] == ["v001", "v002", "v003"]
+    assert os.readlink(tmp_path / "name" / "latest") == "v003"
+    (tmp_path / "name" / "v041").mkdir()
+    assert new_version(str(tmp_path), "name").name == "v042"
+
+
+def test_ten_runs_at_once_get_ten_versions(tmp_path):
+    with ProcessPoolExecutor(5) as pool:
+        made = list(pool.map(new_version, [str(tmp_path)] * 10, ["name"] * 10))
+    assert sorted(m.name for m in made) == [f"v{i:03d}" for i in range(1, 11)]
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"output_dir: cannot write to .* choose another with output_dir=PATH"):
+        new_version(str(tmp_path / "file"), "name")
+
+
+def test_records(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_record({"status": "running"})
+    assert folder.read_record() == {"format": FORMAT, "status": "running"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "run.json"]  # nothing temporary is left
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "no run.json"),
+        ('{"format": 1, "sta', "damaged"),
+        ("[]", "damaged"),
+        ("{}", "damaged"),
+        (json.dumps({"format": FORMAT + 1}), "update kanexp"),
+    ],
+)
+def test_records_that_cannot_be_read(tmp_path, content, why):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UnreadableRun, match=why):
+        RunFolder(tmp_path).read_record()
+
+
+def test_metrics_are_on_disk_while_running(tmp_path):
+    folder = RunFolder(tmp_path)
+    with folder.logs() as logs:
+        logs.metrics(0, [3, 7], "loss", [0.1, 1 / 3])
+        logs.timing(0, 1.25, 2)
+        assert folder.metrics.read_text() == "step,seed,metric,value\n0,3,loss,0.1\n0,7,loss,0.333333333\n"
+
+
+def test_runs_are_found_below_and_links_do_not_double_them(tmp_path):
+    for name in ("a", "b"):
+        path = new_version(str(tmp_path), name)
+        RunFolder(path).write_record({})
+    sweep = new_version(str(tmp_path), "sweep")
+    for job in ("one", "two"):
+        (sweep / job).mkdir()
+        RunFolder(sweep / job).write_record({})
+    assert len(find_runs(tmp_path)) == 4
+    assert [f.path.name for f in find_runs(sweep)] == ["one", "two"]
+    assert [f.path for f in find_runs(tmp_path / "a" / "latest")] == [tmp_path / "a" / "latest"]
+    assert find_runs(Path(tmp_path / "nothing")) == []
