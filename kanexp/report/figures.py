@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 # Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
@@ -79,22 +79,21 @@ def prediction(table: pd.DataFrame, kind: str, shape: Sequence[int], title: str)
 
 def _picture(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
     figure = Figure(figsize=(8.4, 3.2), layout="constrained")
-    titles = {"target": "target", "before": "before training", "after": "after training"}
-    for axes, (name, label) in zip(figure.subplots(1, 3), titles.items(), strict=True):
-        channels = table["channel"].max() + 1
-        picture = table[name].to_numpy().reshape(channels, *shape).transpose(1, 2, 0)
-        if name != "target":
-            error = np.mean((picture.ravel() - _reading_order(table, shape).ravel()) ** 2)
-            label += f", {-10 * np.log10(max(error, 1e-20)):.1f} dB"
-        axes.imshow(picture.clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set(title=label)
-        axes.set_axis_off()
+    _picture_row(figure.subplots(1, 3), table, shape)
     return figure
 
 
-def _reading_order(table: pd.DataFrame, shape: Sequence[int]) -> np.ndarray:
-    channels = table["channel"].max() + 1
-    return table["target"].to_numpy().reshape(channels, *shape).transpose(1, 2, 0)
+def _picture_row(row: Sequence[Axes], table: pd.DataFrame, shape: Sequence[int]) -> None:
+    titles = {"target": "target", "before": "before training", "after": "after training"}
+    for axes, (name, label) in zip(row, titles.items(), strict=True):
+        picture = table[name].to_numpy().reshape(-1, *shape).transpose(1, 2, 0)  # (rows, columns, channels)
+        if name != "target":
+            error = np.mean((table[name] - table["target"]) ** 2)
+            label += f", {-10 * np.log10(max(error, 1e-20)):.1f} dB on all pixels"
+        axes.imshow(picture.clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(title=label, xticks=[], yticks=[])
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
 
 
 def _surface(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
@@ -207,7 +206,7 @@ def spectra(table: pd.DataFrame) -> Figure:
                 axes.fill_between(median.index, low, high, color=colour, alpha=0.25, linewidth=0)
             axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
         panels[0].set_ylabel("power per edge")
         panels[0].legend(fontsize=8)
@@ -241,6 +240,16 @@ def arm_curves(table: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_l
         handles, labels = panels[0].get_legend_handles_labels()
         title = "median and range over seeds"
         figure.legend(handles, labels, loc="outside right upper", fontsize=8, title=title, title_fontsize=8)
+        return figure
+
+
+def arm_pictures(pictures: Sequence[tuple[str, pd.DataFrame, Sequence[int]]]) -> Figure:
+    """A row per arm: target, prediction before and prediction after training of the run's seed of median loss."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 2.9 * len(pictures)), layout="constrained")
+        for row, (arm, table, shape) in zip(figure.subplots(len(pictures), 3, squeeze=False), pictures, strict=True):
+            _picture_row(row, table, shape)
+            row[0].set_ylabel(arm)
         return figure
 
 

@@ -15,6 +15,7 @@ from kanexp.error import ConfigError
 from kanexp.report import figures, stats, table
 from kanexp.run_folder import find_runs, new_version, write
 
+MAX_STRIPS = 12  # arms whose pictures are drawn below each other
 MAX_PICTURED_RUNS = 24  # the page carries their figures inside; more would be too much to load and to look at
 
 
@@ -53,6 +54,8 @@ def _write(runs: Sequence[table.Run], problems: list[str], out: Path) -> pd.Data
     metrics = [c for c in rows.columns if c.startswith("test_")]
     if metrics and rows[metrics[0]].notna().any():
         drawn["arms"] = figures.arm_points(rows, metrics[0])
+    if pictures := table.pictures(runs)[:MAX_STRIPS]:
+        drawn["pictures"] = figures.arm_pictures(pictures)
     rows.to_csv(out / "report.csv", index=False)
     summary.to_csv(out / "summary.csv", index=False)
     for name, figure in drawn.items():

@@ -104,9 +104,21 @@ def curves(runs: Sequence[Run]) -> pd.DataFrame:
         if run.folder.metrics.is_file():
             # A killed run may end within a line.
             table = pd.read_csv(run.folder.metrics, on_bad_lines="skip")
+            table["value"] = pd.to_numeric(table["value"], errors="coerce")
             tables.append(table.assign(run=run.label, arm=arm).dropna())
+    tables = [table for table in tables if len(table)]
     columns = ["arm", "run", "step", "seed", "metric", "value"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def pictures(runs: Sequence[Run]) -> list[tuple[str, pd.DataFrame, tuple[int, int]]]:
+    """Arm, prediction table and shape of the first run of each arm, where runs learned pictures."""
+    found: dict[str, tuple[str, pd.DataFrame, tuple[int, int]]] = {}
+    for run, arm in zip(runs, arms(runs), strict=True):
+        scene, file = run.record.get("scene", {}), run.folder.figures / "prediction.csv"
+        if arm not in found and scene.get("kind") == "picture" and file.is_file():
+            found[arm] = arm, pd.read_csv(file), tuple(scene["shape"])
+    return list(found.values())
 
 
 def figure_files(run: Run) -> list[Path]:
