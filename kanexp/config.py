@@ -267,7 +267,7 @@ def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str
     text = override.input_line or override.key_or_group
     hint = did_you_mean(key, known)
     if not hint:
-        owners = {k: o.name for o in catalog.options[group].values() for k in o.values}
+        owners = {k: o.name for o in reversed(catalog.options[group].values()) for k in o.values}
         if close := closest(key, list(owners)):
             hint = f"; did you mean '{close}' of {group}={owners[close]}?"
     return [

@@ -30,8 +30,7 @@ def edges(network: Network, states: States, x: Tensor, row: int) -> pd.DataFrame
         high = max(float(values[i].max()) for values in entering.values())
         points = torch.linspace(low, high, 129, dtype=x.dtype, device=x.device)
         for state, theta in thetas.items():
-            w = network.weights(theta)[i]
-            y = torch.einsum("oti,tp->oip", layer.edge_weights(w)[0], _on(layer, points))
+            y = layer.functions(network.weights(theta)[i], points)[0]
             o, j, p = np.meshgrid(*(np.arange(n) for n in y.shape), indexing="ij")
             columns = {"output": o.ravel(), "input": j.ravel(), "x": _numpy(points)[p.ravel()], "y": _numpy(y).ravel()}
             tables.append(pd.DataFrame({"state": state, "layer": i, **columns}))
@@ -49,11 +48,7 @@ def spectra(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd
     for state, theta in states.items():
         entering = network.inputs(theta, x[None, :, :MAX_SAMPLES])
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
-            frequencies, waves = _transform(layer, entering[i])
-            weights = layer.edge_weights(w)
-            # mean over edges of |sum_t w_t F_t|^2 from the terms' second moments: no edge is ever sampled by itself.
-            moments = torch.einsum("soti,soui->stu", weights, weights) / (layer.n_in * layer.n_out)
-            power = torch.einsum("tf,stu,uf->sf", waves.conj(), moments.to(waves.dtype), waves).real.clamp(min=0)
+            frequencies, power = _power(layer, w, entering[i])
             columns = {
                 "seed": np.repeat(seeds, len(frequencies)),
                 "layer": i,
@@ -74,10 +69,15 @@ def signal(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd.
         values = network.inputs(theta, x[None, :, :MAX_SAMPLES])
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering, leaving = values[i], values[i + 1]
-            slopes = layer.slopes(entering, layer.features(entering))
-            slope = layer.combine(_without_bias(w), slopes)
+            slope = _slope(layer, w, entering)
             outside = _outside(layer, entering).expand(len(seeds))
-            columns = [leaving.mean((1, 2)), leaving.std((1, 2)), slope.mean((1, 2)), slope.std((1, 2)), outside]
+            columns = [
+                leaving.mean((1, 2)),
+                leaving.std((1, 2), correction=0),
+                slope.mean((1, 2)),
+                slope.std((1, 2), correction=0),
+                outside,
+            ]
             for seed, *numbers in zip(seeds, *(c.tolist() for c in columns), strict=True):
                 rows.append((state, seed, i, *numbers))
     return pd.DataFrame(rows, columns=["state", "seed", "layer", "mean", "std", "slope_mean", "slope_std", "outside"])
@@ -97,9 +97,14 @@ def _numpy(x: Tensor) -> np.ndarray:
     return x.detach().cpu().numpy()
 
 
-def _on(layer: EdgeLayer, points: Tensor) -> Tensor:
-    """A layer's terms, residual included, at points of one variable: (points,) -> (terms, points)."""
-    return layer.features(points[None, None])[0, :, 0]
+def _slope(layer: EdgeLayer, w: LayerWeights, x: Tensor) -> Tensor:
+    """Derivative of the outputs (seeds, n_out, batch) when all inputs move together."""
+    x = x.detach().requires_grad_()
+    y = layer.plain(w, x)
+    # The gradient in x is v J, linear in v: the gradient in v of its sum is J 1.
+    v = torch.zeros_like(y, requires_grad=True)
+    (mixed,) = torch.autograd.grad(y, x, v, create_graph=True)
+    return torch.autograd.grad(mixed.sum(), v)[0]
 
 
 def _outside(layer: EdgeLayer, x: Tensor) -> Tensor:
@@ -110,29 +115,41 @@ def _outside(layer: EdgeLayer, x: Tensor) -> Tensor:
     return ((x < low) | (x > high)).to(x.dtype).mean((1, 2))
 
 
-def _without_bias(w: LayerWeights) -> LayerWeights:
-    return w._replace(bias=torch.zeros_like(w.bias))
+def _power(layer: EdgeLayer, w: LayerWeights, entering: Tensor) -> tuple[np.ndarray, Tensor]:
+    """Frequencies (f,) and power, mean over edges (seeds, f)."""
+    points, keep, window = _grid(layer, entering)
+    frequencies = np.arange(keep.start, keep.stop)
+    if layer.inner_shapes:
+        return frequencies, _transform(layer.functions(w, points), keep, window).abs().square().mean((1, 2))
+    # mean over edges of |sum_t w_t F_t|^2 from the terms' second moments: no edge is ever sampled by itself.
+    waves = _transform(layer.features(points[None, None])[0, :, 0], keep, window)  # (terms, f)
+    weights = layer.edge_weights(w)
+    moments = torch.einsum("soti,soui->stu", weights, weights) / (layer.n_in * layer.n_out)
+    return frequencies, torch.einsum("tf,stu,uf->sf", waves.conj(), moments.to(waves.dtype), waves).real.clamp(min=0)
 
 
-def _transform(layer: EdgeLayer, entering: Tensor) -> tuple[np.ndarray, Tensor]:
-    """Frequencies (f,) and the complex amplitude of every term at them (terms, f)."""
+def _grid(layer: EdgeLayer, entering: Tensor) -> tuple[Tensor, slice, bool]:
+    """Points to sample a layer's functions at, which frequencies to keep, and whether a window is needed."""
     basis, device = layer.basis, entering.device
     if basis.period is not None and basis.residual == "none":
         top = max(basis.orders or (1,))
-        points = torch.arange(4 * top, dtype=torch.float64, device=device) * (basis.period / (4 * top))
-        samples = _on(layer, points)
-        keep = slice(1, top + 1)
-    else:
-        low, high = basis.domain or (float(entering.min()), float(entering.max()))
-        points = torch.linspace(low, high, SPECTRUM_POINTS, dtype=torch.float64, device=device)
-        window = torch.hann_window(SPECTRUM_POINTS, dtype=torch.float64, device=device)
-        line = torch.stack(
-            [torch.ones_like(points), torch.linspace(-1, 1, SPECTRUM_POINTS, dtype=points.dtype, device=device)]
+        return (
+            torch.arange(4 * top, dtype=torch.float64, device=device) * (basis.period / (4 * top)),
+            slice(1, top + 1),
+            False,
         )
-        samples = _on(layer, points)
-        samples = samples - (samples @ line.T / line.square().sum(1)) @ line
-        samples = samples * window / window.mean()
-        keep = slice(1, SPECTRUM_POINTS // 8)
-    # A wave of amplitude a has |amplitude|^2 = a^2 / 2, its mean square.
-    waves = torch.fft.rfft(samples, norm="forward")[:, keep] * 2**0.5
-    return np.arange(keep.start, keep.stop), waves.to(torch.complex128)
+    low, high = basis.domain or (float(entering.min()), float(entering.max()))
+    points = torch.linspace(low, high, SPECTRUM_POINTS, dtype=torch.float64, device=device)
+    return points, slice(1, SPECTRUM_POINTS // 8), True
+
+
+def _transform(samples: Tensor, keep: slice, window: bool) -> Tensor:
+    """Complex amplitudes (..., f) of samples (..., points); a wave of amplitude a has |amplitude|^2 = a^2 / 2."""
+    samples = samples.double()
+    if window:
+        n = samples.shape[-1]
+        hann = torch.hann_window(n, dtype=samples.dtype, device=samples.device)
+        ramp = torch.linspace(-1, 1, n, dtype=samples.dtype, device=samples.device)
+        line = torch.stack([torch.ones_like(ramp), ramp])
+        samples = (samples - (samples @ line.T / line.square().sum(1)) @ line) * hann / hann.mean()
+    return torch.fft.rfft(samples, norm="forward")[..., keep] * 2**0.5

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import shutil
 import time
 import traceback
 from datetime import UTC, datetime
@@ -36,19 +37,20 @@ def run(words: Words, folder: Path | None = None) -> int:
     device = _device(experiment.settings.device)
     dtype = getattr(torch, experiment.settings.dtype)
     data, scene = _load(experiment)
+    network, start = _start(experiment, data.train.x.shape[1])
     brief = folder is not None
     if folder is None:
         folder = new_version(experiment.settings.output_dir, default_name(words))
-    return _Run(experiment, RunFolder(folder), device, brief).carry_out(
-        _to(data, device, dtype), _move(scene, device, dtype)
-    )
+    a_run = _Run(experiment, RunFolder(folder), network, start.to(device), brief)
+    return a_run.carry_out(_to(data, device, dtype), _move(scene, device, dtype))
 
 
 class _Run:
     """The steps of a run; the record grows as they are done."""
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, device: torch.device, brief: bool):
-        self.experiment, self.folder, self.device, self.brief = experiment, folder, device, brief
+    def __init__(self, experiment: Experiment, folder: RunFolder, network: Network, start: Tensor, brief: bool):
+        self.experiment, self.folder, self.network, self.start, self.brief = experiment, folder, network, start, brief
+        self.device = start.device
         self.seeds = experiment.settings.seed_list
         words = experiment.words
         self.record: dict[str, Any] = {
@@ -59,7 +61,7 @@ class _Run:
             "widths": experiment.widths,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": " ".join(["kanexp", *words.overrides]),
-            **provenance(device),
+            **provenance(self.device),
         }
 
     def carry_out(self, data: Data, scene: Scene) -> int:
@@ -90,11 +92,9 @@ class _Run:
         return code
 
     def _steps(self, data: Data, scene: Scene) -> int:
-        e = self.experiment
-        network = e.model.network(e.widths, e.layer)
-        dtype = getattr(torch, e.settings.dtype)
-        start = network.start(e.init, [generator(seed, "init") for seed in self.seeds], dtype).to(self.device)
-        self.record |= {"parameters": network.parameters, "scene": {"kind": scene.kind, "shape": list(scene.shape)}}
+        e, network, start = self.experiment, self.network, self.start
+        self.record |= {"compiled": network.layers[-1].compiled, "parameters": network.parameters}
+        self.record |= {"scene": {"kind": scene.kind, "shape": list(scene.shape)}}
         if not self.brief:
             self._introduce(network)
             _show_signal(measure.signal(network, {"before": start}, data.train.x, self.seeds))
@@ -126,7 +126,7 @@ class _Run:
             )
         console.say(
             f"{default_name(e.words)}: widths {network.widths}, {network.parameters} parameters, "
-            f"{len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''}, {self.device}, {e.settings.dtype}"
+            f"{_seeds(self.seeds)}, {self.device}, {e.settings.dtype}"
         )
 
     def _save_model(self, network: Network, result: Result) -> None:
@@ -191,10 +191,10 @@ class _Run:
         )
         if self.brief:
             name, median, interval = rows[0]
-            console.say(f"{name} {median} ({interval}), {len(self.seeds)} seeds in {result.seconds:.1f} s")
+            console.say(f"{name} {median} ({interval}), {_seeds(self.seeds)} in {result.seconds:.1f} s")
         else:
             console.table(
-                f"{len(self.seeds)} seeds in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note
+                f"{_seeds(self.seeds)} in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note
             )
         for seed, twin in _twins(self.seeds, result.best):
             console.say(f"warning: seeds {seed} and {twin} ended with identical weights; they are not independent")
@@ -204,6 +204,36 @@ class _Run:
         if not self.brief:
             console.say(str(self.folder.path))
         return int(any(status.startswith("diverged") for status in trouble.values()))
+
+
+def _start(experiment: Experiment, samples: int) -> tuple[Network, Tensor]:
+    """The network and its start weights (seeds, parameters), on the CPU where they are drawn."""
+    e = experiment
+    network = e.model.network(e.widths, e.layer)
+    if _worth_compiling(e, network, samples):
+        network = network.compile()
+    generators = [generator(seed, "init") for seed in e.settings.seed_list]
+    try:
+        return network, network.start(e.init, generators, getattr(torch, e.settings.dtype))
+    except ValueError as error:
+        raise ConfigError(f"init: {type(e.init).__name__}: {error}") from error
+
+
+# Numbers that elementwise functions make in a run, from which on compiling pays: each takes 1.5 to 9 ns plain and
+# 0.5 to 1 compiled (scripts/bench), and compiling about 20 s the first time.
+# An estimate and not a measurement, for the same command must give the same bytes.
+WORTH_COMPILING = 6e10
+
+
+def _worth_compiling(experiment: Experiment, network: Network, samples: int) -> bool:
+    settings = experiment.settings
+    if settings.compile != "auto":
+        return bool(settings.compile)
+    batch = min(samples, settings.batch_size or samples)
+    terms = sum(layer.n_in * layer.basis.terms for layer in network.layers[1:] if not layer.inner_shapes)
+    return (
+        len(settings.seed_list) * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
+    )
 
 
 def check_data(experiment: Experiment) -> None:
@@ -241,6 +271,10 @@ def _by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
     """Numbers for run.json, where null stands for what is not finite: JSON has no other word for it."""
     numbers = (value if math.isfinite(value) else None for value in values.tolist())
     return dict(zip(map(str, seeds), numbers, strict=True))
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
 
 
 def _twins(seeds: list[int], theta: Tensor) -> list[tuple[int, int]]:

@@ -24,6 +24,7 @@ class Settings:
     batch_size: int | None
     device: Literal["auto", "cpu", "cuda"]
     dtype: Literal["float32", "float64"]
+    compile: bool | Literal["auto"]
     log_every: int
     output_dir: str
 

@@ -1,11 +1,30 @@
 """One list of components per group; every battery runs over all of them."""
 
+from kanexp.init.constant import Constant
 from kanexp.init.default import Default
+from kanexp.init.efficient import Efficient
 from kanexp.init.glorot import Glorot
+from kanexp.init.glorot_fine import GlorotFine
+from kanexp.init.lecun import LeCun
+from kanexp.init.lecun_norm import LeCunNorm
+from kanexp.init.power import Power
+from kanexp.init.pykan import Pykan
+from kanexp.init.pykan_v0 import PykanV0
 from kanexp.init.smooth import Smooth
+from kanexp.init.xavier import Xavier
+from kanexp.layer.bernstein import Bernstein
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.layer.gram import Gram
+from kanexp.layer.jacobi import Jacobi
+from kanexp.layer.legendre import Legendre
+from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.rbf import RBF
+from kanexp.layer.relu import ReLU
+from kanexp.layer.sine import Sine
+from kanexp.layer.wavelet import Wavelet
 from kanexp.model.mlp import ACTIVATIONS, Activation
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.lbfgs import LBFGS
@@ -24,10 +43,35 @@ BASES = [
     Chebyshev(degree=12, residual="identity"),
     BSpline(),
     BSpline(residual="none", scale=False),
+    Legendre(),
+    Legendre(degree=1),
+    Legendre(degree=17, residual="silu"),
+    Jacobi(),
+    Jacobi(degree=1),
+    Jacobi(degree=9, a=0.3, b=2.0),
+    Gram(),
+    Gram(degree=1, points=2),
+    Gram(degree=9, points=12),
+    Bernstein(),
+    Bernstein(degree=12),
+    RBF(),
+    RBF(centers=8, width=0.5**0.5, residual="silu"),
+    ReLU(),
+    ReLU(intervals=3, order=1, low=-2.0, high=3.0),
+    PiecewiseLinear(),
+    PiecewiseLinear(nodes=5, low=-1.0, high=0.5, scale=True),
+    Sine(),
+    Sine(degree=2, residual="silu", scale=True),
+    Wavelet(),
+    Wavelet(residual="identity", scale=True),
+    MLPEdge(hidden=8),
+    MLPEdge(hidden=3, octaves=1, residual="silu"),
     *(BSpline(intervals=7, order=order, low=-2.0, high=1.5) for order in range(1, 6)),
 ]
 ACTIVATION_BASES = [Activation(name=name) for name in ACTIVATIONS]
 INITS = [Default(), Smooth(), Smooth(decay=1.0), Glorot(), Glorot(gain=2.0)]
+INITS += [Glorot(distribution="normal"), LeCun(), LeCunNorm(), GlorotFine(), Power(), Xavier()]
+INITS += [PykanV0(), Pykan(), Efficient(), Constant()]
 REGS = [NoPenalty(), L1(), L1(residual=True), Frequency(), Frequency(alpha=0.0)]
 OPTIMIZERS = [Adam(learning_rate=0.05), LBFGS(), LBFGS(history=2, max_evaluations=3)]
 TASKS = [

@@ -160,6 +160,10 @@ def test_mlp_and_lbfgs_run_too(kanexp, tmp_path):
         (["-m", "layer=fourier,chebyshev", "steps=0,5"], "error: steps: must be at least 1, got 0"),
         (["output_dir=taken"], "error: output_dir: cannot write to 'taken/image-fourier-default'"),
         (["layer=bspline", "reg=frequency"], "error: reg: Frequency does not go with BSpline"),
+        (
+            ["init=glorot", "layer=bspline", "layer.low=5", "layer.high=6"],
+            "error: init: Glorot: measures the functions where",
+        ),
         (["device=cuda"], "error: device: cuda was asked for, but torch finds no GPU"),
         (["--config-dir", "nowhere"], "error: --config-dir: no such folder 'nowhere'"),
         (["report", "nowhere"], "error: nowhere: no such folder"),

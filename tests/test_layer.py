@@ -6,12 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
 from scipy.interpolate import BSpline as ScipyBSpline
+from scipy.special import eval_jacobi, eval_legendre
 from torch.testing import assert_close
 
 from kanexp.layer.base import RESIDUALS, Basis
+from kanexp.layer.bernstein import Bernstein
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.layer.gram import Gram
+from kanexp.layer.jacobi import Jacobi
+from kanexp.layer.legendre import Legendre
+from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.rbf import RBF
+from kanexp.layer.relu import ReLU
+from kanexp.layer.sine import Sine
 from kanexp.model.network import EdgeLayer, Network
 from kanexp.testing import check_basis
 
@@ -24,8 +34,9 @@ def test_battery(basis):
 @pytest.mark.parametrize("basis", BASES, ids=name)
 def test_slopes_equal_automatic_differentiation(basis):
     x = 2 * torch.randn(3, 4, 20, dtype=torch.float64)
-    expected = Basis.slopes(basis, x, basis.features(x))
-    assert_close(basis.slopes(x, basis.features(x)), expected, rtol=1e-10, atol=1e-10)
+    inner = tuple(basis.draw_weights(2, 4, torch.Generator()).values())
+    expected = Basis.slopes(basis, x, basis.features(x, *inner), *inner)
+    assert_close(basis.slopes(x, basis.features(x, *inner), *inner), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("degree", [1, 2, 7, 20])
@@ -33,6 +44,36 @@ def test_chebyshev_is_numpys(degree):
     x = torch.randn(1, 200, dtype=torch.float64)
     expected = chebyshev.chebvander(np.tanh(x[0].numpy()), degree)[:, 1:].T
     assert_close(Chebyshev(degree=degree).features(x)[:, 0], torch.from_numpy(expected), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 9, 20])
+def test_legendre_and_jacobi_are_scipys(degree):
+    x = torch.randn(1, 200, dtype=torch.float64)
+    t, orders = np.tanh(x[0].numpy()), range(1, degree + 1)
+    expected = np.stack([eval_legendre(m, t) for m in orders])
+    assert_close(Legendre(degree=degree).features(x)[:, 0], torch.from_numpy(expected), rtol=0, atol=1e-13)
+    for a, b in [(0.0, 0.0), (1.0, 1.0), (-0.5, 2.3)]:
+        expected = np.stack([eval_jacobi(m, a, b, t) for m in orders])
+        assert_close(
+            Jacobi(degree=degree, a=a, b=b).features(x)[:, 0], torch.from_numpy(expected), rtol=1e-11, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize(("degree", "points"), [(1, 2), (5, 64), (9, 12)])
+def test_gram_is_orthonormal_on_its_points(degree, points):
+    # atanh of +-1 is infinite; 40 is as close to 1 as a float64 tanh comes.
+    x = torch.linspace(-1, 1, points, dtype=torch.float64).atanh().clamp(-40, 40)
+    G = Gram(degree=degree, points=points).features(x[None])[:, 0]
+    G = torch.cat([torch.ones(1, points, dtype=torch.float64), G])
+    assert_close(G @ G.T / points, torch.eye(degree + 1, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_bernstein_sums_to_one_and_relu_bumps_reach_one():
+    x = torch.linspace(-8, 8, 101, dtype=torch.float64)[None]
+    assert_close(Bernstein(degree=7).features(x).sum(0), torch.ones_like(x), rtol=0, atol=1e-14)
+    relu = ReLU(intervals=4, order=3)
+    middles = torch.tensor([[-0.5 + 0.5 * m for m in range(3)]], dtype=torch.float64)  # of the three inner bumps
+    assert_close(relu.features(middles)[[2, 3, 4], 0, [0, 1, 2]], torch.ones(3, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("frequencies", [1, 2, 3, 5, 8, 31])
@@ -103,53 +144,93 @@ def test_mistakes_in_numbers():
             make()
 
 
-def published(case: dict) -> tuple[EdgeLayer, dict[str, torch.Tensor]]:
-    """A published layer as ours: the layer and its named weights with one seed."""
+def published(name: str, case: dict) -> tuple[EdgeLayer, dict[str, torch.Tensor]]:
+    """A published layer as ours: the layer and its named weights of one seed."""
 
-    def tensor(key: str) -> torch.Tensor:
-        return torch.tensor(case[key], dtype=torch.float64)
+    def get(key: str, *shape: int) -> torch.Tensor:
+        t = torch.tensor(case[key], dtype=torch.float64)
+        return t.reshape(shape) if shape else t
 
-    if "coef_sin" in case:  # cosines and sines apart
-        coef = torch.cat([tensor("coef").transpose(1, 2), tensor("coef_sin").transpose(1, 2)], dim=1)
-        basis = Fourier(frequencies=case["frequencies"])
-    elif "degree" in case:
-        coef, basis = tensor("coef").transpose(1, 2), Chebyshev(degree=case["degree"])
-    elif "spline_scaler" in case:
-        coef, basis = tensor("spline_weight").transpose(1, 2), BSpline(order=case["order"], intervals=case["intervals"])
-        named = {
-            "coef": coef,
-            "residual": tensor("base_weight"),
-            "scale": tensor("spline_scaler"),
-            "bias": torch.zeros(4),
-        }
-        return EdgeLayer(basis, 3, 4), {k: v.double()[None] for k, v in named.items()}
-    elif "order" in case:
-        low, high = case["grid_range"]
-        basis = BSpline(order=case["order"], intervals=case["intervals"], low=low, high=high)
-        coef = tensor("coef").transpose(1, 2)
-    else:  # FourierKAN: coef[0] cosines, coef[1] sines
-        both = tensor("coef")
-        coef = torch.cat([both[0].transpose(1, 2), both[1].transpose(1, 2)], dim=1)
-        basis = Fourier(frequencies=both.shape[-1])
-    named = {"coef": coef, "bias": tensor("bias").reshape(4)}
-    if "residual_coef" in case:
-        named |= {"residual": tensor("residual_coef"), "scale": tensor("scale")}
+    def last(key: str) -> torch.Tensor:  # (n_out, n_in, terms) -> (n_out, terms, n_in)
+        return get(key).transpose(1, 2)
+
+    none = torch.zeros(4, dtype=torch.float64)
+    match name:
+        case "chebyshev_bias" | "legendre_bias":
+            basis = (Chebyshev if "chebyshev" in name else Legendre)(degree=5)
+            named = {"coef": last("coef"), "bias": get("bias")}
+        case "chebyshev_constant_term" | "legendre_constant_term":
+            # The constant of every edge adds up to the bias of its node.
+            basis = (Chebyshev if "chebyshev" in name else Legendre)(degree=5)
+            named = {"coef": last("coef")[:, 1:], "bias": get("coef")[..., 0].sum(1)}
+        case "fourier":
+            basis = Fourier(frequencies=5)
+            named = {"coef": torch.cat([last("coef"), last("coef_sin")], dim=1), "bias": get("bias")}
+        case "fourierkan_naive":
+            cos, sin = get("coef")
+            basis = Fourier(frequencies=cos.shape[-1])
+            named = {"coef": torch.cat([cos.transpose(1, 2), sin.transpose(1, 2)], dim=1), "bias": get("bias", 4)}
+        case "rbf_gaussian":
+            low, high = case["grid_range"]
+            basis = RBF(centers=5, low=low, high=high, width=case["std"] / ((high - low) / 4))
+            named = {"coef": last("coef"), "bias": get("bias")}
+        case "fastkan":
+            basis = RBF(centers=8, width=0.5**0.5, residual="silu")
+            coef = get("spline_weight", 4, 3, 8).transpose(1, 2)
+            named = {"coef": coef, "residual": get("base_weight"), "bias": get("base_bias")}
+        case "bspline_residual_scale":
+            basis = BSpline(low=case["grid_range"][0], high=case["grid_range"][1])
+            named = {"coef": last("coef"), "residual": get("residual_coef"), "scale": get("scale"), "bias": get("bias")}
+        case "efficient_kan":
+            basis = BSpline()
+            named = {
+                "coef": last("spline_weight"),
+                "residual": get("base_weight"),
+                "scale": get("spline_scaler"),
+                "bias": none,
+            }
+        case "piecewise_linear":
+            basis = PiecewiseLinear(nodes=9)
+            named = {"coef": get("values").permute(1, 2, 0), "bias": none}
+        case "sine":
+            basis = Sine(degree=5)
+            inner = {"frequency": get("omega"), "phase": get("phase")}
+            named = {"coef": last("coef"), "bias": get("bias"), **inner}
+        case "mlp_edge":  # W1[in, out, hidden, feature]; the edges' output biases add up to the node's
+            basis = MLPEdge(hidden=8)
+            inner = {"inner": get("W1").permute(2, 3, 1, 0), "inner_bias": get("B1").permute(2, 1, 0)}
+            named = {"coef": get("W2")[:, :, 0].permute(1, 2, 0), "bias": get("B2")[..., 0].sum(0), **inner}
+        case _:
+            raise KeyError(name)
     return EdgeLayer(basis, 3, 4), {k: v[None] for k, v in named.items()}
 
 
-@pytest.mark.parametrize(
-    ("case", "tolerance"),
-    # jaxKAN's spline grid is float32, hence its tolerance.
-    [
-        ("chebyshev_bias", 1e-10),
-        ("fourier", 1e-10),
-        ("fourierkan_naive", 1e-10),
-        ("efficient_kan", 1e-10),
-        ("bspline_residual_scale", 2e-7),
-    ],
-)
+PUBLISHED = {
+    **dict.fromkeys(["chebyshev_bias", "chebyshev_constant_term", "legendre_bias", "legendre_constant_term"], 1e-10),
+    **dict.fromkeys(
+        [
+            "fourier",
+            "fourierkan_naive",
+            "rbf_gaussian",
+            "fastkan",
+            "sine",
+            "mlp_edge",
+            "efficient_kan",
+            "piecewise_linear",
+        ],
+        1e-10,
+    ),
+    "bspline_residual_scale": 2e-7,  # jaxKAN's spline grid is float32
+}
+
+
+def test_every_published_layer_is_compared(layers):
+    assert set(layers["cases"]) == set(PUBLISHED)
+
+
+@pytest.mark.parametrize(("case", "tolerance"), PUBLISHED.items())
 def test_published_outputs_and_slopes(layers, case, tolerance):
-    layer, named = published(layers["cases"][case])
+    layer, named = published(case, layers["cases"][case])
     network = Network([layer])
     theta = network.flatten({f"layers.0.{k}": v for k, v in named.items()})
     x = torch.tensor(layers["x"], dtype=torch.float64).T[None].requires_grad_()

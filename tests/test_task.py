@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from components import TASKS, name
@@ -90,3 +91,11 @@ def test_truncated_picture(tmp_path):
     (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
     with pytest.raises(ValueError, match="cannot read a picture"):
         Image(path=str(tmp_path / "half.jpg")).load(generator(0, "data"))
+
+
+def test_deep_gray_pictures_are_not_clipped(tmp_path):
+    ramp = np.linspace(1000, 60000, 64).reshape(8, 8).astype(np.uint16)
+    Picture.fromarray(ramp).save(tmp_path / "deep.png")
+    task = Image(path=str(tmp_path / "deep.png"), size=8)
+    values = task.scene(task.load(generator(0, "data"))).target[0]
+    torch.testing.assert_close(values, torch.linspace(0, 1, 64, dtype=torch.float64), rtol=0, atol=0.5 / 255 + 1e-9)

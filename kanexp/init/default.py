@@ -20,5 +20,5 @@ class Default(Init):
     def coef(self, edges: Edges, generator: Generator) -> Tensor:
         return edges.paper_coef(generator)
 
-    def bias(self, edges: Edges, generator: Generator) -> Tensor:
+    def bias(self, edges: Edges, coef: Tensor, generator: Generator) -> Tensor:
         return edges.paper_bias(generator)

@@ -29,15 +29,14 @@ class Smooth(Init):
 
     def conflict(self, orders: tuple[int, ...] | None, terms: int) -> str:
         if orders is None and terms < 2:
-            return "a single activation function has no frequencies to smooth; use init=default or init=glorot"
+            return "one function per edge has no frequencies to smooth; use init=default or init=glorot"
         return ""
 
     def coef(self, edges: Edges, generator: Generator) -> Tensor:
         if edges.orders is None:
             return self._fitted(edges, generator)
-        draws = torch.randn((edges.n_out, edges.terms, edges.n_in), generator=generator, dtype=torch.float64)
         orders = torch.tensor(edges.orders, dtype=torch.float64)
-        return draws / math.sqrt(edges.n_in) / orders[:, None] ** self.decay
+        return edges.normal(generator) / math.sqrt(edges.n_in) / orders[:, None] ** self.decay
 
     def _fitted(self, edges: Edges, generator: Generator) -> Tensor:
         # Half a period over the domain, so the drawn function need not be equal at both ends; and no more
@@ -49,5 +48,4 @@ class Smooth(Init):
         waves = torch.cat([angle.cos(), angle.sin()])  # (2 frequencies, points)
         draws = torch.randn((edges.n_out, len(waves), edges.n_in), generator=generator, dtype=torch.float64)
         spectrum = draws / math.sqrt(edges.n_in) / torch.cat([k, k])[:, None] ** self.decay
-        fit = torch.linalg.pinv(edges.phi(points)).T @ waves.T  # (terms, 2 frequencies)
-        return torch.einsum("tw,owi->oti", fit, spectrum)
+        return edges.fit(points, torch.einsum("wp,owi->opi", waves, spectrum))

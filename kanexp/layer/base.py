@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -19,6 +19,7 @@ class Basis(ABC):
     everything else has a working default.
     """
 
+    per_edge: ClassVar[bool] = False  # True: every edge has functions of its own, features are per edge
     residual: Literal["none", "silu", "identity"] = "none"
     scale: bool = False
 
@@ -28,17 +29,26 @@ class Basis(ABC):
         """How many functions the basis has."""
 
     @abstractmethod
-    def features(self, x: Tensor) -> Tensor:
-        """All basis functions at x: (..., n_in, batch) -> (..., terms, n_in, batch)."""
+    def features(self, x: Tensor, *weights: Tensor) -> Tensor:
+        """All basis functions at x: (..., n_in, batch) -> (..., terms, n_in, batch).
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
-        """All derivatives at x, shaped like `features`, which are those of the same x.
+        A basis whose functions are trained themselves takes their weights after x, as `draw_weights` names them, with
+        the same leading axes as x. One with functions of its own on every edge (`per_edge`) returns
+        (..., terms, n_out, n_in, batch).
+        """
+
+    def draw_weights(self, n_out: int, n_in: int, generator: Generator) -> dict[str, Tensor]:
+        """Start of the trained numbers inside the functions, float64, in the order `features` takes them."""
+        return {}
+
+    def slopes(self, x: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
+        """All derivatives at x, shaped like `features`, which are those of the same x and weights.
 
         This default differentiates `features`; a basis overrides it where the slope is cheaper.
         """
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            values = self.features(x)
+            values = self.features(x, *weights)
             # The gradient in x is sum_m v_m phi_m'(x), linear in v: its own gradient in v holds every slope at once.
             v = torch.zeros_like(values, requires_grad=True)
             (mixed,) = torch.autograd.grad(values, x, v, create_graph=True)
@@ -58,6 +68,11 @@ class Basis(ABC):
     def period(self) -> float | None:
         """The common period of all terms; None where there is none."""
         return None
+
+    @property
+    def pieces(self) -> int:
+        """How many intervals the basis cuts its domain into; the number of terms where it has no grid."""
+        return self.terms
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Start coefficients (n_out, terms, n_in), float64, as the basis' own paper draws them.

@@ -49,6 +49,10 @@ class BSpline(Basis):
     def domain(self) -> tuple[float, float]:
         return self.low, self.high
 
+    @property
+    def pieces(self) -> int:
+        return self.intervals
+
     def features(self, x: Tensor) -> Tensor:
         left, _ = self._depth(x)
         return self._powers(left, self.order) / math.factorial(self.order)

@@ -1,7 +1,8 @@
 """A stack of edge layers as a pure function of one flat weight vector per seed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
@@ -20,6 +21,14 @@ class LayerWeights(NamedTuple):
     residual: Tensor | None  # (seeds, n_out, n_in)
     scale: Tensor | None  # (seeds, n_out, n_in)
     bias: Tensor  # (seeds, n_out)
+    inner: tuple[Tensor, ...] = ()  # of the functions themselves, (seeds, ...) each
+
+
+class Kernels(NamedTuple):
+    """A layer's two elementwise functions, plain or compiled: each then reads and writes its tensors once."""
+
+    features: Callable[[Tensor], Tensor]
+    pull: Callable[[Tensor, Tensor, Tensor], Tensor]  # x, features, their gradient -> gradient of x
 
 
 class _Features(torch.autograd.Function):
@@ -31,7 +40,7 @@ class _Features(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, layer: "EdgeLayer") -> Tensor:
-        features = layer.features(x)
+        features = layer.kernels.features(x)
         ctx.save_for_backward(x, features)
         ctx.layer = layer
         return features
@@ -40,7 +49,7 @@ class _Features(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         x, features = ctx.saved_tensors
-        return (ctx.layer.slopes(x, features) * grad).sum(dim=-3), None
+        return ctx.layer.kernels.pull(x, features, grad), None
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,22 @@ class EdgeLayer:
     basis: Basis
     n_in: int
     n_out: int
+    compiled: bool = False
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        def pull(x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+            return (self.slopes(x, features) * grad).sum(dim=-3)
+
+        if not self.compiled:
+            return Kernels(self.features, pull)
+        return Kernels(torch.compile(self.features, dynamic=False), torch.compile(pull, dynamic=False))
+
+    @cached_property
+    def inner_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the trained numbers inside the functions, for one seed; empty for fixed functions."""
+        drawn = self.basis.draw_weights(self.n_out, self.n_in, Generator())
+        return {name: tuple(weight.shape) for name, weight in drawn.items()}
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -59,18 +84,23 @@ class EdgeLayer:
             shapes["residual"] = (self.n_out, self.n_in)
         if self.basis.scale:
             shapes["scale"] = (self.n_out, self.n_in)
-        return shapes | {"bias": (self.n_out,)}
+        return shapes | {"bias": (self.n_out,)} | self.inner_shapes
 
-    def features(self, x: Tensor) -> Tensor:
-        """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last."""
-        features = self.basis.features(x)
+    def features(self, x: Tensor, *inner: Tensor) -> Tensor:
+        """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last.
+
+        Per edge, (seeds, terms, n_out, n_in, batch), where the basis is.
+        """
+        features = self.basis.features(x, *inner)
         if self.basis.residual == "none":
             return features
-        value, _ = RESIDUALS[self.basis.residual]
-        return torch.cat([features, value(x).unsqueeze(-3)], dim=-3)
+        value = RESIDUALS[self.basis.residual][0](x)
+        if self.basis.per_edge:
+            return torch.cat([features, value[:, None, None].expand_as(features[:, :1])], dim=1)
+        return torch.cat([features, value.unsqueeze(-3).expand_as(features[:, :1])], dim=1)
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
-        """Derivatives of `features` at the same x, in their shape."""
+        """Derivatives of `features` at the same x, in their shape; for fixed functions."""
         if self.basis.residual == "none":
             return self.basis.slopes(x, features)
         _, slope = RESIDUALS[self.basis.residual]
@@ -83,28 +113,56 @@ class EdgeLayer:
 
     def combine(self, w: LayerWeights, features: Tensor) -> Tensor:
         """One matmul: features (seeds or 1, terms, n_in, batch) -> outputs (seeds, n_out, batch)."""
-        weight = self.edge_weights(w).flatten(2)  # (seeds, n_out, terms * n_in)
+        weight = self.edge_weights(w)
+        if self.basis.per_edge:
+            return torch.einsum("stoib,soti->sob", features, weight) + w.bias.unsqueeze(-1)
+        weight = weight.flatten(2)  # (seeds, n_out, terms * n_in)
         seeds, batch = len(weight), features.shape[-1]
         if len(features) == 1 < seeds:  # all seeds see the same inputs: one tall matmul instead of many
             y = weight.flatten(0, 1) @ features[0].flatten(0, 1)
             return y.view(seeds, self.n_out, batch) + w.bias.unsqueeze(-1)
         return torch.baddbmm(w.bias.unsqueeze(-1), weight, features.flatten(1, 2))
 
-    def edges(self) -> Edges:
-        """The layer as initializations see it."""
+    def forward(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
+        if self.inner_shapes or not x.requires_grad:
+            return self.plain(w, x)
+        return self.combine(w, _Features.apply(x, self))
+
+    def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """The same by operations that can be differentiated any number of times."""
+        return self.combine(w, self.features(x, *w.inner))
+
+    def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
+        """Every edge function at points (points,): (seeds, n_out, n_in, points), without the bias."""
+        at = self.features(points.expand(1, self.n_in, -1), *w.inner)
+        each = "stoip" if self.basis.per_edge else "stip"
+        # Fixed functions are the same for all seeds: their one row goes with every row of weights.
+        return torch.einsum(f"{each},soti->soip", at.expand(len(w.coef), *at.shape[1:]), self.edge_weights(w))
+
+    def edges(self, index: int = 0, inner: Sequence[Tensor] = ()) -> Edges:
+        """The layer as initializations see it; `index` is its place in the network, `inner` what was drawn for it."""
         basis = self.basis
         residual, residual_slope = RESIDUALS.get(basis.residual, (None, None))
 
+        def per_edge(values: Tensor) -> Tensor:  # (terms, [n_out, n_in or] 1, points) -> (terms, edges or 1, points)
+            return values.flatten(1, -2)
+
+        def at(points: Tensor) -> Tensor:
+            return points.expand(self.n_in if basis.per_edge else 1, -1)
+
         def phi(points: Tensor) -> Tensor:
-            return basis.features(points[None])[:, 0]
+            return per_edge(basis.features(at(points), *inner))
 
         def slope(points: Tensor) -> Tensor:
-            return basis.slopes(points[None], basis.features(points[None]))[:, 0]
+            return per_edge(basis.slopes(at(points), basis.features(at(points), *inner), *inner))
 
         return Edges(
+            index=index,
             n_in=self.n_in,
             n_out=self.n_out,
             terms=basis.terms,
+            intervals=basis.pieces,
             orders=basis.orders,
             domain=basis.domain or (-1.0, 1.0),
             phi=phi,
@@ -115,6 +173,13 @@ class EdgeLayer:
             paper_coef=lambda generator: basis.draw_coef(self.n_out, self.n_in, generator),
             paper_bias=lambda generator: basis.draw_bias(self.n_out, self.n_in, generator),
         )
+
+    def start(self, init: Init, index: int, generator: Generator) -> dict[str, Tensor]:
+        """Start weights by name, float64: the functions' own first, for the scheme measures these."""
+        inner = self.basis.draw_weights(self.n_out, self.n_in, generator)
+        start = init.start(self.edges(index, tuple(inner.values())), generator)
+        named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias, **inner}
+        return {name: weight for name in self.shapes if (weight := named[name]) is not None}
 
 
 class Network:
@@ -130,6 +195,12 @@ class Network:
         }
         self._sizes = [prod(shape) for shape in self.shapes.values()]
 
+    def compile(self) -> "Network":
+        """The same network with its elementwise functions compiled when first used, which takes seconds per layer."""
+        # Layers of different shapes share their code; torch gives up on code that it compiled eight times.
+        torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+        return Network([replace(layer, compiled=True) for layer in self.layers])
+
     @property
     def widths(self) -> list[int]:
         return [self.layers[0].n_in, *(layer.n_out for layer in self.layers)]
@@ -143,11 +214,8 @@ class Network:
         """Start weights theta (seeds, parameters): seed by seed, layer by layer, from that seed's own generator."""
         rows = []
         for generator in generators:
-            parts: list[Tensor] = []
-            for layer in self.layers:
-                start = init.start(layer.edges(), generator)
-                parts += [getattr(start, name).flatten() for name in layer.shapes]
-            rows.append(torch.cat(parts))
+            starts = [layer.start(init, i, generator) for i, layer in enumerate(self.layers)]
+            rows.append(torch.cat([weight.flatten() for start in starts for weight in start.values()]))
         return torch.stack(rows).to(dtype)
 
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
@@ -163,22 +231,27 @@ class Network:
 
     def weights(self, theta: Tensor) -> list[LayerWeights]:
         """The weights of each layer, as views of theta."""
-        named = self.unflatten(theta)
-        return [
-            LayerWeights(layer.basis, *(named.get(f"layers.{i}.{n}") for n in ("coef", "residual", "scale", "bias")))  # type: ignore[arg-type]
-            for i, layer in enumerate(self.layers)
-        ]
+        named, found = self.unflatten(theta), []
+        for i, layer in enumerate(self.layers):
+            own = {name: named[f"layers.{i}.{name}"] for name in layer.shapes}
+            inner = tuple(own[name] for name in layer.inner_shapes)
+            found.append(
+                LayerWeights(layer.basis, own["coef"], own.get("residual"), own.get("scale"), own["bias"], inner)
+            )
+        return found
 
     def prepare(self, x: Tensor) -> Tensor:
-        """The first layer's features of inputs x (seeds or 1, n_in, batch): they do not change in training."""
-        return self.layers[0].features(x)
+        """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features."""
+        first = self.layers[0]
+        return x if first.inner_shapes else first.features(x)
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`."""
-        weights = self.weights(theta)
-        y = self.layers[0].combine(weights[0], prepared)
-        for layer, w in zip(self.layers[1:], weights[1:], strict=True):
-            y = layer.combine(w, _Features.apply(y, layer))
+        first, *others = self.layers
+        w, *weights = self.weights(theta)
+        y = first.plain(w, prepared) if first.inner_shapes else first.combine(w, prepared)
+        for layer, w in zip(others, weights, strict=True):
+            y = layer.forward(w, y)
         return y
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
@@ -188,12 +261,12 @@ class Network:
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         """The same outputs by operations that can be differentiated any number of times."""
         for layer, w in zip(self.layers, self.weights(theta), strict=True):
-            x = layer.combine(w, layer.features(x))
+            x = layer.plain(w, x)
         return x
 
     def inputs(self, theta: Tensor, x: Tensor) -> list[Tensor]:
         """What enters each layer, and last what leaves the network: (seeds or 1, width, batch) each."""
         values = [x]
         for layer, w in zip(self.layers, self.weights(theta), strict=True):
-            values.append(layer.combine(w, layer.features(values[-1])))
+            values.append(layer.plain(w, values[-1]))
         return values

@@ -74,7 +74,7 @@ class Image(Task):
         """Coordinates (2, pixels), x to the right and y downwards, and values (channels, pixels) in reading order."""
         side = torch.linspace(-self.extent, self.extent, self.size, dtype=torch.float64)
         y, x = torch.meshgrid(side, side, indexing="ij")
-        picture = self._open().convert("RGB" if self.color else "L")
+        picture = _eight_bit(self._open()).convert("RGB" if self.color else "L")
         square = ImageOps.fit(picture, (self.size, self.size), Picture.Resampling.LANCZOS)
         values = torch.from_numpy(np.asarray(square, dtype=np.float64) / 255).reshape(self.size**2, self.outputs)
         return torch.stack([x.flatten(), y.flatten()]), values.T.contiguous()
@@ -91,6 +91,15 @@ class Image(Task):
                 f"path: cannot read a picture from '{self.path}' ({why}); "
                 f"give a PNG or JPEG file, or one of {', '.join(SAMPLES)}"
             ) from error
+
+
+def _eight_bit(picture: Picture.Image) -> Picture.Image:
+    """Deeper gray pictures (16 or 32 bits) brought to 0 .. 255 over their own range; Pillow would clip them."""
+    if picture.mode[0] not in "IF":
+        return picture
+    values = np.asarray(picture, dtype=np.float64)
+    span = values.max() - values.min() or 1.0
+    return Picture.fromarray(np.round(255 * (values - values.min()) / span).astype(np.uint8))
 
 
 def _sample(name: str) -> Path:

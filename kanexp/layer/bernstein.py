@@ -1,0 +1,42 @@
+"""Bernstein polynomials of sigmoid(x)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis
+
+
+@dataclass(frozen=True)
+class Bernstein(Basis):
+    """C(degree, m) s^m (1 - s)^(degree - m) for m = 0 .. degree with s = sigmoid(x): positive bumps that sum to one.
+
+    Source: BernsteinKAN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
+    """
+
+    degree: int = 5
+
+    def __post_init__(self):
+        require((1 <= self.degree <= 60, f"degree must be between 1 and 60, got {self.degree}"))
+
+    @property
+    def terms(self) -> int:
+        return self.degree + 1
+
+    @property
+    def orders(self) -> None:
+        return None  # bumps side by side
+
+    def features(self, x: Tensor) -> Tensor:
+        # 1 - s as a sigmoid of its own keeps its digits where s is close to one.
+        s, rest = torch.sigmoid(x), torch.sigmoid(-x)
+        D = self.degree
+        return torch.stack([math.comb(D, m) * s**m * rest ** (D - m) for m in range(D + 1)], dim=-3)
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """d B_m / dx = (m - degree s) B_m: the slope s (1 - s) of the sigmoid cancels both divisions."""
+        m = torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None]
+        return (m - self.degree * torch.sigmoid(x).unsqueeze(-3)) * features

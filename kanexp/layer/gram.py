@@ -1,0 +1,46 @@
+"""Gram polynomials of tanh(x)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis
+
+
+@dataclass(frozen=True)
+class Gram(Basis):
+    """Polynomials of tanh(x), orthonormal under the mean over `points` equally spaced points of [-1, 1].
+
+    Also called discrete Chebyshev polynomials; with many points they are Legendre's times sqrt(2 m + 1). The degree
+    must stay below the number of points, for no polynomial of that degree is orthogonal to all lower ones.
+
+    Source: KAGN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
+    """
+
+    degree: int = 5
+    points: int = 64
+
+    def __post_init__(self):
+        require(
+            (self.degree >= 1, f"degree must be at least 1, got {self.degree}"),
+            (self.points > self.degree, f"points must be above the degree, got {self.points} and {self.degree}"),
+        )
+
+    @property
+    def terms(self) -> int:
+        return self.degree
+
+    def features(self, x: Tensor) -> Tensor:
+        t = torch.tanh(x)
+        G = [torch.ones_like(t), t / self._norm(1)]
+        for m in range(2, self.degree + 1):
+            G.append((t * G[-1] - self._norm(m - 1) * G[-2]) / self._norm(m))
+        return torch.stack(G[1:], dim=-3)
+
+    def _norm(self, m: int) -> float:
+        """The coefficient of t G_m in the expansion of G_{m-1}: t G_{m-1} = norm_m G_m + norm_{m-1} G_{m-2}."""
+        n = self.points
+        return m / (n - 1) * math.sqrt((n * n - m * m) / (4 * m * m - 1))

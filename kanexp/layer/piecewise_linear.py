@@ -1,0 +1,68 @@
+"""Hat functions: an edge is a table of values, joined by straight lines."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis, uniform
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear(Basis):
+    """max(0, 1 - |x - node| / spacing) on nodes uniform in [low, high]; zero from one spacing outside.
+
+    The coefficients are the function's values at the nodes.
+
+    Source: MLP-KAN `KANInterpoLayer`, https://github.com/Zhangyanbo/MLP-KAN
+    """
+
+    nodes: int = 64
+    low: float = -2.0
+    high: float = 2.0
+
+    def __post_init__(self):
+        require(
+            (self.nodes >= 2, f"nodes must be at least 2, got {self.nodes}"),
+            (
+                -math.inf < self.low < self.high < math.inf,
+                f"low must be below high, both finite, got low {self.low} and high {self.high}",
+            ),
+        )
+
+    @property
+    def terms(self) -> int:
+        return self.nodes
+
+    @property
+    def orders(self) -> None:
+        return None  # hats side by side
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
+    def pieces(self) -> int:
+        return self.nodes - 1
+
+    def features(self, x: Tensor) -> Tensor:
+        return (1 - self._distance(x).abs()).clamp(min=0)
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """Minus and plus one spacing's rise beside the node, zero outside; at a kink that of the right side."""
+        u = self._distance(x)
+        rises, falls = (u >= -1) & (u < 0), (u >= 0) & (u < 1)
+        return (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
+
+    def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
+        """U(+-sqrt(6 / ((n_in + n_out) nodes))), as in MLP-KAN."""
+        bound = math.sqrt(6 / ((n_in + n_out) * self.nodes))
+        return uniform((n_out, self.terms, n_in), bound, generator)
+
+    def _distance(self, x: Tensor) -> Tensor:
+        """From each node, in spacings: (..., terms, n_in, batch)."""
+        m = torch.arange(self.nodes, dtype=x.dtype, device=x.device)[:, None, None]
+        return ((x - self.low) * ((self.nodes - 1) / (self.high - self.low))).unsqueeze(-3) - m

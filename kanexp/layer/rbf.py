@@ -1,0 +1,72 @@
+"""Gaussian radial basis functions."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis, truncated_normal
+
+
+@dataclass(frozen=True)
+class RBF(Basis):
+    """exp(-((x - center) / (width spacing))^2 / 2) on centers uniform in [low, high], both ends included.
+
+    The width counts center spacings, so that refining keeps the overlap. 5 centers on [-2, 2] with width 1 are
+    jaxKAN's; 8 centers on [-2, 2] with width 1/sqrt(2) and a silu residual are FastKAN's.
+
+    Source: jaxKAN; FastKAN, https://github.com/ZiyaoLi/fast-kan
+    """
+
+    centers: int = 5
+    width: float = 1.0
+    low: float = -2.0
+    high: float = 2.0
+
+    def __post_init__(self):
+        require(
+            (self.centers >= 2, f"centers must be at least 2, got {self.centers}"),
+            (0 < self.width < math.inf, f"width must be positive, got {self.width}"),
+            (
+                -math.inf < self.low < self.high < math.inf,
+                f"low must be below high, both finite, got low {self.low} and high {self.high}",
+            ),
+        )
+
+    @property
+    def terms(self) -> int:
+        return self.centers
+
+    @property
+    def orders(self) -> None:
+        return None  # bumps side by side
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
+    def pieces(self) -> int:
+        return self.centers - 1
+
+    def features(self, x: Tensor) -> Tensor:
+        return torch.exp(-0.5 * self._distance(x).square())
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """-(x - center) / std^2 times the feature."""
+        return self._distance(x) * features * (-1 / self._std)
+
+    def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
+        """Normal with variance 1 / (n_in centers), cut at two standard deviations (as in jaxKAN)."""
+        return truncated_normal((n_out, self.terms, n_in), 1 / math.sqrt(n_in * self.terms), generator)
+
+    @property
+    def _std(self) -> float:
+        return self.width * (self.high - self.low) / (self.centers - 1)
+
+    def _distance(self, x: Tensor) -> Tensor:
+        """From each center, in standard deviations: (..., terms, n_in, batch)."""
+        centers = torch.linspace(self.low, self.high, self.centers, dtype=x.dtype, device=x.device)
+        return (x.unsqueeze(-3) - centers[:, None, None]) / self._std

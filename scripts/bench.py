@@ -1,0 +1,161 @@
+"""Time of one layer, forward and with backward, as multiples of the matmul it cannot do without.
+
+Ratios of medians, taken in turn within one process, so that a machine that slows down slows all alike. Absolute times
+are in the CSV for reference only. Big blocks are kept by the allocator on every side (kanexp.machine).
+
+usage: scripts/bench [--repeats N] [LAYER ...]
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from kanexp.init.default import Default
+from kanexp.layer.base import Basis
+from kanexp.layer.bernstein import Bernstein
+from kanexp.layer.bspline import BSpline
+from kanexp.layer.chebyshev import Chebyshev
+from kanexp.layer.fourier import Fourier
+from kanexp.layer.gram import Gram
+from kanexp.layer.jacobi import Jacobi
+from kanexp.layer.legendre import Legendre
+from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.rbf import RBF
+from kanexp.layer.relu import ReLU
+from kanexp.layer.sine import Sine
+from kanexp.layer.wavelet import Wavelet
+from kanexp.machine import keep_large_blocks
+from kanexp.model.network import EdgeLayer, Network
+from kanexp.report import figures
+from kanexp.seeding import generator
+
+SHAPES = [(1024, 64, 64, 8), (1024, 784, 64, 8), (4096, 10, 10, 120), (256, 512, 512, 8)]  # batch, in, out, size
+LAYERS: dict[str, Callable[[int], Basis]] = {
+    "fourier": lambda g: Fourier(frequencies=g),
+    "bspline": lambda g: BSpline(intervals=g, residual="none", scale=False),
+    "chebyshev": lambda g: Chebyshev(degree=g),
+    "legendre": lambda g: Legendre(degree=g),
+    "jacobi": lambda g: Jacobi(degree=g),
+    "gram": lambda g: Gram(degree=g, points=4 * g),
+    "bernstein": lambda g: Bernstein(degree=min(g, 60)),
+    "rbf": lambda g: RBF(centers=g),
+    "relu": lambda g: ReLU(intervals=g),
+    "piecewise_linear": lambda g: PiecewiseLinear(nodes=g),
+    "sine": lambda g: Sine(degree=g),
+    "wavelet": lambda g: Wavelet(),
+    "mlp_edge": lambda g: MLPEdge(hidden=g),
+}
+PER_EDGE_LIMIT = 2e8  # numbers in the features of a per-edge layer, above which a shape is left out
+
+
+def contenders(name: str, shape: tuple[int, int, int, int]) -> dict[str, tuple[Callable[[], Tensor], list[Tensor]]]:
+    """Forward functions by name, each with the tensors whose gradients its backward must give."""
+    batch, n_in, n_out, size = shape
+    basis = LAYERS[name](size)
+    layer = EdgeLayer(basis, n_in, n_out)
+    network = Network([layer])
+    compiled = network.compile().layers[0]
+    g = generator(0, "bench")
+    theta = network.start(Default(), [g], torch.float32).requires_grad_()
+    x = torch.randn((1, n_in, batch), generator=g).requires_grad_()
+    terms = 1 if basis.per_edge else basis.terms
+    features = torch.randn((1, terms * n_in, batch), generator=g).requires_grad_()
+    weight = torch.randn((1, n_out, terms * n_in), generator=g).requires_grad_()
+    bias = torch.zeros(1, n_out, 1).requires_grad_()
+    linear = nn.Linear(n_in, n_out)
+    rows = torch.randn((batch, n_in), generator=g).requires_grad_()
+    return {
+        "floor": (lambda: torch.baddbmm(bias, weight, features), [features, weight, bias]),
+        "linear + silu": (lambda: linear(nn.functional.silu(rows)), [rows, *linear.parameters()]),
+        "plain": (lambda: layer.forward(network.weights(theta)[0], x), [x, theta]),
+        "compiled": (lambda: compiled.forward(network.weights(theta)[0], x), [x, theta]),
+    }
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - began)
+
+
+def measure(name: str, shape: tuple[int, int, int, int], repeats: int) -> list[dict]:
+    sides = contenders(name, shape)
+    times: dict[tuple[str, str], list[float]] = {}
+    for repeat in range(repeats + 2):
+        for side, (forward, inputs) in sides.items():
+            with torch.no_grad():
+                alone = milliseconds(forward)
+
+            def both(forward=forward, inputs=inputs) -> None:
+                y = forward()
+                torch.autograd.grad(y, inputs, torch.ones_like(y))
+
+            together = milliseconds(both)
+            if repeat >= 2:  # the first two warm up
+                times.setdefault((side, "forward"), []).append(alone)
+                times.setdefault((side, "forward + backward"), []).append(together)
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    batch, n_in, n_out, size = shape
+    return [
+        {"layer": name, "batch": batch, "in": n_in, "out": n_out, "size": size, "side": side, "pass": what}
+        | {"milliseconds": round(ms, 4), "times_floor": round(ms / medians["floor", what], 3)}
+        for (side, what), ms in medians.items()
+    ]
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    ours = table[(table["side"] == "compiled") & (table["pass"] == "forward + backward")]
+    shapes = list(dict.fromkeys(zip(ours["batch"], ours["in"], ours["out"], ours["size"], strict=True)))
+    figure = Figure(figsize=(8.5, 0.32 * ours["layer"].nunique() + 1.3), layout="constrained")
+    axes = figure.subplots()
+    names = list(dict.fromkeys(ours["layer"]))
+    for i, shape in enumerate(shapes):
+        here = ours[[tuple(row) == shape for row in ours[["batch", "in", "out", "size"]].to_numpy().tolist()]]
+        at = np.array([names.index(name) for name in here["layer"]]) + 0.15 * (i - 1.5)
+        axes.plot(here["times_floor"], at, "o", color=figures.CYCLE[i], markersize=4, label=str(shape))
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(xscale="log", ylim=(len(names) - 0.5, -0.5), xlabel="forward + backward, in times of the matmul alone")
+    axes.set_yticks(range(len(names)), names)
+    axes.legend(title="batch, in, out, size", fontsize=8, title_fontsize=8)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("layers", nargs="*", metavar="LAYER", help=f"of {', '.join(LAYERS)}; all where none is named")
+    parser.add_argument("--repeats", type=int, default=15)
+    given = parser.parse_args()
+    keep_large_blocks()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}")
+    rows: list[dict] = []
+    for name in given.layers or LAYERS:
+        for shape in SHAPES:
+            basis = LAYERS[name](shape[3])
+            if basis.per_edge and shape[0] * shape[1] * shape[2] * basis.terms > PER_EDGE_LIMIT:
+                print(f"{name:<17} {shape!s:<22} left out: over {PER_EDGE_LIMIT:.0e} numbers in its features")
+                continue
+            rows += measure(name, shape, given.repeats)
+            times = {(row["side"], row["pass"]): row["times_floor"] for row in rows[-8:]}
+            shown = [
+                f"{side} {times[side, 'forward + backward']:6.2f}" for side in ("plain", "compiled", "linear + silu")
+            ]
+            print(f"{name:<17} {shape!s:<22} times floor: {'   '.join(shown)}", flush=True)
+    out = Path("outputs/bench")
+    out.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(out / "layers.csv", index=False)
+    figures.save(draw(table), out / "layers")
+    print(out / "layers.csv")
+
+
+if __name__ == "__main__":
+    main()
