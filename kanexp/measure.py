@@ -46,7 +46,8 @@ def spectra(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd
     """
     tables = []
     for state, theta in states.items():
-        entering = network.inputs(theta, x[None, :, :MAX_SAMPLES])
+        theta = theta.double()  # what rounding leaves at absent frequencies should lie far below the present ones
+        entering = network.inputs(theta, x[None, :, :MAX_SAMPLES].double())
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             frequencies, power = _power(layer, w, entering[i])
             columns = {

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from components import BASES, name
 
 from kanexp import measure
 from kanexp.init.default import Default
@@ -104,6 +105,20 @@ def test_edge_functions_add_up_to_the_output(basis):
     expected = (network(both["after"], points)[1] - bias[:, None]).T
     np.testing.assert_allclose(summed, expected, rtol=1e-10, atol=1e-12)
     assert (at.min(), at.max()) == (pytest.approx(X.min().item()), pytest.approx(X.max().item()))
+
+
+@pytest.mark.parametrize("basis", BASES, ids=name)
+def test_everything_is_measured_in_single_precision_too(basis):
+    network, both = states(basis)
+    single = {state: theta.float() for state, theta in both.items()}
+    for precise, table in (
+        (measure.spectra(network, both, X, [0, 1]), measure.spectra(network, single, X.float(), [0, 1])),
+        (measure.signal(network, both, X, [0, 1]), measure.signal(network, single, X.float(), [0, 1])),
+        (measure.edges(network, both, X, 0), measure.edges(network, single, X.float(), 0)),
+    ):
+        assert list(table) == list(precise)
+        value = {"power", "std", "y"}.intersection(table).pop()
+        np.testing.assert_allclose(table[value], precise[value], rtol=1e-2, atol=1e-4 * precise[value].abs().max())
 
 
 def test_large_networks_have_no_table_of_edges():
