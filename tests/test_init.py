@@ -25,6 +25,7 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.layer.legendre import Legendre
+from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.rbf import RBF
 from kanexp.model.kan import KAN
 from kanexp.model.network import EdgeLayer
@@ -146,6 +147,14 @@ def test_fitted_starts_take_their_values_at_the_grid_points(cls):
     assert values.abs().max() <= 0.25 / 6 + 1e-12  # U(+-1/2) 0.5 / 6 intervals
     assert values.std().item() == pytest.approx(0.5 / 6 / 12**0.5, rel=0.03)
     assert abs(values.mean().item()) < 1e-3
+
+
+def test_nearly_dependent_functions_do_not_explode_a_fitted_start():
+    network = KAN().network([2, 10, 10, 1], MLPEdge())
+    for init in (Smooth(), Pykan(), Efficient()):
+        theta = network.start(init, [generator(0, "init")], torch.float64)
+        x = torch.rand(1, 2, 200, generator=generator(0, "check"), dtype=torch.float64) * 2 - 1
+        assert all(values.abs().max() < 20 for values in network.inputs(theta, x)), init
 
 
 def test_constant_and_efficient_scales():
