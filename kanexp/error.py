@@ -9,10 +9,6 @@ class ConfigError(Exception):
         self.mistakes = list(mistakes)
 
 
-class Interrupted(Exception):
-    """The user stopped a run; its best state so far is kept."""
-
-
 def require(*conditions: tuple[bool, str]) -> None:
     """Range checks of a component: raises one ValueError with a line for every condition that does not hold.
 

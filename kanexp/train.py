@@ -1,7 +1,9 @@
 """The training loop, for all seeds at once."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -52,7 +54,7 @@ def train(
 ) -> Result:
     """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
 
-    Ctrl-C ends the loop; what was reached until then is returned with `interrupted` set.
+    Ctrl-C ends the loop after the step under way; what was reached until then is returned with `interrupted` set.
     """
     settings, task = experiment.settings, experiment.task
     seeds = settings.seed_list
@@ -84,7 +86,7 @@ def train(
         (grad,) = torch.autograd.grad(loss.sum(), theta)
         return loss.detach(), grad
 
-    try:
+    with _interrupts_between_steps() as interrupted:
         for step in range(settings.steps + 1):
             # The row of a step describes theta after that many steps, before the next.
             last = step == settings.steps or not _going(alive, stepper.finished())
@@ -114,7 +116,7 @@ def train(
             result.steps = step
             result.evaluations += evaluations * alive.cpu()
             watch(Progress(step, settings.steps, loss, val_loss, int(result.evaluations.sum()), int(alive.sum())))
-            if last:
+            if last or interrupted():
                 break
 
             finite_loss = loss.isfinite()
@@ -130,9 +132,8 @@ def train(
             else:
                 good = theta
             theta = new
-    except KeyboardInterrupt:
-        result.interrupted = True
 
+    result.interrupted = interrupted()
     result.seconds = time.perf_counter() - began
     stopped = stepper.finished()
     if stopped is not None:
@@ -144,6 +145,32 @@ def train(
             for i, seed in enumerate(seeds):
                 logs.metrics(int(result.best_step[i]), [seed], f"test_{name}", [float(values[i])])
     return result
+
+
+@contextmanager
+def _interrupts_between_steps() -> Iterator[Callable[[], bool]]:
+    """Within, the first Ctrl-C is only noted, so that weights and metrics stay of the same step; a second one leaves.
+
+    Yields whether there was one. A process that ignores or handles the signal itself goes on doing so.
+    """
+    asked = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: asked
+    except KeyboardInterrupt:
+        asked = True
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def score(task: Task, network: Network, theta: Tensor, split: Split) -> dict[str, Tensor]:
