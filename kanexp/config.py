@@ -181,12 +181,35 @@ def _check_together(
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
         if why := reg.conflict(basis.orders):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
+    mistakes += _refinement_mistakes(settings, layer, model)
     if settings.batch_size is not None and not optimizer.minibatches:
         mistakes.append(
             f"batch_size: {type(optimizer).__name__} compares losses along a line and needs all samples in each step, "
             f"got batch_size {settings.batch_size}; use batch_size=null or optimizer=adam"
         )
     return widths, list(dict.fromkeys(mistakes))
+
+
+def _refinement_mistakes(settings: Settings, layer: "Basis", model: "Model") -> list[str]:
+    """What is wrong with a refinement schedule on this layer."""
+    if not settings.refine:
+        return []
+    name, sizes = type(layer).__name__, [settings.refine[step] for step in sorted(settings.refine)]
+    if not model.uses_layer or not layer.size:
+        whose, choose = (name, "layer=bspline") if model.uses_layer else (type(model).__name__, "model=kan")
+        return [f"refine: {whose} has no grid or degree to raise; use {choose}, or refine=null"]
+    mistakes = []
+    steps = [getattr(layer, layer.size), *sizes]
+    if sorted(steps) != steps:
+        mistakes.append(
+            f"refine: sizes must not fall, got {', '.join(map(str, sizes))} after layer.{layer.size}={steps[0]}"
+        )
+    try:
+        for size in sizes:
+            layer.resized(size)
+    except ValueError as error:
+        mistakes.append(f"refine: {name}: {error}")
+    return mistakes
 
 
 # -- words ----------------------------------------------------------------------------------------------------------

@@ -8,36 +8,37 @@ from torch import Tensor
 from kanexp.model.network import EdgeLayer, LayerWeights, Network
 from kanexp.task.base import Scene
 
-States = dict[str, Tensor]  # "before" and "after" -> theta (seeds, parameters)
+States = dict[str, tuple[Network, Tensor]]  # "before" and "after" -> network and its theta (seeds, length)
 
 MAX_EDGES = 512  # above, a picture of every edge shows nothing
 MAX_SAMPLES = 2048  # of the training inputs, enough for moments and ranges
 SPECTRUM_POINTS = 512
 
 
-def edges(network: Network, states: States, x: Tensor, row: int) -> pd.DataFrame:
+def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
     """Every edge function of one seed over the range its inputs span: state, layer, output, input, x, y.
 
     Empty where the network has more than MAX_EDGES edges. A layer's range is that of all its inputs in all states.
     """
-    if sum(layer.n_in * layer.n_out for layer in network.layers) > MAX_EDGES:
+    any_network, _ = next(iter(states.values()))
+    if sum(layer.n_in * layer.n_out for layer in any_network.layers) > MAX_EDGES:
         return pd.DataFrame(columns=["state", "layer", "output", "input", "x", "y"])
-    thetas = {state: theta[row : row + 1] for state, theta in states.items()}
-    entering = {state: network.inputs(theta, x[None, :, :MAX_SAMPLES]) for state, theta in thetas.items()}
+    rows = {state: (network, theta[row : row + 1]) for state, (network, theta) in states.items()}
+    entering = {s: network.inputs(theta, x[None, :, :MAX_SAMPLES]) for s, (network, theta) in rows.items()}
     tables = []
-    for i, layer in enumerate(network.layers):
+    for i in range(len(any_network.layers)):
         low = min(float(values[i].min()) for values in entering.values())
         high = max(float(values[i].max()) for values in entering.values())
         points = torch.linspace(low, high, 129, dtype=x.dtype, device=x.device)
-        for state, theta in thetas.items():
-            y = layer.functions(network.weights(theta)[i], points)[0]
+        for state, (network, theta) in rows.items():
+            y = network.layers[i].functions(network.weights(theta)[i], points)[0]
             o, j, p = np.meshgrid(*(np.arange(n) for n in y.shape), indexing="ij")
             columns = {"output": o.ravel(), "input": j.ravel(), "x": _numpy(points)[p.ravel()], "y": _numpy(y).ravel()}
             tables.append(pd.DataFrame({"state": state, "layer": i, **columns}))
     return pd.concat(tables, ignore_index=True)
 
 
-def spectra(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
+def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     """Power of each layer's edge functions, mean over its edges: state, seed, layer, frequency, power.
 
     A periodic basis is sampled over its period and the powers are exact, one frequency per coefficient. Others are
@@ -45,7 +46,7 @@ def spectra(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd
     by a Hann window; their frequency counts cycles in that range.
     """
     tables = []
-    for state, theta in states.items():
+    for state, (network, theta) in states.items():
         theta = theta.double()  # what rounding leaves at absent frequencies should lie far below the present ones
         entering = network.inputs(theta, x[None, :, :MAX_SAMPLES].double())
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
@@ -59,14 +60,14 @@ def spectra(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd
     return pd.concat(tables, ignore_index=True)
 
 
-def signal(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
+def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     """How the signal goes through each layer: state, seed, layer, mean, std, slope_mean, slope_std, outside.
 
     mean and std are those of the layer's outputs; the slope is the derivative of an output when all inputs of the layer
     move together; outside is the share of inputs beyond the basis' domain (empty where it is the whole line).
     """
     rows = []
-    for state, theta in states.items():
+    for state, (network, theta) in states.items():
         values = network.inputs(theta, x[None, :, :MAX_SAMPLES])
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering, leaving = values[i], values[i + 1]
@@ -84,12 +85,12 @@ def signal(network: Network, states: States, x: Tensor, seeds: list[int]) -> pd.
     return pd.DataFrame(rows, columns=["state", "seed", "layer", "mean", "std", "slope_mean", "slope_std", "outside"])
 
 
-def predictions(network: Network, states: States, scene: Scene, row: int) -> pd.DataFrame:
+def predictions(states: States, scene: Scene, row: int) -> pd.DataFrame:
     """One seed's answer at the scene's points: x1.., channel, target, and one column per state."""
     channels, points = scene.target.shape
     table = {f"x{i + 1}": np.tile(_numpy(scene.x[i]), channels) for i in range(len(scene.x))}
     table |= {"channel": np.repeat(np.arange(channels), points), "target": _numpy(scene.target).ravel()}
-    for state, theta in states.items():
+    for state, (network, theta) in states.items():
         table[state] = _numpy(network(theta[row : row + 1], scene.x[None])[0]).ravel()
     return pd.DataFrame(table)
 

@@ -37,7 +37,7 @@ def run(words: Words, folder: Path | None = None) -> int:
     device = _device(experiment.settings.device)
     dtype = getattr(torch, experiment.settings.dtype)
     data, scene = _load(experiment)
-    network, start = _start(experiment, data.train.x.shape[1])
+    network, start = _start(experiment, data.train.x)
     brief = folder is not None
     if folder is None:
         folder = new_version(experiment.settings.output_dir, default_name(words))
@@ -97,11 +97,11 @@ class _Run:
         self.record |= {"scene": {"kind": scene.kind, "shape": list(scene.shape)}}
         if not self.brief:
             self._introduce(network)
-            _show_signal(measure.signal(network, {"before": start}, data.train.x, self.seeds))
+            _show_signal(measure.signal({"before": (network, start)}, data.train.x, self.seeds))
 
         with self.folder.logs() as logs, console.TrainingProgress("training", e.settings.steps) as progress:
             result = train(e, network, start, data, logs, progress)
-        self._save_model(network, result)
+        self._save_model(result)
         self.record |= {
             "status": "interrupted" if result.interrupted else "done",
             "seed_status": dict(zip(map(str, self.seeds), result.status, strict=True)),
@@ -109,13 +109,15 @@ class _Run:
             "train_seconds": round(result.seconds, 3),
             "milliseconds_per_step": round(1000 * result.seconds / max(1, result.steps), 4),
             "evaluations": _by_seed(self.seeds, result.evaluations),
+            "refinement_jump": {str(step): _by_seed(self.seeds, jumps) for step, jumps in result.jumps.items()},
+            "parameters": result.network.parameters,
             "best_step": _by_seed(self.seeds, result.best_step),
             "best_val_loss": _by_seed(self.seeds, result.best_val),
             "test": {name: _by_seed(self.seeds, values) for name, values in result.test.items()},
         }
         if result.interrupted:
             return 130
-        self._draw(network, result, data, scene)
+        self._draw(result, data, scene)
         return self._conclude(result)
 
     def _introduce(self, network: Network) -> None:
@@ -129,19 +131,20 @@ class _Run:
             f"{_seeds(self.seeds)}, {self.device}, {e.settings.dtype}"
         )
 
-    def _save_model(self, network: Network, result: Result) -> None:
+    def _save_model(self, result: Result) -> None:
         """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
         model = {
             "format": FORMAT,
             "config": self.experiment.words.values,
-            "widths": network.widths,
+            "widths": result.network.widths,
+            "sizes": [getattr(layer.basis, layer.basis.size, None) for layer in result.network.layers],
             "seeds": self.seeds,
-            "state": {name: w.clone() for name, w in network.unflatten(result.best.cpu()).items()},
+            "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
         with self.folder.model_file() as file:
             torch.save(model, file)
 
-    def _draw(self, network: Network, result: Result, data: Data, scene: Scene) -> None:
+    def _draw(self, result: Result, data: Data, scene: Scene) -> None:
         """Every figure with the table it was drawn from; pictures of one network show the seed of median loss."""
         self.folder.figures.mkdir()
         row = int(result.best_val.argsort()[(len(self.seeds) - 1) // 2])
@@ -150,20 +153,20 @@ class _Run:
             if len(self.seeds) > 1
             else f"seed {self.seeds[0]}"
         )
-        states = {"before": result.start, "after": result.best}
+        states = {"before": (self.network, result.start), "after": (result.network, result.best)}
         x = data.train.x
         metrics = pd.read_csv(self.folder.metrics)
-        tables = {"signal": measure.signal(network, states, x, self.seeds)}
+        tables = {"signal": measure.signal(states, x, self.seeds)}
         drawn = {}
 
         tables["loss"] = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
         drawn["loss"] = figures.curves(tables["loss"])
-        tables["prediction"] = measure.predictions(network, states, scene, row)
+        tables["prediction"] = measure.predictions(states, scene, row)
         drawn["prediction"] = figures.prediction(tables["prediction"], scene.kind, scene.shape, shown)
         if self.experiment.model.uses_layer:
-            tables["spectra"] = measure.spectra(network, states, x, self.seeds)
+            tables["spectra"] = measure.spectra(states, x, self.seeds)
             drawn["spectra"] = figures.spectra(tables["spectra"])
-            tables["edges"] = measure.edges(network, states, x, row)
+            tables["edges"] = measure.edges(states, x, row)
             if len(tables["edges"]):
                 drawn["edges"] = figures.edges(
                     tables["edges"], f"edge functions of {shown}: gray before, blue after training"
@@ -198,6 +201,12 @@ class _Run:
             )
         for seed, twin in _twins(self.seeds, result.best):
             console.say(f"warning: seeds {seed} and {twin} ended with identical weights; they are not independent")
+        for step, jumps in result.jumps.items():
+            if (worst := float(jumps.max())) > NOTABLE_JUMP:
+                console.say(
+                    f"warning: the refinement at step {step} moved the outputs by up to {100 * worst:.1f} % "
+                    "of their size (refinement_jump in metrics.csv); is its size a multiple?"
+                )
         trouble = {seed: status for seed, status in zip(self.seeds, result.status, strict=True) if status != "ok"}
         for seed, status in trouble.items():
             console.say(f"seed {seed}: {status}")
@@ -206,15 +215,15 @@ class _Run:
         return int(any(status.startswith("diverged") for status in trouble.values()))
 
 
-def _start(experiment: Experiment, samples: int) -> tuple[Network, Tensor]:
-    """The network and its start weights (seeds, parameters), on the CPU where they are drawn."""
+def _start(experiment: Experiment, x: Tensor) -> tuple[Network, Tensor]:
+    """The network and its start weights (seeds, length) for data x (n_in, samples), on the CPU where they are drawn."""
     e = experiment
     network = e.model.network(e.widths, e.layer)
-    if _worth_compiling(e, network, samples):
+    if _worth_compiling(e, network, x.shape[1]):
         network = network.compile()
     generators = [generator(seed, "init") for seed in e.settings.seed_list]
     try:
-        return network, network.start(e.init, generators, getattr(torch, e.settings.dtype))
+        return network, network.start(e.init, generators, getattr(torch, e.settings.dtype), x.double())
     except ValueError as error:
         raise ConfigError(f"init: {type(e.init).__name__}: {error}") from error
 
@@ -223,6 +232,9 @@ def _start(experiment: Experiment, samples: int) -> tuple[Network, Tensor]:
 # 0.5 to 1 compiled (scripts/bench), and compiling about 20 s the first time.
 # An estimate and not a measurement, for the same command must give the same bytes.
 WORTH_COMPILING = 6e10
+
+
+NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 
 
 def _worth_compiling(experiment: Experiment, network: Network, samples: int) -> bool:

@@ -25,6 +25,8 @@ class Settings:
     device: Literal["auto", "cpu", "cuda"]
     dtype: Literal["float32", "float64"]
     compile: bool | Literal["auto"]
+    refine: dict[int, int] | None
+    refine_optimizer: Literal["carry", "reset"]
     log_every: int
     output_dir: str
 
@@ -38,6 +40,10 @@ class Settings:
             ),
             (self.data_seed >= 0, f"data_seed: must be 0 or more, got {self.data_seed}"),
             (self.steps >= 1, f"steps: must be at least 1, got {self.steps}"),
+            (
+                all(0 < step < self.steps and size >= 1 for step, size in (self.refine or {}).items()),
+                f"refine: must have steps below steps={self.steps} and sizes of at least 1, got {_brief(self.refine)}",
+            ),
             (self.log_every >= 1, f"log_every: must be at least 1, got {self.log_every}"),
             (batch is None or batch >= 1, f"batch_size: must be at least 1, or null for all samples, got {batch}"),
             (
@@ -124,6 +130,11 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
             return False, value
         fitted_items = [_fit(item, args[0]) for item in value]
         return all(fits for fits, _ in fitted_items), [item for _, item in fitted_items]
+    if origin is dict:
+        if not isinstance(value, dict):
+            return False, value
+        pairs = [(_fit(key, args[0]), _fit(item, args[1])) for key, item in value.items()]
+        return all(k[0] and v[0] for k, v in pairs), {k[1]: v[1] for k, v in pairs}
     if isinstance(value, bool):  # True is an int to Python, a mistake to the user
         return hint is bool, value
     if hint is float and isinstance(value, int):
@@ -140,6 +151,8 @@ def _words(hint: Any) -> str:
         return " or ".join(_words(arg) for arg in args)
     if origin is list:
         return f"a list like [{_EXAMPLES.get(args[0], '...')}]"
+    if origin is dict:
+        return "pairs like {200: 10, 400: 20}"
     plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", types.NoneType: "null"}
     return plain.get(hint, str(hint))
 
@@ -150,4 +163,6 @@ _EXAMPLES = {int: "3, 7", int | str: "in, 10, out"}
 def _brief(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(str(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {v}" for k, v in value.items()) + "}"
     return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value).lower()

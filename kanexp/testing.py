@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kanexp.init.base import Init
+from kanexp.init.default import Default
 from kanexp.layer.base import Basis
 from kanexp.model.network import EdgeLayer, Network
 from kanexp.optimizer.base import Optimizer
@@ -23,7 +24,7 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
     """Shapes, dtypes, finite values and slopes anywhere, slopes equal to differences, one function per term."""
     g = generator(0, "check")
     x = 3 * torch.randn((2, 3, 50), generator=g, dtype=torch.float64)
-    inner = tuple(basis.draw_weights(4, 3, g).values())
+    inner = tuple((basis.draw_weights(4, 3, g) | basis.fixed_weights(x.transpose(0, 1).flatten(1))).values())
     features = basis.features(x, *inner)
     shape = (2, basis.terms, 4, 3, 50) if basis.per_edge else (2, basis.terms, 3, 50)
     _same(tuple(features.shape), shape, "shape of features(x)")
@@ -75,7 +76,10 @@ def check_init(init: Init, basis: Basis) -> None:
 def check_reg(reg: Regularizer, basis: Basis) -> None:
     """One number per seed, never negative, no seed in another's gradient, finite slope where all weights are zero."""
     network = Network([EdgeLayer(basis, 2, 3), EdgeLayer(basis, 3, 1)])
-    theta = torch.randn((4, network.parameters), generator=generator(0, "check"), dtype=torch.float64)
+    theta = torch.randn((4, network.length), generator=generator(0, "check"), dtype=torch.float64)
+    if network.trained is not None:  # knots and ranges at random would be none
+        kept = network.start(Default(), [generator(seed, "init") for seed in range(4)], torch.float64)
+        theta = torch.where(network.trained, theta, kept)
     theta.requires_grad_()
     penalty = reg.penalty(network.weights(theta))
     _same(tuple(penalty.shape), (4,), "penalty must be one number per seed")

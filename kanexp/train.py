@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.config import Experiment
 from kanexp.model.network import Network
+from kanexp.refine import carry, jump, refine, refit
 from kanexp.run_folder import Logs
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split, Task
@@ -32,7 +34,8 @@ class Progress:
 class Result:
     """What training leaves; every tensor has a row or an entry per seed."""
 
-    start: Tensor  # (seeds, parameters)
+    start: Tensor  # (seeds, length)
+    network: Network  # of `best`: where layers were refined, another one than that of `start`
     best: Tensor  # the state of lowest loss on the validation data
     best_step: Tensor
     best_val: Tensor
@@ -41,6 +44,7 @@ class Result:
     seconds: float = 0.0
     interrupted: bool = False
     status: list[str] = field(default_factory=list)  # "ok", "stalled" or "diverged at step ...: cause"
+    jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
 
@@ -61,6 +65,7 @@ def train(
     theta, good = start, start
     result = Result(
         start=start,
+        network=network,
         best=start.clone(),
         best_step=torch.zeros(len(seeds), dtype=torch.int64),
         best_val=torch.full_like(start[:, 0], torch.inf),
@@ -69,8 +74,10 @@ def train(
     )
     alive = torch.ones(len(seeds), dtype=torch.bool, device=start.device)
     stepper = experiment.optimizer.stepper(start)
-    batches = _batches(data.train, network, settings.batch_size, seeds)
-    val_x, val_y = network.prepare(_lead(data.val.x)), _lead(data.val.y)
+    batches = _batches(data.train, settings.batch_size, seeds)
+    samples, val_x, val_y = None, network.prepare(_lead(data.val.x)), _lead(data.val.y)
+    trained = network.trained
+    pending = sorted((settings.refine or {}).items(), reverse=True)
     val_loss = result.best_val
     began = time.perf_counter()
 
@@ -88,9 +95,25 @@ def train(
 
     with _interrupts_between_steps() as interrupted:
         for step in range(settings.steps + 1):
+            jumps = None
+            if pending and step == pending[-1][0]:
+                refined = refine(network, pending.pop()[1])
+                train_x = _lead(data.train.x)
+                fitted = refit(network, theta, refined, train_x)
+                jumps = result.jumps[step] = jump(network, theta, refined, fitted, train_x)
+                result.best = refit(network, result.best, refined, train_x)
+                resize = partial(carry, network, refined)
+                if settings.refine_optimizer == "reset" or not stepper.carry(resize):
+                    stepper = experiment.optimizer.stepper(fitted)
+                network = result.network = refined
+                trained = network.trained
+                theta = good = fitted
+                samples, val_x = None, network.prepare(_lead(data.val.x))
+                result.best_val = task.loss(network.forward(result.best, val_x), val_y)
+
             # The row of a step describes theta after that many steps, before the next.
-            last = step == settings.steps or not _going(alive, stepper.finished())
-            log = last or step % settings.log_every == 0
+            last = step == settings.steps or (not pending and not _going(alive, stepper.finished()))
+            log = last or jumps is not None or step % settings.log_every == 0
             if log:
                 prediction = network.forward(theta, val_x)
                 val_loss = task.loss(prediction, val_y)
@@ -99,7 +122,9 @@ def train(
                 result.best_val = torch.where(better, val_loss, result.best_val)
                 result.best_step[better.cpu()] = step
 
-            x, y = next(batches)
+            batch, y = next(batches)
+            if batch is not samples:  # all samples are the same tensor at every step, prepared once
+                samples, x = batch, network.prepare(batch)
             if last:
                 new, loss, evaluations = theta, evaluate(theta)[0], torch.zeros_like(result.evaluations)
             else:
@@ -111,6 +136,7 @@ def train(
                 rows |= {f"val_{k}": v for k, v in task.metrics(prediction, val_y).items()}
                 rows |= {"penalty": extra} if experiment.reg.weight > 0 else {}
                 rows |= {"evaluations": result.evaluations}
+                rows |= {"refinement_jump": jumps} if jumps is not None else {}
                 _write(logs, step, seeds, alive, rows)
                 logs.timing(step, time.perf_counter() - began, int(result.evaluations.sum()))
             result.steps = step
@@ -131,7 +157,7 @@ def train(
                 new = torch.where(alive[:, None], new, good)
             else:
                 good = theta
-            theta = new
+            theta = new if trained is None else torch.where(trained, new, theta)
 
     result.interrupted = interrupted()
     result.seconds = time.perf_counter() - began
@@ -140,7 +166,7 @@ def train(
         for i in (alive & stopped).nonzero().flatten().tolist():
             result.status[i] = "stalled"
     if not result.interrupted:
-        result.test = score(task, network, result.best, data.test)
+        result.test = score(task, result.network, result.best, data.test)
         for name, values in result.test.items():
             for i, seed in enumerate(seeds):
                 logs.metrics(int(result.best_step[i]), [seed], f"test_{name}", [float(values[i])])
@@ -194,15 +220,15 @@ def _write(logs: Logs, step: int, seeds: list[int], alive: Tensor, rows: dict[st
         logs.metrics(step, [seeds[i] for i in kept], name, [listed[i] for i in kept])
 
 
-def _batches(split: Split, network: Network, size: int | None, seeds: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Prepared inputs and targets of each step, without end.
+def _batches(split: Split, size: int | None, seeds: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets of each step (seeds or 1, n, samples), without end.
 
     All samples: the same tensors every time, shared by the seeds. Minibatches: every seed goes through the samples in
     its own order, drawn anew each time around; what does not fill a batch waits for the next round.
     """
     samples = split.x.shape[1]
     if size is None or size >= samples:
-        x, y = network.prepare(_lead(split.x)), _lead(split.y)
+        x, y = _lead(split.x), _lead(split.y)
         while True:
             yield x, y
     generators: list[Generator] = [generator(seed, "batch") for seed in seeds]
@@ -210,5 +236,4 @@ def _batches(split: Split, network: Network, size: int | None, seeds: list[int])
         order = torch.stack([torch.randperm(samples, generator=g) for g in generators]).to(split.x.device)
         for index in order.split(size, dim=1):
             if index.shape[1] == size:
-                x, y = split.x[:, index].transpose(0, 1), split.y[:, index].transpose(0, 1)  # (seeds, n, size)
-                yield network.prepare(x), y
+                yield split.x[:, index].transpose(0, 1), split.y[:, index].transpose(0, 1)

@@ -111,6 +111,25 @@ def test_the_written_config_repeats_the_run():
 
 
 MISTAKES = [
+    (
+        ["layer=sine", "refine={200: 10}"],
+        ["refine: Sine has no grid or degree to raise; use layer=bspline, or refine=null"],
+        1,
+    ),
+    (["model=mlp", "refine={200: 10}"], ["refine: MLP has no grid or degree to raise; use model=kan"], 1),
+    (
+        ["layer=bspline", "refine={200: 10, 400: 4}"],
+        ["refine: sizes must not fall, got 10, 4 after layer.intervals=5"],
+        1,
+    ),
+    (["layer=gram", "refine={200: 100}"], ["refine: Gram: points must be above the degree, got 64 and 100"], 1),
+    (["refine={5000: 10}"], ["refine: must have steps below steps=2000 and sizes of at least 1, got {5000: 10}"], 1),
+    (["refine=[3]"], ["refine: must be pairs like {200: 10, 400: 20} or null, got [3]"], 1),
+    (
+        ["layer=bspline", "layer.bound=affine", "layer.grid=quantiles"],
+        ["layer: BSpline: grid quantiles already follows the data, got bound affine as well; use bound: none"],
+        1,
+    ),
     # what was typed, every sentence that must be in the answer, and how many mistakes there are
     (["layer=forier"], ["there is no layer 'forier'; did you mean 'fourier'?"], 1),
     (["layer=xyz"], ["there is no layer 'xyz'\n  options of layer: bernstein, bspline, chebyshev"], 1),

@@ -25,13 +25,13 @@ X = 2 * torch.rand((2, 300), generator=generator(0, "check"), dtype=torch.float6
 def states(basis, seeds=2, widths=(2, 3, 1)):
     network = KAN().network(widths, basis)
     thetas = [network.start(Default(), [generator(s + k, "init") for s in range(seeds)], torch.float64) for k in (0, 9)]
-    return network, dict(zip(("before", "after"), thetas, strict=True))
+    return network, {"before": (network, thetas[0]), "after": (network, thetas[1])}
 
 
 def test_power_of_a_fourier_layer_is_that_of_its_coefficients():
     network, both = states(Fourier(frequencies=6))
-    table = measure.spectra(network, both, X, [3, 7])
-    cos, sin = network.unflatten(both["after"])["layers.0.coef"].split(6, dim=2)
+    table = measure.spectra(both, X, [3, 7])
+    cos, sin = network.unflatten(both["after"][1])["layers.0.coef"].split(6, dim=2)
     expected = ((cos**2 + sin**2) / 2).mean(dim=(1, 3))[1]
     here = table.query("state == 'after' and seed == 7 and layer == 0")
     assert here["frequency"].tolist() == list(range(1, 7))
@@ -41,9 +41,9 @@ def test_power_of_a_fourier_layer_is_that_of_its_coefficients():
 def test_power_of_other_layers_is_that_of_the_sampled_functions():
     """Against the FFT of every edge function, sampled, detrended and tapered one by one."""
     network, both = states(BSpline(intervals=9))
-    table = measure.spectra(network, both, X, [0, 1])
+    table = measure.spectra(both, X, [0, 1])
     points = torch.linspace(-1, 1, measure.SPECTRUM_POINTS, dtype=torch.float64)
-    w = network.weights(both["before"])[1]
+    w = network.weights(both["before"][1])[1]
     phi = torch.einsum(
         "soti,tp->soip", network.layers[1].edge_weights(w), network.layers[1].features(points[None, None])[0, :, 0]
     )
@@ -60,10 +60,10 @@ def test_power_of_other_layers_is_that_of_the_sampled_functions():
 def test_a_smooth_start_has_a_steeper_spectrum():
     network = KAN().network([2, 40, 1], Fourier(frequencies=20))
     thetas = {
-        s: network.start(init, [generator(0, "init")], torch.float64)
+        s: (network, network.start(init, [generator(0, "init")], torch.float64))
         for s, init in (("before", Default()), ("after", Smooth()))
     }
-    table = measure.spectra(network, thetas, X, [0]).query("layer == 0")
+    table = measure.spectra(thetas, X, [0]).query("layer == 0")
     slopes = {s: np.polyfit(np.log(t["frequency"]), np.log(t["power"]), 1)[0] for s, t in table.groupby("state")}
     assert slopes["before"] == pytest.approx(0, abs=0.3)
     assert slopes["after"] == pytest.approx(-4, abs=0.3)
@@ -78,7 +78,7 @@ def test_signal_of_a_known_layer():
             "layers.0.bias": torch.full((1, 1), 5.0).double(),
         }
     )
-    (row,) = measure.signal(network, {"before": theta}, X, [4]).to_dict("records")
+    (row,) = measure.signal({"before": (network, theta)}, X, [4]).to_dict("records")
     assert (row["state"], row["seed"], row["layer"]) == ("before", 4, 0)
     y, slope = 5 + X.sin().sum(0), X.cos().sum(0)
     assert row["mean"] == pytest.approx(y.mean().item())
@@ -89,32 +89,32 @@ def test_signal_of_a_known_layer():
 
 
 def test_share_of_inputs_outside_the_domain():
-    network, both = states(BSpline(low=-0.5, high=0.5))
-    table = measure.signal(network, both, X, [0, 1]).query("layer == 0")
+    _, both = states(BSpline(low=-0.5, high=0.5))
+    table = measure.signal(both, X, [0, 1]).query("layer == 0")
     assert table["outside"].unique().tolist() == [pytest.approx((X.abs() > 0.5).double().mean().item())]
 
 
 @pytest.mark.parametrize("basis", [Chebyshev(residual="silu", scale=True), Sine(), MLPEdge(hidden=4), Wavelet()])
 def test_edge_functions_add_up_to_the_output(basis):
     network, both = states(basis, widths=(2, 3))
-    table = measure.edges(network, both, X, row=1).query("state == 'after'")
+    table = measure.edges(both, X, row=1).query("state == 'after'")
     at = table["x"].unique()
     summed = table.groupby(["output", "x"])["y"].sum().unstack("output").to_numpy()
     points = torch.from_numpy(at).expand(2, -1)[None]
-    bias = network.unflatten(both["after"])["layers.0.bias"][1]
-    expected = (network(both["after"], points)[1] - bias[:, None]).T
+    bias = network.unflatten(both["after"][1])["layers.0.bias"][1]
+    expected = (network(both["after"][1], points)[1] - bias[:, None]).T
     np.testing.assert_allclose(summed, expected, rtol=1e-10, atol=1e-12)
     assert (at.min(), at.max()) == (pytest.approx(X.min().item()), pytest.approx(X.max().item()))
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)
 def test_everything_is_measured_in_single_precision_too(basis):
-    network, both = states(basis)
-    single = {state: theta.float() for state, theta in both.items()}
+    _, both = states(basis)
+    single = {state: (network, theta.float()) for state, (network, theta) in both.items()}
     for precise, table in (
-        (measure.spectra(network, both, X, [0, 1]), measure.spectra(network, single, X.float(), [0, 1])),
-        (measure.signal(network, both, X, [0, 1]), measure.signal(network, single, X.float(), [0, 1])),
-        (measure.edges(network, both, X, 0), measure.edges(network, single, X.float(), 0)),
+        (measure.spectra(both, X, [0, 1]), measure.spectra(single, X.float(), [0, 1])),
+        (measure.signal(both, X, [0, 1]), measure.signal(single, X.float(), [0, 1])),
+        (measure.edges(both, X, 0), measure.edges(single, X.float(), 0)),
     ):
         assert list(table) == list(precise)
         value = {"power", "std", "y"}.intersection(table).pop()
@@ -122,15 +122,15 @@ def test_everything_is_measured_in_single_precision_too(basis):
 
 
 def test_large_networks_have_no_table_of_edges():
-    network, both = states(Chebyshev(), widths=(2, 300, 1))
-    assert measure.edges(network, both, X, row=0).empty
+    _, both = states(Chebyshev(), widths=(2, 300, 1))
+    assert measure.edges(both, X, row=0).empty
 
 
 def test_predictions():
     network, both = states(Chebyshev(), widths=(2, 3, 2))
     scene = Scene("picture", X[:, :6], X[:, :6].flip(0), (2, 3))
-    table = measure.predictions(network, both, scene, row=1)
+    table = measure.predictions(both, scene, row=1)
     assert list(table) == ["x1", "x2", "channel", "target", "before", "after"]
     second = table[table["channel"] == 1]
     np.testing.assert_array_equal(second["target"], X[0, :6])
-    np.testing.assert_allclose(second["after"], network(both["after"], X[None, :, :6])[1, 1])
+    np.testing.assert_allclose(second["after"], network(both["after"][1], X[None, :, :6])[1, 1])

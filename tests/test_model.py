@@ -29,7 +29,8 @@ def test_output_is_bias_plus_edge_functions(basis):
         for j in range(3):
             y[seed, j] += w.bias[seed, j]
             for i in range(2):
-                at = basis.features(x[0], *(weight[seed] for weight in w.inner))  # (terms, [n_out,] n_in, batch)
+                seen = x[0] if w.norm is None else network.layers[0].normalize(x, w.norm)[seed]
+                at = basis.features(seen, *(weight[seed] for weight in w.inner))  # (terms, [n_out,] n_in, batch)
                 phi = w.coef[seed, j, :, i] @ (at[:, j, i] if basis.per_edge else at[:, i])
                 y[seed, j] += phi * (1 if w.scale is None else w.scale[seed, j, i])
                 if w.residual is not None:

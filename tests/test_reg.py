@@ -24,7 +24,7 @@ def weights(basis, theta):
 
 def theta_for(basis, seeds=2):
     network = Network([EdgeLayer(basis, 2, 3), EdgeLayer(basis, 3, 1)])
-    return torch.randn(seeds, network.parameters, dtype=torch.float64)
+    return torch.randn(seeds, network.length, dtype=torch.float64)
 
 
 def test_l1_is_the_sum_of_absolute_coefficients():

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -20,6 +20,8 @@ class Basis(ABC):
     """
 
     per_edge: ClassVar[bool] = False  # True: every edge has functions of its own, features are per edge
+    size: ClassVar[str] = ""  # the option that refinement raises; empty where there is none
+    layer_norm: ClassVar[bool] = False  # True: the functions see inputs normalized over the layer's features
     residual: Literal["none", "silu", "identity"] = "none"
     scale: bool = False
 
@@ -40,6 +42,18 @@ class Basis(ABC):
     def draw_weights(self, n_out: int, n_in: int, generator: Generator) -> dict[str, Tensor]:
         """Start of the trained numbers inside the functions, float64, in the order `features` takes them."""
         return {}
+
+    def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
+        """Numbers inside the functions that are measured on inputs x (n_in, samples) and never trained: knots, ranges.
+
+        Float64, a row per input; `features` takes them after the trained ones.
+        """
+        return {}
+
+    @property
+    def remeasures(self) -> bool:
+        """Whether the fixed weights are measured again at a refinement."""
+        return False
 
     def slopes(self, x: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
         """All derivatives at x, shaped like `features`, which are those of the same x and weights.
@@ -64,6 +78,19 @@ class Basis(ABC):
         """The interval on which the basis can represent functions; None for the whole line."""
         return None
 
+    def resized(self, size: int) -> "Basis":
+        """The same with another number of intervals, nodes, frequencies, ...: of what `size` names."""
+        return replace(self, **{self.size: size})  # type: ignore[arg-type]
+
+    def nests(self, larger: "Basis") -> bool:
+        """Whether every function of this basis is one of the larger basis of its kind as well, on its whole domain."""
+        return self.orders is not None
+
+    @property
+    def fit_range(self) -> tuple[float, float]:
+        """The interval on which starts shape the functions."""
+        return self.domain or (-1.0, 1.0)
+
     @property
     def period(self) -> float | None:
         """The common period of all terms; None where there is none."""
@@ -84,6 +111,75 @@ class Basis(ABC):
     def draw_bias(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Start bias (n_out,), float64: zero unless the basis' own paper says otherwise."""
         return torch.zeros(n_out, dtype=torch.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounded(Basis):
+    """A basis on [low, high] that fades to zero outside, and ways to bring any input in there.
+
+    bound tanh maps the whole line to (low, high), clamp stops at the ends, affine maps the range of the data that
+    enters the layer, measured for each input at the start; none lets inputs leave. The
+    residual sees the input as it is.
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+    bound: Literal["none", "tanh", "clamp", "affine"] = "none"
+
+    @property
+    def domain(self) -> tuple[float, float] | None:
+        return (self.low, self.high) if self.bound == "none" else None
+
+    @property
+    def fit_range(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
+    def _range_is_right(self) -> tuple[bool, str]:
+        """The condition on low and high, for `require`."""
+        return (
+            -math.inf < self.low < self.high < math.inf,
+            f"low must be below high, both finite, got low {self.low} and high {self.high}",
+        )
+
+    def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
+        if self.bound != "affine":
+            return {}
+        start, end = span(x.double(), self.low, self.high)
+        return {"start": start, "end": end}
+
+    def inside(self, x: Tensor, *span: Tensor) -> Tensor:
+        """x (..., n_in, batch) brought into the domain; `span` is where each input's data starts and ends."""
+        if span:
+            start, end = (s.unsqueeze(-1) for s in span)
+            return self.low + (x - start) * ((self.high - self.low) / (end - start))
+        return _BOUNDS[self.bound][0](x, self.low, self.high) if self.bound != "none" else x
+
+    def chain(self, x: Tensor, slopes: Tensor) -> Tensor:
+        """Slopes (..., terms, n_in, batch) at the point inside, times the slope of getting there."""
+        if self.bound == "none":
+            return slopes
+        return slopes * _BOUNDS[self.bound][1](x, self.low, self.high).unsqueeze(-3)
+
+
+def span(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
+    """Where each input's data (n_in, samples) starts and ends; low and high where it is a single value or none."""
+    if not x.shape[1]:
+        x = x.new_tensor([low, high]).expand(len(x), 2)
+    start, end = x.amin(1), x.amax(1)
+    wide = end - start > 1e-6 * torch.maximum(start.abs(), end.abs())
+    return torch.where(wide, start, low), torch.where(wide, end, high)
+
+
+def _tanh_slope(x: Tensor, low: float, high: float) -> Tensor:
+    return (1 - torch.tanh(x).square()) * ((high - low) / 2)
+
+
+# Each bound with its derivative, as functions of x, low and high.
+_BOUNDS: dict[str, tuple[Callable[[Tensor, float, float], Tensor], Callable[[Tensor, float, float], Tensor]]] = {
+    "tanh": (lambda x, low, high: low + (torch.tanh(x) + 1) * ((high - low) / 2), _tanh_slope),
+    "clamp": (lambda x, low, high: x.clamp(low, high), lambda x, low, high: ((x >= low) & (x <= high)).to(x.dtype)),
+}
 
 
 def normal(shape: tuple[int, ...], std: float, generator: Generator) -> Tensor:

@@ -1,39 +1,45 @@
-"""B-splines on a uniform grid."""
+"""B-splines on a uniform grid, or on knots that follow the data."""
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, normal
+from kanexp.layer.base import Basis, Bounded, normal, span
+
+# Share of a uniform grid in knots at quantiles: keeps them apart where many samples are equal (as in efficient-kan).
+UNIFORM = 0.02
 
 
 @dataclass(frozen=True)
-class BSpline(Basis):
+class BSpline(Bounded):
     """The intervals + order B-splines on a uniform grid over [low, high], zero outside the extended knots.
 
-    `order` knots are appended on each side at the same spacing; the splines sum to one on [low, high].
+    `order` knots are appended on each side at the same spacing; the splines sum to one on [low, high]. With
+    grid quantiles each input has knots of its own, at quantiles of the data that enters the layer at the start and at
+    every refinement, mixed with a uniform grid over the same range in the proportion UNIFORM.
 
     Source: Liu et al. 2024, https://arxiv.org/abs/2404.19756; efficient-kan
     """
 
+    size: ClassVar[str] = "intervals"
     residual: Literal["none", "silu", "identity"] = "silu"
     scale: bool = True
+    grid: Literal["uniform", "quantiles"] = "uniform"
     intervals: int = 5
     order: int = 3
-    low: float = -1.0
-    high: float = 1.0
 
     def __post_init__(self):
         require(
             (self.intervals >= 1, f"intervals must be at least 1, got {self.intervals}"),
             (1 <= self.order <= 5, f"order must be between 1 and 5, got {self.order}"),
+            self._range_is_right,
             (
-                -math.inf < self.low < self.high < math.inf,
-                f"low must be below high, both finite, got low {self.low} and high {self.high}",
+                self.grid == "uniform" or self.bound == "none",
+                f"grid quantiles already follows the data, got bound {self.bound} as well; use bound: none",
             ),
         )
 
@@ -46,25 +52,66 @@ class BSpline(Basis):
         return None  # bumps side by side: none oscillates faster than another
 
     @property
-    def domain(self) -> tuple[float, float]:
-        return self.low, self.high
-
-    @property
     def pieces(self) -> int:
         return self.intervals
 
-    def features(self, x: Tensor) -> Tensor:
-        left, _ = self._depth(x)
+    @property
+    def domain(self) -> tuple[float, float] | None:
+        return super().domain if self.grid == "uniform" else None
+
+    @property
+    def remeasures(self) -> bool:
+        return self.grid == "quantiles"
+
+    def nests(self, larger: Basis) -> bool:
+        return self.grid == "uniform" and larger.pieces % self.pieces == 0
+
+    def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
+        if self.grid == "uniform":
+            return super().fixed_weights(x)
+        return {"knots": self._quantile_knots(x.double())}
+
+    def features(self, x: Tensor, *measured: Tensor) -> Tensor:
+        if self.grid == "quantiles":
+            return self._on_knots(x, measured[0])
+        left, _ = self._depth(self.inside(x, *measured))
         return self._powers(left, self.order) / math.factorial(self.order)
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
-        left, rising = self._depth(x)
+    def slopes(self, x: Tensor, features: Tensor, *measured: Tensor) -> Tensor:
+        if measured:
+            return super().slopes(x, features, *measured)
+        left, rising = self._depth(self.inside(x))
         slope = self._powers(left, self.order - 1) / math.factorial(self.order - 1)
-        return torch.where(rising, slope, -slope) * (self.intervals / (self.high - self.low))
+        slope = torch.where(rising, slope, -slope) * (self.intervals / (self.high - self.low))
+        return self.chain(x, slope)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with standard deviation 0.1 (as in jaxKAN)."""
         return normal((n_out, self.terms, n_in), 0.1, generator)
+
+    def _quantile_knots(self, x: Tensor) -> Tensor:
+        """Knots (n_in, intervals + 2 order + 1) for inputs (n_in, samples)."""
+        start, end = (s.unsqueeze(1) for s in span(x, self.low, self.high))
+        share = torch.linspace(0, 1, self.intervals + 1, dtype=x.dtype, device=x.device)
+        uniform = start + (end - start) * share
+        samples = x if x.shape[1] else uniform
+        inner = UNIFORM * uniform + (1 - UNIFORM) * torch.quantile(samples, share, dim=1).T.clamp(start, end)
+        steps = (end - start) / self.intervals * torch.arange(1, self.order + 1, dtype=x.dtype, device=x.device)
+        return torch.cat([start - steps.flip(1), inner, end + steps], dim=1)
+
+    def _on_knots(self, x: Tensor, knots: Tensor) -> Tensor:
+        """The Cox-de Boor recursion: x (..., n_in, batch) and knots (..., n_in, K) -> (..., terms, n_in, batch)."""
+        t, x = knots.transpose(-1, -2).unsqueeze(-1), x.unsqueeze(-3)
+
+        def at(first: int, last: int) -> Tensor:  # knots first .. last, counted from the end where negative
+            return t[..., first : t.shape[-3] + last, :, :]
+
+        splines = ((at(0, -1) <= x) & (x < at(1, 0))).to(x.dtype)
+        for k in range(1, self.order + 1):
+            rise = (x - at(0, -k - 1)) / (at(k, -1) - at(0, -k - 1))
+            fall = (at(k + 1, 0) - x) / (at(k + 1, 0) - at(1, -k))
+            splines = rise * splines[..., :-1, :, :] + fall * splines[..., 1:, :, :]
+        return splines
 
     def _depth(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """How many knot spacings x lies inside the nearer end of each spline's support, and which end that is."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +18,7 @@ class Chebyshev(Basis):
     Source: SS et al. 2024, https://arxiv.org/abs/2405.07200
     """
 
+    size: ClassVar[str] = "degree"
     degree: int = 5
 
     def __post_init__(self):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +18,7 @@ class Fourier(Basis):
     Source: FourierKAN, https://github.com/GistNoesis/FourierKAN
     """
 
+    size: ClassVar[str] = "frequencies"
     frequencies: int = 5
 
     def __post_init__(self):

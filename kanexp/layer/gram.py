@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class Gram(Basis):
     Source: KAGN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
     """
 
+    size: ClassVar[str] = "degree"
     degree: int = 5
     points: int = 64
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +18,7 @@ class Legendre(Basis):
     Source: jaxKAN, https://jaxkan.readthedocs.io
     """
 
+    size: ClassVar[str] = "degree"
     degree: int = 5
 
     def __post_init__(self):

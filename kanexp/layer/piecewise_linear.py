@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, uniform
+from kanexp.layer.base import Basis, Bounded, uniform
 
 
 @dataclass(frozen=True)
-class PiecewiseLinear(Basis):
+class PiecewiseLinear(Bounded):
     """max(0, 1 - |x - node| / spacing) on nodes uniform in [low, high]; zero from one spacing outside.
 
     The coefficients are the function's values at the nodes.
@@ -19,6 +20,7 @@ class PiecewiseLinear(Basis):
     Source: MLP-KAN `KANInterpoLayer`, https://github.com/Zhangyanbo/MLP-KAN
     """
 
+    size: ClassVar[str] = "nodes"
     nodes: int = 64
     low: float = -2.0
     high: float = 2.0
@@ -26,10 +28,7 @@ class PiecewiseLinear(Basis):
     def __post_init__(self):
         require(
             (self.nodes >= 2, f"nodes must be at least 2, got {self.nodes}"),
-            (
-                -math.inf < self.low < self.high < math.inf,
-                f"low must be below high, both finite, got low {self.low} and high {self.high}",
-            ),
+            self._range_is_right,
         )
 
     @property
@@ -41,21 +40,23 @@ class PiecewiseLinear(Basis):
         return None  # hats side by side
 
     @property
-    def domain(self) -> tuple[float, float]:
-        return self.low, self.high
-
-    @property
     def pieces(self) -> int:
         return self.nodes - 1
 
-    def features(self, x: Tensor) -> Tensor:
-        return (1 - self._distance(x).abs()).clamp(min=0)
+    def nests(self, larger: Basis) -> bool:
+        return larger.pieces % self.pieces == 0
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+    def features(self, x: Tensor, *span: Tensor) -> Tensor:
+        return (1 - self._distance(self.inside(x, *span)).abs()).clamp(min=0)
+
+    def slopes(self, x: Tensor, features: Tensor, *span: Tensor) -> Tensor:
         """Minus and plus one spacing's rise beside the node, zero outside; at a kink that of the right side."""
-        u = self._distance(x)
+        if span:
+            return super().slopes(x, features, *span)
+        u = self._distance(self.inside(x))
         rises, falls = (u >= -1) & (u < 0), (u >= 0) & (u < 1)
-        return (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
+        slopes = (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
+        return self.chain(x, slopes)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """U(+-sqrt(6 / ((n_in + n_out) nodes))), as in MLP-KAN."""

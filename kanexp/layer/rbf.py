@@ -2,37 +2,40 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, truncated_normal
+from kanexp.layer.base import Bounded, truncated_normal
 
 
 @dataclass(frozen=True)
-class RBF(Basis):
+class RBF(Bounded):
     """exp(-((x - center) / (width spacing))^2 / 2) on centers uniform in [low, high], both ends included.
 
     The width counts center spacings, so that refining keeps the overlap. 5 centers on [-2, 2] with width 1 are
-    jaxKAN's; 8 centers on [-2, 2] with width 1/sqrt(2) and a silu residual are FastKAN's.
+    jaxKAN's; 8 centers on [-2, 2] with width 1/sqrt(2), layer_norm and a silu residual are FastKAN's.
+
+    With layer_norm the functions see inputs normalized over the layer's features, with a trained gain and offset for
+    each; a single feature, which would be normalized to zero, is left alone. The residual sees the raw input.
 
     Source: jaxKAN; FastKAN, https://github.com/ZiyaoLi/fast-kan
     """
 
+    size: ClassVar[str] = "centers"
     centers: int = 5
     width: float = 1.0
     low: float = -2.0
     high: float = 2.0
+    layer_norm: bool = False  # type: ignore[misc]
 
     def __post_init__(self):
         require(
             (self.centers >= 2, f"centers must be at least 2, got {self.centers}"),
             (0 < self.width < math.inf, f"width must be positive, got {self.width}"),
-            (
-                -math.inf < self.low < self.high < math.inf,
-                f"low must be below high, both finite, got low {self.low} and high {self.high}",
-            ),
+            self._range_is_right,
         )
 
     @property
@@ -44,19 +47,17 @@ class RBF(Basis):
         return None  # bumps side by side
 
     @property
-    def domain(self) -> tuple[float, float]:
-        return self.low, self.high
-
-    @property
     def pieces(self) -> int:
         return self.centers - 1
 
-    def features(self, x: Tensor) -> Tensor:
-        return torch.exp(-0.5 * self._distance(x).square())
+    def features(self, x: Tensor, *span: Tensor) -> Tensor:
+        return torch.exp(-0.5 * self._distance(self.inside(x, *span)).square())
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+    def slopes(self, x: Tensor, features: Tensor, *span: Tensor) -> Tensor:
         """-(x - center) / std^2 times the feature."""
-        return self._distance(x) * features * (-1 / self._std)
+        if span:
+            return super().slopes(x, features, *span)
+        return self.chain(x, self._distance(self.inside(x)) * features * (-1 / self._std))
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in centers), cut at two standard deviations (as in jaxKAN)."""

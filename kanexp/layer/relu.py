@@ -1,17 +1,17 @@
 """Squared products of two ReLUs: bumps of finite support."""
 
-import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis
+from kanexp.layer.base import Bounded
 
 
 @dataclass(frozen=True)
-class ReLU(Basis):
+class ReLU(Bounded):
     """[relu(u - s) relu(s + order + 1 - u) 4 / (order + 1)^2]^2 with u in grid spacings and s = m - order.
 
     intervals + order bumps of height 1, laid out as B-splines of the same order.
@@ -19,19 +19,15 @@ class ReLU(Basis):
     Source: Qiu et al. 2024, https://arxiv.org/abs/2406.02075
     """
 
+    size: ClassVar[str] = "intervals"
     intervals: int = 5
     order: int = 3
-    low: float = -1.0
-    high: float = 1.0
 
     def __post_init__(self):
         require(
             (self.intervals >= 1, f"intervals must be at least 1, got {self.intervals}"),
             (self.order >= 0, f"order must be zero or more, got {self.order}"),
-            (
-                -math.inf < self.low < self.high < math.inf,
-                f"low must be below high, both finite, got low {self.low} and high {self.high}",
-            ),
+            self._range_is_right,
         )
 
     @property
@@ -43,21 +39,19 @@ class ReLU(Basis):
         return None  # bumps side by side
 
     @property
-    def domain(self) -> tuple[float, float]:
-        return self.low, self.high
-
-    @property
     def pieces(self) -> int:
         return self.intervals
 
-    def features(self, x: Tensor) -> Tensor:
-        left, right = self._sides(x)
+    def features(self, x: Tensor, *span: Tensor) -> Tensor:
+        left, right = self._sides(self.inside(x, *span))
         return (left * right * (4 / (self.order + 1) ** 2)).square()
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
-        left, right = self._sides(x)
+    def slopes(self, x: Tensor, features: Tensor, *span: Tensor) -> Tensor:
+        if span:
+            return super().slopes(x, features, *span)
+        left, right = self._sides(self.inside(x))
         product = left * right * (4 / (self.order + 1) ** 2) ** 2
-        return 2 * product * (right - left) * (self.intervals / (self.high - self.low))
+        return self.chain(x, 2 * product * (right - left) * (self.intervals / (self.high - self.low)))
 
     def _sides(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Distances from both ends of each bump's support in grid spacings, zero outside of it."""

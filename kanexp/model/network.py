@@ -22,6 +22,7 @@ class LayerWeights(NamedTuple):
     scale: Tensor | None  # (seeds, n_out, n_in)
     bias: Tensor  # (seeds, n_out)
     inner: tuple[Tensor, ...] = ()  # of the functions themselves, (seeds, ...) each
+    norm: Tensor | None = None  # gain and offset of the normalized inputs, (seeds, 2, n_in)
 
 
 class Kernels(NamedTuple):
@@ -72,9 +73,28 @@ class EdgeLayer:
 
     @cached_property
     def inner_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of the trained numbers inside the functions, for one seed; empty for fixed functions."""
+        """Names and shapes of the numbers inside the functions, for one seed; empty where all edges share functions."""
         drawn = self.basis.draw_weights(self.n_out, self.n_in, Generator())
-        return {name: tuple(weight.shape) for name, weight in drawn.items()}
+        return {name: tuple(weight.shape) for name, weight in (drawn | self.measured(_no_data(self))).items()}
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Names of the numbers that are measured and not trained."""
+        return frozenset(self.measured(_no_data(self)))
+
+    def measured(self, x: Tensor) -> dict[str, Tensor]:
+        """The functions' numbers that inputs x (n_in, samples) determine and training leaves alone."""
+        return self.basis.fixed_weights(x)
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether the functions see normalized inputs: one feature alone would be normalized to zero."""
+        return self.basis.layer_norm and self.n_in > 1
+
+    @property
+    def changes(self) -> bool:
+        """Whether the features at given inputs change in training, so that they cannot be computed once."""
+        return bool(self.inner_shapes) or self.normalizes
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -84,14 +104,22 @@ class EdgeLayer:
             shapes["residual"] = (self.n_out, self.n_in)
         if self.basis.scale:
             shapes["scale"] = (self.n_out, self.n_in)
+        if self.normalizes:
+            shapes["norm"] = (2, self.n_in)
         return shapes | {"bias": (self.n_out,)} | self.inner_shapes
 
-    def features(self, x: Tensor, *inner: Tensor) -> Tensor:
+    def normalize(self, x: Tensor, norm: Tensor) -> Tensor:
+        """What the functions see of x (seeds, n_in, batch): samples with mean 0 and variance 1 over their features."""
+        centered = x - x.mean(dim=1, keepdim=True)
+        gain, offset = norm.unsqueeze(-1).unbind(dim=1)
+        return centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
+
+    def features(self, x: Tensor, *inner: Tensor, seen: Tensor | None = None) -> Tensor:
         """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last.
 
-        Per edge, (seeds, terms, n_out, n_in, batch), where the basis is.
+        Per edge, (seeds, terms, n_out, n_in, batch), where the basis is. `seen` is what the functions see instead of x.
         """
-        features = self.basis.features(x, *inner)
+        features = self.basis.features(x if seen is None else seen, *inner)
         if self.basis.residual == "none":
             return features
         value = RESIDUALS[self.basis.residual][0](x)
@@ -125,13 +153,14 @@ class EdgeLayer:
 
     def forward(self, w: LayerWeights, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
-        if self.inner_shapes or not x.requires_grad:
+        if self.changes or not x.requires_grad:
             return self.plain(w, x)
         return self.combine(w, _Features.apply(x, self))
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The same by operations that can be differentiated any number of times."""
-        return self.combine(w, self.features(x, *w.inner))
+        seen = None if w.norm is None else self.normalize(x, w.norm)
+        return self.combine(w, self.features(x, *w.inner, seen=seen))
 
     def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
         """Every edge function at points (points,): (seeds, n_out, n_in, points), without the bias."""
@@ -143,6 +172,9 @@ class EdgeLayer:
     def edges(self, index: int = 0, inner: Sequence[Tensor] = ()) -> Edges:
         """The layer as initializations see it; `index` is its place in the network, `inner` what was drawn for it."""
         basis = self.basis
+        # Where each input has numbers of its own, a start sees the functions as they are on evenly spread data.
+        even = torch.linspace(*basis.fit_range, 1025, dtype=torch.float64)
+        inner = (*inner, *basis.fixed_weights(even[None]).values())
         residual, residual_slope = RESIDUALS.get(basis.residual, (None, None))
 
         def per_edge(values: Tensor) -> Tensor:  # (terms, [n_out, n_in or] 1, points) -> (terms, edges or 1, points)
@@ -164,7 +196,7 @@ class EdgeLayer:
             terms=basis.terms,
             intervals=basis.pieces,
             orders=basis.orders,
-            domain=basis.domain or (-1.0, 1.0),
+            domain=basis.fit_range,
             phi=phi,
             slope=slope,
             residual=residual,
@@ -174,11 +206,17 @@ class EdgeLayer:
             paper_bias=lambda generator: basis.draw_bias(self.n_out, self.n_in, generator),
         )
 
-    def start(self, init: Init, index: int, generator: Generator) -> dict[str, Tensor]:
-        """Start weights by name, float64: the functions' own first, for the scheme measures these."""
+    def start(self, init: Init, index: int, generator: Generator, x: Tensor | None = None) -> dict[str, Tensor]:
+        """Start weights by name, float64, for inputs like x (n_in, samples).
+
+        The functions' own are drawn first, for the scheme measures these.
+        """
         inner = self.basis.draw_weights(self.n_out, self.n_in, generator)
         start = init.start(self.edges(index, tuple(inner.values())), generator)
-        named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias, **inner}
+        named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias}
+        named |= inner | self.measured(_no_data(self) if x is None else x)
+        if self.normalizes:
+            named["norm"] = torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None].expand(2, self.n_in)
         return {name: weight for name in self.shapes if (weight := named[name]) is not None}
 
 
@@ -194,6 +232,8 @@ class Network:
             f"layers.{i}.{name}": shape for i, layer in enumerate(self.layers) for name, shape in layer.shapes.items()
         }
         self._sizes = [prod(shape) for shape in self.shapes.values()]
+        kept = {f"layers.{i}.{name}" for i, layer in enumerate(self.layers) for name in layer.kept}
+        self._trained = [name not in kept for name in self.shapes]
 
     def compile(self) -> "Network":
         """The same network with its elementwise functions compiled when first used, which takes seconds per layer."""
@@ -208,14 +248,38 @@ class Network:
     @property
     def parameters(self) -> int:
         """Trained numbers of one seed."""
+        return sum(size for size, trained in zip(self._sizes, self._trained, strict=True) if trained)
+
+    @property
+    def length(self) -> int:
+        """Numbers in a row of theta: the parameters, and what was measured on data and is kept."""
         return sum(self._sizes)
 
-    def start(self, init: Init, generators: Sequence[Generator], dtype: torch.dtype) -> Tensor:
-        """Start weights theta (seeds, parameters): seed by seed, layer by layer, from that seed's own generator."""
+    @property
+    def trained(self) -> Tensor | None:
+        """Which entries of a row of theta are trained, bool; None where all are."""
+        if all(self._trained):
+            return None
+        return torch.tensor(self._trained).repeat_interleave(torch.tensor(self._sizes))
+
+    def start(self, init: Init, generators: Sequence[Generator], dtype: torch.dtype, x: Tensor | None = None) -> Tensor:
+        """Start weights theta (seeds, length): seed by seed, layer by layer, from that seed's own generator.
+
+        Layers that measure their inputs do so on what the data x (n_in, samples) becomes on its way through the
+        network as it starts.
+        """
         rows = []
         for generator in generators:
-            starts = [layer.start(init, i, generator) for i, layer in enumerate(self.layers)]
-            rows.append(torch.cat([weight.flatten() for start in starts for weight in start.values()]))
+            row, entering = [], x
+            for i, layer in enumerate(self.layers):
+                start = layer.start(init, i, generator, entering)
+                row += [weight.flatten() for weight in start.values()]
+                # What measures nothing needs no data: their starts take no time to be passed on.
+                if entering is not None and any(later.kept for later in self.layers[i + 1 :]):
+                    alone = Network([layer])
+                    theta = torch.cat(row[-len(start) :])[None].to(entering.dtype)
+                    entering = alone.plain(theta, entering[None])[0]
+            rows.append(torch.cat(row))
         return torch.stack(rows).to(dtype)
 
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
@@ -234,22 +298,21 @@ class Network:
         named, found = self.unflatten(theta), []
         for i, layer in enumerate(self.layers):
             own = {name: named[f"layers.{i}.{name}"] for name in layer.shapes}
-            inner = tuple(own[name] for name in layer.inner_shapes)
-            found.append(
-                LayerWeights(layer.basis, own["coef"], own.get("residual"), own.get("scale"), own["bias"], inner)
-            )
+            inner = tuple(own[name].detach() if name in layer.kept else own[name] for name in layer.inner_shapes)
+            residual, scale, norm = (own.get(name) for name in ("residual", "scale", "norm"))
+            found.append(LayerWeights(layer.basis, own["coef"], residual, scale, own["bias"], inner, norm))
         return found
 
     def prepare(self, x: Tensor) -> Tensor:
         """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features."""
         first = self.layers[0]
-        return x if first.inner_shapes else first.features(x)
+        return x if first.changes else first.features(x)
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`."""
         first, *others = self.layers
         w, *weights = self.weights(theta)
-        y = first.plain(w, prepared) if first.inner_shapes else first.combine(w, prepared)
+        y = first.plain(w, prepared) if first.changes else first.combine(w, prepared)
         for layer, w in zip(others, weights, strict=True):
             y = layer.forward(w, y)
         return y
@@ -270,3 +333,7 @@ class Network:
         for layer, w in zip(self.layers, self.weights(theta), strict=True):
             values.append(layer.plain(w, values[-1]))
         return values
+
+
+def _no_data(layer: EdgeLayer) -> Tensor:
+    return torch.zeros(layer.n_in, 0, dtype=torch.float64)

@@ -1,6 +1,7 @@
 """Adam."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,10 @@ class AdamStepper(Stepper):
         self.square = torch.zeros_like(theta)
         self.ones = torch.ones(len(theta), dtype=torch.int64)
         self.steps = 0
+
+    def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
+        self.mean, self.square = resize(self.mean), resize(self.square)
+        return True
 
     def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
         s = self.settings

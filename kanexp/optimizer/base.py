@@ -23,6 +23,13 @@ class Stepper(ABC):
         A row that is not finite stays so and touches no other row.
         """
 
+    def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
+        """Go on with weights of another shape, to which `resize` brings a state (seeds, parameters).
+
+        Returns False where what is remembered has no meaning for them, and a fresh stepper is needed.
+        """
+        return False
+
     def finished(self) -> Tensor | None:
         """Which seeds can go no further (seeds,), bool; None for optimizers that never know."""
         return None

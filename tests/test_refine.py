@@ -1,0 +1,177 @@
+import pandas as pd
+import pytest
+import torch
+from components import BASES, name
+from test_train import TASK, experiment, train
+from torch.testing import assert_close
+
+from kanexp import refine
+from kanexp.init.default import Default
+from kanexp.layer.bspline import BSpline
+from kanexp.layer.chebyshev import Chebyshev
+from kanexp.layer.fourier import Fourier
+from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.rbf import RBF
+from kanexp.model.kan import KAN
+from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.seeding import generator
+
+X = 2 * torch.rand((2, 400), generator=generator(3, "check"), dtype=torch.float64) - 1
+# Gram's polynomials of few points end where their degree reaches the points.
+SIZED = [basis for basis in BASES if basis.size and getattr(basis, "points", 64) == 64]
+
+
+def refined(basis, size, widths=(2, 4, 1), seeds=(0, 1, 2), x=X):
+    old = KAN().network(widths, basis)
+    theta = old.start(Default(), [generator(seed, "init") for seed in seeds], torch.float64, x)
+    new = refine.refine(old, size)
+    return old, theta, new, refine.refit(old, theta, new, x[None])
+
+
+def test_every_basis_with_a_size_is_here():
+    assert len(SIZED) >= 20
+    assert {basis.size for basis in SIZED} == {"intervals", "degree", "frequencies", "centers", "nodes"}
+
+
+@pytest.mark.parametrize("basis", SIZED, ids=name)
+def test_the_function_does_not_move_where_the_larger_basis_contains_it(basis):
+    size = getattr(basis, basis.size)
+    larger = 2 * size - 1 if basis.size == "nodes" else 2 * size
+    if basis.nests(basis.resized(larger)):
+        # Inputs that stay inside: the first layer's do, and a second layer's would have to.
+        low, high = basis.domain or (-1.0, 1.0)
+        x = low + (high - low) * (X + 1) / 2
+        old, theta, new, found = refined(basis, larger, widths=(2, 3), x=x)
+        assert found.shape == (3, new.length)
+        assert_close(new(found, x[None]), old(theta, x[None]), rtol=1e-9, atol=1e-9)
+        assert (refine.jump(old, theta, new, found, x[None]) < 1e-9).all()
+
+
+def test_what_is_not_contained_moves_little_and_less_on_finer_grids():
+    x = 0.9 * X
+    for basis in (BSpline(scale=False), RBF(), BSpline(grid="quantiles")):
+        start = getattr(basis, basis.size)
+        moved = []
+        for size in (start + 3, 5 * start + 3):
+            old, theta, new, found = refined(basis, size, widths=(2, 3), x=x)
+            moved.append(refine.jump(old, theta, new, found, x[None]).max())
+        assert moved[1] < moved[0] / 3 or moved[1] < 1e-9
+        assert moved[1] < 0.02
+
+
+def test_knots_move_to_the_quantiles_of_the_data():
+    skewed = (X.abs() ** 3) * X.sign()
+    old, theta, new, found = refined(BSpline(grid="quantiles", intervals=4), 10, widths=(2, 3), x=skewed)
+    before, after = (net.unflatten(t)["layers.0.knots"][0] for net, t in ((old, theta), (new, found)))
+    assert before.shape == (2, 4 + 7)
+    assert after.shape == (2, 10 + 7)
+    share = torch.linspace(0, 1, 11, dtype=torch.float64)
+    expected = torch.quantile(skewed, share, dim=1).T
+    start, end = skewed.amin(1, keepdim=True), skewed.amax(1, keepdim=True)
+    assert_close(after[:, 3:-3], 0.98 * expected + 0.02 * (start + (end - start) * share))
+    assert (after.diff(dim=1) > 0).all()
+    assert new.parameters == old.parameters + 2 * 3 * 6
+    inner = new.layers[0].basis.features(skewed, after)
+    assert_close(inner.sum(dim=0), torch.ones(2, 400, dtype=torch.float64))  # a partition of unity between any knots
+
+
+def test_a_scale_multiplies_the_new_coefficients_as_it_did_the_old():
+    basis = BSpline(residual="none")
+    old = KAN().network((2, 3), basis)
+    theta = old.start(Default(), [generator(0, "init")], torch.float64)
+    named = old.unflatten(theta)
+    theta = old.flatten(named | {"layers.0.scale": 3 * torch.randn(1, 3, 2, dtype=torch.float64)})
+    new = refine.refine(old, 10)
+    found = refine.refit(old, theta, new, X[None])
+    assert torch.equal(new.unflatten(found)["layers.0.scale"], old.unflatten(theta)["layers.0.scale"])
+    assert_close(new(found, X[None]), old(theta, X[None]), rtol=1e-10, atol=1e-10)
+
+
+def test_a_seed_is_refined_as_it_would_be_alone():
+    basis = BSpline(grid="quantiles")
+    _, _, _, three = refined(basis, 9)
+    _, _, _, one = refined(basis, 9, seeds=(2,))
+    assert_close(three[2:], one, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "basis", [Fourier(frequencies=3), Chebyshev(degree=3), BSpline(), BSpline(grid="quantiles")], ids=name
+)
+def test_running_means_stay_with_their_terms(basis):
+    old = KAN().network((2, 3), basis)
+    new = refine.refine(old, 2 * getattr(basis, basis.size))
+    ones = refine.carry(old, new, torch.ones(2, old.length, dtype=torch.float64))
+    assert ones.shape == (2, new.length)
+    named = new.unflatten(ones)
+    assert (named["layers.0.bias"] == 1).all()
+    coef = named["layers.0.coef"]
+    if basis.orders is None:
+        assert_close(coef, torch.ones_like(coef))
+    else:
+        order = torch.tensor(new.layers[0].basis.orders)
+        assert_close(coef, (order <= 3).double()[:, None].expand_as(coef))
+
+
+@pytest.mark.parametrize("kind", ["carry", "reset"])
+@pytest.mark.parametrize("optimizer", [Adam(learning_rate=0.01), LBFGS()], ids=name)
+def test_a_schedule_refines_while_training(optimizer, kind):
+    e = experiment(
+        layer=BSpline(low=-2.0, high=2.0),
+        optimizer=optimizer,
+        steps=60,
+        refine={20: 10, 35: 20},
+        refine_optimizer=kind,
+    )
+    result, metrics, network = train(e)
+    assert network.layers[0].basis.intervals == 5
+    assert [layer.basis.intervals for layer in result.network.layers] == [20, 20]
+    assert result.best.shape == (4, result.network.length)
+    assert result.start.shape == (4, network.length)
+    assert list(result.jumps) == [20, 35]
+    rows = metrics[metrics["metric"] == "refinement_jump"]
+    assert rows["step"].tolist() == [20] * 4 + [35] * 4
+    assert (rows["value"] < 1e-3).all()
+    losses = metrics[metrics["metric"] == "train_loss"].pivot(index="step", columns="seed", values="value")
+    assert (losses.loc[60] < losses.loc[20]).all()
+    assert 35 in losses.index
+
+
+def test_the_best_state_outlives_a_refinement():
+    """Selected over the whole run, and always a state of the network that the run ends with."""
+    e = experiment(layer=BSpline(low=-3.0, high=3.0), optimizer=Adam(learning_rate=0.01), steps=40, refine={30: 10})
+    result, metrics, _ = train(e)
+    val = metrics[metrics["metric"] == "val_loss"].pivot(index="step", columns="seed", values="value")
+    assert_close(result.best_val, torch.tensor(val.min().tolist(), dtype=torch.float64), rtol=1e-6, atol=0)
+    x = TASK.load(generator(0, "data")).val
+    reached = TASK.loss(result.network(result.best, x.x[None]), x.y[None])
+    assert_close(reached, result.best_val, rtol=1e-6, atol=0)
+
+
+def test_measured_numbers_are_never_trained():
+    for basis in (BSpline(grid="quantiles"), PiecewiseLinear(nodes=9, bound="affine")):
+        e = experiment(layer=basis, optimizer=Adam(learning_rate=0.01), steps=20)
+        result, _, network = train(e)
+        before, after = network.unflatten(result.start), network.unflatten(result.best)
+        kept = [n for n in before if n.rsplit(".", 1)[1] in network.layers[0].kept]
+        assert kept
+        assert all(torch.equal(before[n], after[n]) for n in kept)
+        assert not torch.equal(before["layers.0.coef"], after["layers.0.coef"])
+        assert network.parameters == network.length - sum(before[n][0].numel() for n in kept)
+
+
+def test_ranges_are_those_of_the_data_on_its_way():
+    network = KAN().network((2, 3, 1), PiecewiseLinear(nodes=9, bound="affine"))
+    theta = network.start(Default(), [generator(s, "init") for s in range(2)], torch.float64, 7 + 5 * X)
+    named = network.unflatten(theta)
+    assert_close(named["layers.0.start"][0], (7 + 5 * X).amin(1))
+    hidden = network.inputs(theta, (7 + 5 * X)[None])[1]
+    assert_close(named["layers.1.start"], hidden.amin(2))
+    assert_close(named["layers.1.end"], hidden.amax(2))
+    assert (
+        pd.Series(
+            network.layers[0].basis.inside(7 + 5 * X, named["layers.0.start"][0], named["layers.0.end"][0]).flatten()
+        )
+        .between(-2, 2)
+        .all()
+    )
