@@ -24,7 +24,7 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
     """Weights (seeds, length) with which the new network comes closest to what theta is to the old one.
 
     Coefficients are fitted by least squares, solved by singular values in float64: over the domain of the basis, and
-    where knots or ranges belong to the data, over the samples of x (seeds or 1, n_in, samples) that enter the layer.
+    where knots follow the data, over the samples of x (seeds or 1, n_in, samples) that enter the layer.
     All other weights stay; a standalone scale multiplies the new coefficients as it did the old.
     Raises AssertionError where functions moved that the new basis contains.
     """
@@ -33,15 +33,20 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
     found: dict[str, Tensor] = {}
     for i, (before, after) in enumerate(zip(old.layers, new.layers, strict=True)):
         own = {name: named[f"layers.{i}.{name}"] for name in before.shapes}
-        inner = {name: own[name] for name in before.inner_shapes}
-        entering = old.inputs(theta, x.double())[i].expand(len(theta), -1, -1) if inner else None
-        measured = _measure(after, entering) if entering is not None and before.basis.remeasures else inner
-        points = _points(before.basis, entering, theta.device)
-        features = before.basis.features(points, *inner.values()), after.basis.features(points, *measured.values())
-        matrix = _change_of_basis(*features, exact=before.basis.nests(after.basis))
+        if before.basis.remeasures:
+            entering = old.inputs(theta, x.double())[i].expand(len(theta), -1, -1)
+            measured = _measure(after, entering)
+            points = _around(entering, before.basis.terms)
+            in_old = before.basis.features(points, *(own[name] for name in before.inner_shapes))
+            in_new = after.basis.features(points, *measured.values())
+            own |= measured
+        else:
+            points = _domain(before.basis.unbound, theta.device)
+            in_old, in_new = (layer.basis.unbound.features(points) for layer in (before, after))
+        matrix = _change_of_basis(in_old, in_new, exact=before.basis.nests(after.basis))
         seeds, n_in = own["coef"].shape[0], own["coef"].shape[3]
         matrix = matrix.expand(seeds, n_in, *matrix.shape[2:])
-        own |= measured | {"coef": torch.einsum("siut,soti->soui", matrix, own["coef"])}
+        own |= {"coef": torch.einsum("siut,soti->soui", matrix, own["coef"])}
         found |= {f"layers.{i}.{name}": weight for name, weight in own.items()}
     return new.flatten(found).to(dtype)
 
@@ -72,15 +77,22 @@ def _measure(layer: EdgeLayer, entering: Tensor) -> dict[str, Tensor]:
     return {name: torch.stack([one[name] for one in each]) for name in each[0]}
 
 
-def _points(basis: Basis, entering: Tensor | None, device: torch.device) -> Tensor:
-    """Where functions are compared: (1, 1, points), or (seeds, n_in, points) around the data of each input."""
-    share = torch.linspace(0, 1, max(512, 8 * basis.terms), dtype=torch.float64, device=device)
-    if entering is None:
-        low, high = (0.0, basis.period) if basis.period is not None else basis.domain or (-4.0, 4.0)
-        return (low + (high - low) * share)[None, None]
-    data = entering[..., :SAMPLES]
-    start, end = data.amin(-1, keepdim=True), data.amax(-1, keepdim=True)
-    return torch.cat([data, start + (end - start) * share], dim=-1)
+def _domain(basis: Basis, device: torch.device) -> Tensor:
+    """Points (1, 1, points) over all that a basis distinguishes."""
+    low, high = (0.0, basis.period) if basis.period is not None else basis.domain or (-4.0, 4.0)
+    return torch.linspace(low, high, _density(basis.terms), dtype=torch.float64, device=device)[None, None]
+
+
+def _around(data: Tensor, terms: int) -> Tensor:
+    """Some of the data (seeds, n_in, samples), and points evenly from its lowest to its highest."""
+    data = data[..., :SAMPLES]
+    low, high = data.amin(-1, keepdim=True), data.amax(-1, keepdim=True)
+    share = torch.linspace(0, 1, _density(terms), dtype=data.dtype, device=data.device)
+    return torch.cat([data, low + (high - low) * share], dim=-1)
+
+
+def _density(terms: int) -> int:
+    return max(512, 8 * terms)
 
 
 def _change_of_basis(old: Tensor, new: Tensor, exact: bool) -> Tensor:

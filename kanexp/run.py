@@ -204,8 +204,8 @@ class _Run:
         for step, jumps in result.jumps.items():
             if (worst := float(jumps.max())) > NOTABLE_JUMP:
                 console.say(
-                    f"warning: the refinement at step {step} moved the outputs by up to {100 * worst:.1f} % "
-                    "of their size (refinement_jump in metrics.csv); is its size a multiple?"
+                    f"warning: the refinement at step {step} moved the outputs by {100 * worst:.1f} % of their "
+                    "size (refinement_jump in metrics.csv): inputs are outside the domain, or the grids do not nest"
                 )
         trouble = {seed: status for seed, status in zip(self.seeds, result.status, strict=True) if status != "ok"}
         for seed, status in trouble.items():

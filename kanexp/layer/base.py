@@ -87,6 +87,11 @@ class Basis(ABC):
         return self.orders is not None
 
     @property
+    def unbound(self) -> "Basis":
+        """The same functions of inputs that are already in the domain."""
+        return self
+
+    @property
     def fit_range(self) -> tuple[float, float]:
         """The interval on which starts shape the functions."""
         return self.domain or (-1.0, 1.0)
@@ -133,6 +138,10 @@ class Bounded(Basis):
     @property
     def fit_range(self) -> tuple[float, float]:
         return self.low, self.high
+
+    @property
+    def unbound(self) -> "Basis":
+        return replace(self, bound="none")
 
     @property
     def _range_is_right(self) -> tuple[bool, str]:
