@@ -220,7 +220,7 @@ def _parse(overrides: Sequence[str], catalog: Catalog, sweep: bool) -> tuple[lis
     parser, right, mistakes = OverridesParser.create(), [], []
     for text in overrides:
         try:
-            override = parser.parse_override(text)
+            override = parser.parse_override(_quoted(text))
         except (HydraException, OmegaConfBaseException):
             mistakes.append(f"{text}: not of the form key=value; quote values with spaces or commas: 'key=\"a, b\"'")
             continue
@@ -228,6 +228,12 @@ def _parse(overrides: Sequence[str], catalog: Catalog, sweep: bool) -> tuple[lis
         mistakes += found
         right += [] if found else [override]
     return right, mistakes
+
+
+def _quoted(text: str) -> str:
+    """A formula with the quotes that the shell took away: Hydra's grammar knows no operators."""
+    key, _, value = text.partition("=")
+    return f"{key}='{value}'" if key == "task.expression" and not value.startswith(("'", '"')) else text
 
 
 def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool) -> list[str]:

@@ -31,6 +31,7 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
 from kanexp.reg.none import NoPenalty
+from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.image import Image
 
@@ -83,7 +84,10 @@ INITS += [PykanV0(), Pykan(), Efficient(), Constant()]
 REGS = [NoPenalty(), L1(), L1(residual=True), Frequency(), Frequency(alpha=0.0)]
 OPTIMIZERS = [Adam(learning_rate=0.05), LBFGS(), LBFGS(history=2, max_evaluations=3)]
 TASKS = [
-    *(Function(function=name) for name in FUNCTIONS),  # type: ignore[arg-type]
+    *(Function(function=name, low=-0.9, high=0.9) for name in FUNCTIONS),
+    Function(function="ellipkinc", low=0.0, high=[1.0, 0.9]),
+    Function(expression="x1*x3 + sqrt(x2 + 2)"),
+    *(Feynman(equation=equation) for equation in EQUATIONS),
     Function(noise=0.1, low=0.5, high=2.0),
     Image(size=16),
     Image(path="china", size=8, color=True, extent=3.14),

@@ -17,7 +17,7 @@ ALLOWED = {
     "init": {"kanexp.error"},
     "reg": {"kanexp.error", "kanexp.model.network"},
     "optimizer": {"kanexp.error"},
-    "task": {"kanexp.error"},
+    "task": {"kanexp.error", "kanexp.expression"},
     "model": {"kanexp.error", "kanexp.layer.base", "kanexp.init.base", "kanexp.model.network"},
 }
 

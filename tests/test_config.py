@@ -23,7 +23,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 37
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 38
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -111,6 +111,13 @@ def test_the_written_config_repeats_the_run():
 
 
 MISTAKES = [
+    (
+        ["task=function", "task.expression=__import__(1)"],
+        ["task: Function: expression has no function '__import__'; it knows numpy's elementary and scipy.special's"],
+        1,
+    ),
+    (["task=function", "task.function=sinn"], ["task: Function: function must be one of square_plus_exp, "], 1),
+    (["task=feynman", "task.equation=I.1"], ["task: Feynman: equation must be one of I.6.2, "], 1),
     (
         ["layer=sine", "refine={200: 10}"],
         ["refine: Sine has no grid or degree to raise; use layer=bspline, or refine=null"],

@@ -5,8 +5,10 @@ import pytest
 import torch
 from components import TASKS, name
 from PIL import Image as Picture
+from scipy import special
 
 from kanexp.seeding import generator
+from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import Function
 from kanexp.task.image import SAMPLES, Image
 from kanexp.testing import check_task
@@ -25,6 +27,56 @@ def test_function_values():
     assert Function(function="runge").solution(x[:1]).item() == pytest.approx(1 / 7.25)
 
 
+def test_the_initialization_studys_functions():
+    x, y = torch.tensor([0.4, -0.7], dtype=torch.float64), torch.tensor([0.3, -0.6], dtype=torch.float64)
+    points, (a, b) = torch.stack([x, y]), (x.numpy(), y.numpy())
+    third = special.i1(a) + np.exp(special.i1e(b)) + np.sin(a * b)
+    s, c = special.fresnel(third + special.erfinv(b))
+    for function, expected in (
+        ("bessel_sum", third),
+        ("fresnel_product", s * c),
+        ("jumps", b + special.erf(a) * a * b),
+    ):
+        np.testing.assert_allclose(Function(function=function).solution(points)[0], expected, rtol=1e-13)
+    far = Function(function="jumps", low=-3.0, high=3.0).solution(torch.tensor([[2.0], [1.5]], dtype=torch.float64))
+    assert far.item() == pytest.approx(-1.5 + special.erf(2.0) / 3)
+
+
+def test_special_functions_by_name_and_ranges_for_each_input():
+    task = Function(function="ellipkinc", low=[0.0, 0.1], high=[1.0, 0.5], train=50)
+    x = task.load(generator(0, "data")).train.x
+    np.testing.assert_allclose(task.solution(x)[0], special.ellipkinc(*x.numpy()))
+    assert x[0].max() > 0.8
+    assert 0.1 < x[1].min() < x[1].max() < 0.5
+
+
+def test_every_equation_is_finite_where_its_ranges_are_and_known_ones_are_right():
+    assert len(EQUATIONS) == 26
+    x = torch.tensor([[0.3], [0.5]], dtype=torch.float64)
+    for equation, value in (
+        ("I.12.11", 1 + 0.3 * math.sin(0.5)),
+        ("I.16.6", 0.8 / 1.15),
+        ("I.26.2", math.asin(0.3 * math.sin(0.5))),
+        ("I.30.3", math.sin(0.075) ** 2 / math.sin(0.25) ** 2),
+        ("I.40.1", 0.3 * math.exp(-0.5)),
+        ("II.2.42", -0.35),
+        ("II.35.18", 0.3 / (math.exp(0.5) + math.exp(-0.5))),
+        ("III.10.19", math.sqrt(1.34)),
+    ):
+        assert Feynman(equation=equation).solution(x).item() == pytest.approx(value)
+
+
+def test_a_function_that_is_not_finite_says_where():
+    with pytest.raises(
+        ValueError, match=r"function: is nan at \(-0\.\d+\), and not finite at \d+ of 800 samples; choose"
+    ):
+        Function(expression="log(x1)").load(generator(0, "data"))
+    with pytest.raises(
+        ValueError, match=r"low must be a number, or a list of one for each of the 2 inputs, got \[0.0\]"
+    ):
+        Function(low=[0.0])
+
+
 def test_noise_is_on_the_training_targets_alone():
     clean, noisy = (Function(noise=noise).load(generator(0, "data")) for noise in (0.0, 0.1))
     assert torch.equal(clean.train.x, noisy.train.x)
@@ -39,6 +91,7 @@ def test_function_metrics():
         "mse": 3.0,
         "rmse": pytest.approx(3**0.5),
         "mae": 1.5,
+        "relative_l2": math.inf,
         "max": 3.0,
     }
 

@@ -1,10 +1,14 @@
 """The contract of a task: data in three parts, a loss, metrics, and what to show of a solution."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Generator, Tensor
+
+from kanexp.error import require
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,80 @@ class Task(ABC):
     @abstractmethod
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Named scores (seeds,) of predictions (seeds, n_out, samples); the first is the one to report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression(Task):
+    """Samples of a known function of several numbers, each uniform in its range; noise on training targets alone."""
+
+    train: int = 800
+    val: int = 200
+    test: int = 200
+    noise: float = 0.0
+
+    def __post_init__(self):
+        require(
+            (self.train >= 1, f"train must be at least 1, got {self.train}"),
+            (self.val >= 1, f"val must be at least 1, got {self.val}"),
+            (self.test >= 1, f"test must be at least 1, got {self.test}"),
+            (0 <= self.noise < math.inf, f"noise must be zero or more, got {self.noise}"),
+        )
+
+    @property
+    @abstractmethod
+    def ranges(self) -> list[tuple[float, float]]:
+        """Lowest and highest value of every input."""
+
+    @abstractmethod
+    def solution(self, x: Tensor) -> Tensor:
+        """The exact answer (1, samples) at x (n_in, samples), float64."""
+
+    @property
+    def inputs(self) -> int:
+        return len(self.ranges)
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    def load(self, generator: Generator) -> Data:
+        train, val, test = (self._sample(n, generator) for n in (self.train, self.val, self.test))
+        disturbed = train.y + self.noise * torch.randn(train.y.shape, generator=generator, dtype=torch.float64)
+        return Data(Split(train.x, disturbed), val, test)
+
+    def scene(self, data: Data) -> Scene:
+        """A curve, a surface, or for more inputs the predictions of the test data over their targets."""
+        sides = [
+            torch.linspace(low, high, 400 if self.inputs == 1 else 61, dtype=torch.float64) for low, high in self.ranges
+        ]
+        if self.inputs == 1:
+            return Scene("curve", sides[0][None], self.solution(sides[0][None]), (400,))
+        if self.inputs == 2:
+            second, first = torch.meshgrid(sides[1], sides[0], indexing="ij")
+            x = torch.stack([first.flatten(), second.flatten()])
+            return Scene("surface", x, self.solution(x), (61, 61))
+        return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
+
+    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        error = prediction - target
+        mse = error.square().mean(dim=(1, 2))
+        return {
+            "mse": mse,
+            "rmse": mse.sqrt(),
+            "mae": error.abs().mean(dim=(1, 2)),
+            "relative_l2": (mse / target.square().mean(dim=(1, 2))).sqrt(),
+            "max": error.abs().amax(dim=(1, 2)),
+        }
+
+    def _sample(self, samples: int, generator: Generator) -> Split:
+        """Raises ValueError where the function is infinite or not a number."""
+        low, high = torch.tensor(self.ranges, dtype=torch.float64).T[..., None]
+        x = low + (high - low) * torch.rand((self.inputs, samples), generator=generator, dtype=torch.float64)
+        y = self.solution(x)
+        if bad := (~y[0].isfinite()).nonzero().flatten().tolist():
+            where = ", ".join(f"{value:.4g}" for value in x[:, bad[0]].tolist())
+            raise ValueError(
+                f"function: is {y[0, bad[0]]:.4g} at ({where}), and not finite at {len(bad)} of {samples} samples; "
+                "choose low and high inside its domain"
+            )
+        return Split(x, y)

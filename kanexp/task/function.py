@@ -1,90 +1,80 @@
-"""Regression of a known function of a few variables."""
+"""Regression of a function of a few variables: a named one, one of scipy's special functions, or a formula."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.base import Data, Scene, Split, Task
+from kanexp.expression import Expression, function_named
+from kanexp.task.base import Regression
 
-# Each function with its number of inputs; x is (n_in, samples).
-FUNCTIONS: dict[str, tuple[int, Callable[[Tensor], Tensor]]] = {
-    "square_plus_exp": (2, lambda x: x[0] ** 2 + 2 * torch.exp(x[1])),
-    "exp_sin_square": (2, lambda x: torch.exp(torch.sin(math.pi * x[0]) + x[1] ** 2)),
-    "product": (2, lambda x: x[0] * x[1]),
-    "runge": (1, lambda x: 1 / (1 + 25 * x[0] ** 2)),
+_F3 = "i1(x1) + exp(i1e(x2)) + sin(x1*x2)"
+FUNCTIONS = {
+    "square_plus_exp": "x1**2 + 2*exp(x2)",  # jaxKAN's tutorials
+    "exp_sin_square": "exp(sin(pi*x1) + x2**2)",  # pykan, MLP-KAN
+    "product": "x1*x2",
+    "runge": "1/(1 + 25*x1**2)",
+    # The five of the initialization study of Rigas et al.; the first two are product and exp_sin_square.
+    "bessel_sum": _F3,
+    "fresnel_product": f"fresnel_s({_F3} + erfinv(x2)) * fresnel_c({_F3} + erfinv(x2))",
+    "jumps": "x2*(1 if x1 < 1/2 else -1) + erf(x1)*(x1*x2 if x1*x2 < 1 else 1/(x1*x2))",
 }
 
 
 @dataclass(frozen=True)
-class Function(Task):
-    """Samples of a named function at points uniform in [low, high]^n, with optional noise on the training targets.
+class Function(Regression):
+    """A function at points uniform in [low, high]^n, with optional noise on the training targets.
 
-    square_plus_exp is x^2 + 2 exp(y) (jaxKAN's tutorials), exp_sin_square is exp(sin(pi x) + y^2) (pykan, MLP-KAN),
-    product is x y, runge is 1 / (1 + 25 x^2).
+    `function` is one of FUNCTIONS or of scipy.special (ellipkinc, jv, ...), taking its inputs in order; `expression` is
+    a formula in x1, x2, ... used instead. low and high are numbers, or lists with one for every input.
     """
 
-    function: Literal["square_plus_exp", "exp_sin_square", "product", "runge"] = "square_plus_exp"
-    low: float = -1.0
-    high: float = 1.0
-    train: int = 800
-    val: int = 200
-    test: int = 200
-    noise: float = 0.0
+    function: str = "square_plus_exp"
+    expression: str | None = None
+    low: float | list[float] = -1.0
+    high: float | list[float] = 1.0
 
     def __post_init__(self):
+        super().__post_init__()
+        try:
+            inputs = len(self.formula.variables)
+        except ValueError as error:
+            raise ValueError(f"{'function' if self.expression is None else 'expression'} {error}") from None
+        for name, end in (("low", self.low), ("high", self.high)):
+            require(
+                (
+                    not isinstance(end, list) or len(end) == inputs,
+                    f"{name} must be a number, or a list of one for each of the {inputs} inputs, got {end}",
+                )
+            )
         require(
             (
-                -math.inf < self.low < self.high < math.inf,
+                all(-math.inf < low < high < math.inf for low, high in self.ranges),
                 f"low must be below high, both finite, got low {self.low} and high {self.high}",
             ),
-            (self.train >= 1, f"train must be at least 1, got {self.train}"),
-            (self.val >= 1, f"val must be at least 1, got {self.val}"),
-            (self.test >= 1, f"test must be at least 1, got {self.test}"),
-            (0 <= self.noise < math.inf, f"noise must be zero or more, got {self.noise}"),
         )
 
     @property
-    def inputs(self) -> int:
-        return FUNCTIONS[self.function][0]
+    def formula(self) -> Expression:
+        """Raises ValueError where there is no such function or it is no formula."""
+        if self.expression is not None:
+            return Expression(self.expression)
+        if self.function in FUNCTIONS:
+            return Expression(FUNCTIONS[self.function])
+        found = function_named(self.function)
+        if found is None:
+            raise ValueError(
+                f"must be one of {', '.join(FUNCTIONS)} or a function of scipy.special, got '{self.function}'"
+            )
+        return Expression(f"{self.function}({', '.join(f'x{i + 1}' for i in range(found[1]))})")
 
     @property
-    def outputs(self) -> int:
-        return 1
+    def ranges(self) -> list[tuple[float, float]]:
+        inputs = len(self.formula.variables)
+        lows, highs = (end if isinstance(end, list) else [end] * inputs for end in (self.low, self.high))
+        return list(zip(lows, highs, strict=True))
 
     def solution(self, x: Tensor) -> Tensor:
-        """The exact answer (1, samples) at x (n_in, samples)."""
-        return FUNCTIONS[self.function][1](x)[None]
-
-    def load(self, generator: Generator) -> Data:
-        train, val, test = (self._sample(n, generator) for n in (self.train, self.val, self.test))
-        disturbed = train.y + self.noise * torch.randn(train.y.shape, generator=generator, dtype=torch.float64)
-        return Data(Split(train.x, disturbed), val, test)
-
-    def scene(self, data: Data) -> Scene:
-        if self.inputs == 1:
-            x = torch.linspace(self.low, self.high, 400, dtype=torch.float64)[None]
-            return Scene("curve", x, self.solution(x), (400,))
-        side = torch.linspace(self.low, self.high, 61, dtype=torch.float64)
-        second, first = torch.meshgrid(side, side, indexing="ij")
-        x = torch.stack([first.flatten(), second.flatten()])
-        return Scene("surface", x, self.solution(x), (61, 61))
-
-    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        error = prediction - target
-        mse = error.square().mean(dim=(1, 2))
-        return {
-            "mse": mse,
-            "rmse": mse.sqrt(),
-            "mae": error.abs().mean(dim=(1, 2)),
-            "max": error.abs().amax(dim=(1, 2)),
-        }
-
-    def _sample(self, samples: int, generator: Generator) -> Split:
-        unit = torch.rand((self.inputs, samples), generator=generator, dtype=torch.float64)
-        x = self.low + (self.high - self.low) * unit
-        return Split(x, self.solution(x))
+        return torch.from_numpy(self.formula(x.cpu().numpy()).copy()).to(x.device)[None]

@@ -1,0 +1,135 @@
+"""Formulas that users type: read through a whitelist on Python's syntax tree, never handed to eval."""
+
+import ast
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+LONGEST = 1000  # characters; a formula that needs more is a program
+
+CONSTANTS = {"pi": np.pi, "e": np.e, "euler_gamma": np.euler_gamma}
+
+_ELEMENTARY = (
+    *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh"),
+    *("arctanh", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "floor", "ceil", "sign"),
+    *("minimum", "maximum", "hypot"),
+)
+_NUMPY = {name: getattr(np, name) for name in _ELEMENTARY}
+_SHORT = {"asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "abs": np.abs, "min": np.minimum, "max": np.maximum}
+_FRESNEL = {"fresnel_s": lambda x: special.fresnel(x)[0], "fresnel_c": lambda x: special.fresnel(x)[1]}
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: np.power,
+    ast.Mod: np.mod,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+def function_named(name: str) -> tuple[Callable[..., Any], int] | None:
+    """A function of real numbers and how many it takes: an elementary or a special one; None where there is none."""
+    if name in _FRESNEL:
+        return _FRESNEL[name], 1
+    found = _NUMPY.get(name) or _SHORT.get(name) or getattr(special, name, None)
+    return (found, found.nin) if isinstance(found, np.ufunc) and found.nout == 1 else None
+
+
+class Expression:
+    """A formula in given variables, such as "exp(sin(pi*x1)+x2**2)".
+
+    + - * / ** %, comparisons inside `a if condition else b`, the constants pi and e, and the functions of
+    `function_named`; numbers are float64 throughout. Anything else raises ValueError with a sentence.
+    """
+
+    def __init__(self, text: str, variables: Sequence[str] | None = None):
+        """Variables null stands for x1, x2, ... up to the highest that occurs."""
+        if len(text) > LONGEST:
+            raise ValueError(f"must have at most {LONGEST} characters, got {len(text)}")
+        try:
+            self._root = ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise ValueError(f"is not a formula: '{text}' ({getattr(error, 'msg', error)})") from None
+        names = {node.id for node in ast.walk(self._root) if isinstance(node, ast.Name)}
+        names -= {n.func.id for n in ast.walk(self._root) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        if variables is None:
+            numbers = [int(name[1:]) for name in names if name[0] == "x" and name[1:].isdecimal()]
+            if not all(1 <= number <= 100 for number in numbers):
+                raise ValueError(f"must use the variables x1, x2, ... x100, got '{text}'")
+            variables = [f"x{i + 1}" for i in range(max(numbers, default=1))]
+        self.variables = list(variables)
+        self._check(self._root)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values (samples,) at x (variables, samples), float64; infinite or NaN where the formula is."""
+        values = dict(zip(self.variables, x.astype(np.float64), strict=True))
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(self._value(self._root, values), dtype=np.float64), x.shape[1:])
+
+    def _check(self, node: ast.AST) -> None:
+        """Raise ValueError at the first part that is not allowed."""
+        match node:
+            case ast.Constant(value=bool() | complex()) | ast.Constant(value=str() | bytes() | None):
+                raise ValueError(f"may hold real numbers only, got {node.value!r}")
+            case ast.Constant(value=int() | float()):
+                return
+            case ast.Name(id=name):
+                if name not in self.variables and name not in CONSTANTS:
+                    known = ", ".join([*self.variables, *CONSTANTS])
+                    raise ValueError(f"has no variable '{name}'; it knows {known}")
+                return
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                found = function_named(name)
+                if found is None:
+                    raise ValueError(
+                        f"has no function '{name}'; it knows numpy's elementary and scipy.special's functions"
+                    )
+                if len(arguments) != found[1]:
+                    raise ValueError(f"gives {name} {len(arguments)} arguments, but it takes {found[1]}")
+                children: list[ast.AST] = list(arguments)
+            case ast.BinOp(op=op, left=left, right=right) if type(op) in _BINARY:
+                children = [left, right]
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+                children = [operand]
+            case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body, orelse=other) if (
+                type(op) in _COMPARE
+            ):
+                children = [left, right, body, other]
+            case _:
+                raise ValueError(
+                    f"may hold numbers, variables, + - * / ** %, function calls and 'a if x1 < b else c' only, "
+                    f"got '{ast.unparse(node)[:60]}'"
+                )
+        for child in children:
+            self._check(child)
+
+    def _value(self, node: ast.AST, values: dict[str, np.ndarray]) -> Any:
+        def at(child: ast.AST) -> Any:
+            return self._value(child, values)
+
+        match node:
+            case ast.Constant(value=int() | float() as number):
+                return np.float64(number)  # Python's whole numbers have no end: 9**9**9 would never finish
+            case ast.Name(id=name):
+                return values[name] if name in values else CONSTANTS[name]
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                found = function_named(name)
+                assert found is not None
+                return found[0](*(at(argument) for argument in arguments))
+            case ast.BinOp(op=op, left=left, right=right):
+                return _BINARY[type(op)](at(left), at(right))
+            case ast.UnaryOp(op=op, operand=operand):
+                return -at(operand) if isinstance(op, ast.USub) else at(operand)
+            case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body, orelse=other):
+                return np.where(_COMPARE[type(op)](at(left), at(right)), at(body), at(other))
+        raise AssertionError("checked at the start")

@@ -1,0 +1,85 @@
+import contextlib
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kanexp.expression import Expression, function_named
+
+POINTS = np.random.default_rng(0).uniform(0.1, 0.9, (3, 50))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("exp(sin(pi*x1)+x2**2)", lambda x, y, z: np.exp(np.sin(np.pi * x) + y**2)),
+        ("-x1 + +x2 % 0.3 / 2", lambda x, y, z: -x + y % 0.3 / 2),
+        ("2", lambda x, y, z: np.full_like(x, 2)),
+        ("x3 if x1 < 1/2 else -x3", lambda x, y, z: np.where(x < 0.5, z, -z)),
+        ("max(x1, x2) - abs(x3)", lambda x, y, z: np.maximum(x, y) - np.abs(z)),
+        ("e**x1", lambda x, y, z: np.exp(x)),
+        ("erf(x1)", lambda x, y, z: np.vectorize(math.erf)(x)),
+    ],
+)
+def test_values(text, expected):
+    formula = Expression(text, ["x1", "x2", "x3"])
+    np.testing.assert_allclose(formula(POINTS), expected(*POINTS), rtol=1e-14)
+
+
+def test_variables_are_those_up_to_the_highest():
+    assert Expression("x3 + 1").variables == ["x1", "x2", "x3"]
+    assert Expression("pi").variables == ["x1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("__import__('os').system('true')", "may hold numbers, variables"),
+        ("().__class__", "may hold numbers, variables"),
+        ("x1.real", "may hold numbers, variables"),
+        ("[x1]", "may hold numbers, variables"),
+        ("lambda: 1", "may hold numbers, variables"),
+        ("x1 < 2", "may hold numbers, variables"),
+        ("(1 if x1 else 2)", "may hold numbers, variables"),
+        ("sin(x1, out=x1)", "may hold numbers, variables"),
+        ("'a'", "may hold real numbers only"),
+        ("True", "may hold real numbers only"),
+        ("2j*x1", "may hold real numbers only"),
+        ("eval(x1)", "has no function 'eval'"),
+        ("fresnel(x1)", "has no function 'fresnel'"),
+        ("errstate(x1)", "has no function 'errstate'"),
+        ("sin(x1, x2)", "gives sin 2 arguments, but it takes 1"),
+        ("x1 + y", "has no variable 'y'; it knows x1, pi, e, euler_gamma"),
+        ("x0", "must use the variables x1"),
+        ("x1000000000", "must use the variables x1"),
+        ("x1 +", "is not a formula"),
+        ("", "is not a formula"),
+        ("x1; x2", "is not a formula"),
+        ("1+" * 600 + "1", "must have at most 1000 characters"),
+    ],
+)
+def test_everything_else_is_refused(text, sentence):
+    with pytest.raises(ValueError, match="(?s)^" + sentence.replace("(", r"\(").replace("*", r"\*")):
+        Expression(text)
+
+
+def test_huge_powers_end_at_infinity_at_once():
+    assert np.isinf(Expression("9**9**9**9")(POINTS[:1])).all()
+    with pytest.raises(ValueError, match="is not a formula"):
+        Expression("(" * 400 + "x1" + ")" * 400)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_formula_or_a_sentence(text):
+    with contextlib.suppress(ValueError):
+        formula = Expression(text)
+        assert formula(np.ones((len(formula.variables), 3))).shape == (3,)
+
+
+def test_functions_take_real_numbers_and_return_one():
+    assert function_named("jv") is not None
+    assert function_named("airy") is None
+    assert function_named("ufunc") is None
+    assert function_named("__doc__") is None
