@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -54,6 +54,20 @@ class Basis(ABC):
             (mixed,) = torch.autograd.grad(values, x, v, create_graph=True)
             return torch.autograd.grad(mixed, v, torch.ones_like(mixed))[0]
 
+    # The two below do the same without gradients, for the fast path: in memory that is given, so that numbers stay in
+    # the processor's cache. For functions that are fixed and shared by all edges.
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        """Write `features(x)` into out (..., terms, n_in, batch); overridden where writing in place is faster."""
+        out.copy_(self.features(x))
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """Sum over the terms of slopes times grad, (..., n_in, batch): the gradient in x, given that of the features.
+
+        Overridden where the sum needs no slope of every term. `grad` may be used as scratch memory.
+        """
+        return (self.slopes(x, features) * grad).sum(dim=-3)
+
     @property
     def orders(self) -> tuple[int, ...] | None:
         """Frequency or degree of each term, from 1; None for local functions, which have none."""
@@ -84,6 +98,96 @@ class Basis(ABC):
     def draw_bias(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Start bias (n_out,), float64: zero unless the basis' own paper says otherwise."""
         return torch.zeros(n_out, dtype=torch.float64)
+
+
+class Polynomials(Basis):
+    """P_1 .. P_terms of t = tanh(x) with P_m = (a_m t + b_m) P_{m-1} - c_m P_{m-2}, from P_0 = 1 and P_{-1} = 0."""
+
+    @property
+    @abstractmethod
+    def recurrence(self) -> list[tuple[float, float, float]]:
+        """a_m, b_m and c_m for m = 1 .. terms."""
+
+    def features(self, x: Tensor) -> Tensor:
+        t = torch.tanh(x)
+        P = [torch.zeros_like(t), torch.ones_like(t)]
+        for a, b, c in self.recurrence:
+            P.append((a * t + b) * P[-1] - c * P[-2])
+        return torch.stack(P[2:], dim=-3)
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        t = torch.tanh(x)
+        before, last = torch.zeros_like(t), torch.ones_like(t)
+        for (a, b, c), P in zip(self.recurrence, out.unbind(-3), strict=True):
+            torch.mul(before, -c, out=P).addcmul_(t, last, value=a)
+            if b:
+                P.add_(last, alpha=b)
+            before, last = last, P
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """The recurrence backwards: the gradient of each polynomial passes to the two that it was made from."""
+        t = torch.tanh(x)
+        P, G = [torch.ones_like(t), *features.unbind(-3)], grad.unbind(-3)
+        total = torch.zeros_like(t)
+        for m, (a, b, c) in reversed(list(enumerate(self.recurrence))):
+            total.addcmul_(G[m], P[m], value=a)
+            if m >= 1:
+                G[m - 1].addcmul_(G[m], t, value=a)
+                if b:
+                    G[m - 1].add_(G[m], alpha=b)
+            if m >= 2:
+                G[m - 2].sub_(G[m], alpha=c)
+        return total.addcmul_(total, t.square(), value=-1)
+
+
+class Bumps(Basis):
+    """Functions side by side on a uniform grid, of which at most `live` are not zero at any x."""
+
+    @property
+    @abstractmethod
+    def live(self) -> int:
+        """How many neighbouring functions can be non-zero at one x."""
+
+    @abstractmethod
+    def first(self, x: Tensor) -> Tensor:
+        """Number of the first function, from 0, that can be non-zero at x, in the shape of x; beyond the grid any."""
+
+    @abstractmethod
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        """Functions number m (..., terms, n_in, batch), or what broadcasts to it, at x (..., n_in, batch)."""
+
+    @abstractmethod
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
+        """Derivatives of the same."""
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.bumps(x, torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None])
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        return self.bump_slopes(x, torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None])
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        m = self._live_at(x)
+        out.zero_().scatter_(-3, m.long(), self.bumps(x, m))
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        m = self._live_at(x)
+        return self.bump_slopes(x, m).mul_(grad.gather(-3, m.long())).sum(dim=-3)
+
+    def _live_at(self, x: Tensor) -> Tensor:
+        """Numbers of the functions that can be non-zero at x, (..., live, n_in, batch), in the dtype of x."""
+        live = min(self.live, self.terms)
+        # An input that is no number has to become an index all the same; its bumps are no numbers either.
+        first = self.first(x).nan_to_num(0).clamp(0, self.terms - live)
+        return first.unsqueeze(-3) + torch.arange(live, dtype=x.dtype, device=x.device)[:, None, None]
+
+
+def weighted_sum(weights: Iterable[float], a: Tensor, b: Tensor) -> Tensor:
+    """sum_m weights_m a_m b_m over the terms of a and b (..., terms, n_in, batch), without the product's memory."""
+    total = torch.zeros_like(a.select(-3, 0))
+    for weight, left, right in zip(weights, a.unbind(-3), b.unbind(-3), strict=True):
+        total.addcmul_(left, right, value=weight)
+    return total
 
 
 def normal(shape: tuple[int, ...], std: float, generator: Generator) -> Tensor:

@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, normal
+from kanexp.layer.base import Bumps, normal
 
 
 @dataclass(frozen=True)
-class BSpline(Basis):
+class BSpline(Bumps):
     """The intervals + order B-splines on a uniform grid over [low, high], zero outside the extended knots.
 
     `order` knots are appended on each side at the same spacing; the splines sum to one on [low, high].
@@ -53,25 +53,34 @@ class BSpline(Basis):
     def pieces(self) -> int:
         return self.intervals
 
-    def features(self, x: Tensor) -> Tensor:
-        left, _ = self._depth(x)
+    @property
+    def live(self) -> int:
+        return self.order + 1
+
+    def first(self, x: Tensor) -> Tensor:
+        return ((x - self.low) / self._spacing).floor()
+
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        left, _ = self._depth(x, m)
         return self._powers(left, self.order) / math.factorial(self.order)
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
-        left, rising = self._depth(x)
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
+        left, rising = self._depth(x, m)
         slope = self._powers(left, self.order - 1) / math.factorial(self.order - 1)
-        return torch.where(rising, slope, -slope) * (self.intervals / (self.high - self.low))
+        return torch.where(rising, slope, -slope) / self._spacing
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with standard deviation 0.1 (as in jaxKAN)."""
         return normal((n_out, self.terms, n_in), 0.1, generator)
 
-    def _depth(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """How many knot spacings x lies inside the nearer end of each spline's support, and which end that is."""
+    @property
+    def _spacing(self) -> float:
+        return (self.high - self.low) / self.intervals
+
+    def _depth(self, x: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
+        """How many knot spacings x lies inside the nearer end of spline m's support, and whether that is the left."""
         width = self.order + 1
-        m = torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None]
-        spacing = (self.high - self.low) / self.intervals
-        v = ((x - self.low) / spacing + self.order).unsqueeze(-3) - m
+        v = ((x - self.low) / self._spacing + self.order).unsqueeze(-3) - m
         rising = v < width / 2
         return torch.where(rising, v, width - v), rising
 

@@ -3,15 +3,14 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, uniform
+from kanexp.layer.base import Bumps, uniform
 
 
 @dataclass(frozen=True)
-class PiecewiseLinear(Basis):
+class PiecewiseLinear(Bumps):
     """max(0, 1 - |x - node| / spacing) on nodes uniform in [low, high]; zero from one spacing outside.
 
     The coefficients are the function's values at the nodes.
@@ -48,12 +47,19 @@ class PiecewiseLinear(Basis):
     def pieces(self) -> int:
         return self.nodes - 1
 
-    def features(self, x: Tensor) -> Tensor:
-        return (1 - self._distance(x).abs()).clamp(min=0)
+    @property
+    def live(self) -> int:
+        return 2
 
-    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+    def first(self, x: Tensor) -> Tensor:
+        return self._position(x).floor()
+
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        return (1 - (self._position(x).unsqueeze(-3) - m).abs()).clamp(min=0)
+
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
         """Minus and plus one spacing's rise beside the node, zero outside; at a kink that of the right side."""
-        u = self._distance(x)
+        u = self._position(x).unsqueeze(-3) - m
         rises, falls = (u >= -1) & (u < 0), (u >= 0) & (u < 1)
         return (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
 
@@ -62,7 +68,6 @@ class PiecewiseLinear(Basis):
         bound = math.sqrt(6 / ((n_in + n_out) * self.nodes))
         return uniform((n_out, self.terms, n_in), bound, generator)
 
-    def _distance(self, x: Tensor) -> Tensor:
-        """From each node, in spacings: (..., terms, n_in, batch)."""
-        m = torch.arange(self.nodes, dtype=x.dtype, device=x.device)[:, None, None]
-        return ((x - self.low) * ((self.nodes - 1) / (self.high - self.low))).unsqueeze(-3) - m
+    def _position(self, x: Tensor) -> Tensor:
+        """Counted in spacings from the first node."""
+        return (x - self.low) * ((self.nodes - 1) / (self.high - self.low))

@@ -1,9 +1,9 @@
 """A stack of edge layers as a pure function of one flat weight vector per seed."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
 from typing import NamedTuple
 
 import torch
@@ -25,31 +25,54 @@ class LayerWeights(NamedTuple):
 
 
 class Kernels(NamedTuple):
-    """A layer's two elementwise functions, plain or compiled: each then reads and writes its tensors once."""
+    """A layer's two elementwise functions, in memory that is given to them or compiled."""
 
-    features: Callable[[Tensor], Tensor]
+    features: Callable[[Tensor, Tensor], Tensor]  # x, memory for the features that may be used -> features
     pull: Callable[[Tensor, Tensor, Tensor], Tensor]  # x, features, their gradient -> gradient of x
 
 
-class _Features(torch.autograd.Function):
-    """A layer's features with their slopes as derivative: one function serves every basis.
+# Numbers in one chunk of features. The sum over a large batch goes chunk by chunk: features and their gradient are
+# written and read again before they leave the processor's cache, and more than one chunk never exists.
+CHUNK = 2**21
 
-    The plain path, differentiating through `features`, keeps every intermediate of the recurrence; this one keeps
-    the features alone, which the matmul needs anyway.
+
+class _Product(torch.autograd.Function):
+    """Features, then matmul, for all layers with fixed functions: only the inputs are kept for the backward.
+
+    Features are computed again there, unless all of them fit into one chunk. The plain path, differentiating through
+    `features`, keeps every intermediate of a recurrence.
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, layer: "EdgeLayer") -> Tensor:
-        features = layer.kernels.features(x)
-        ctx.save_for_backward(x, features)
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, layer: "EdgeLayer") -> Tensor:
+        y = x.new_empty(len(x), layer.n_out, x.shape[-1])
+        chunks = layer.chunks(x)
+        memory = layer.memory(x[..., chunks[0]])
+        for chunk in chunks:
+            features = layer.kernels.features(x[..., chunk], memory)
+            torch.baddbmm(bias.unsqueeze(-1), weight.flatten(2), features.flatten(1, 2), out=y[..., chunk])
+        ctx.save_for_backward(x, weight, *([features] if len(chunks) == 1 else []))
         ctx.layer = layer
-        return features
+        return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        x, features = ctx.saved_tensors
-        return ctx.layer.kernels.pull(x, features, grad), None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, *kept = ctx.saved_tensors
+        layer, wanted = ctx.layer, ctx.needs_input_grad
+        grad_x = torch.empty_like(x) if wanted[0] else None
+        grad_weight = torch.zeros_like(weight) if wanted[1] else None
+        chunks = layer.chunks(x)
+        memory = None if kept else layer.memory(x[..., chunks[0]])
+        for chunk in chunks:
+            at, pulled = x[..., chunk], grad[..., chunk]
+            features = kept[0] if kept else layer.kernels.features(at, memory)
+            if grad_weight is not None:
+                grad_weight.flatten(2).baddbmm_(pulled, features.flatten(1, 2).mT)
+            if grad_x is not None:
+                of_features = (weight.flatten(2).mT @ pulled).view_as(features)
+                grad_x[..., chunk] = layer.kernels.pull(at, features, of_features)
+        return grad_x, grad_weight, grad.sum(-1) if wanted[2] else None, None
 
 
 @dataclass(frozen=True)
@@ -61,14 +84,21 @@ class EdgeLayer:
     n_out: int
     compiled: bool = False
 
+    @property
+    def terms(self) -> int:
+        """What each input turns into: the basis' terms and the residual."""
+        return self.basis.terms + (self.basis.residual != "none")
+
     @cached_property
     def kernels(self) -> Kernels:
+        if not self.compiled:
+            return Kernels(self.fill, self.pull)
+        features = torch.compile(self.features, dynamic=False)
+
         def pull(x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
             return (self.slopes(x, features) * grad).sum(dim=-3)
 
-        if not self.compiled:
-            return Kernels(self.features, pull)
-        return Kernels(torch.compile(self.features, dynamic=False), torch.compile(pull, dynamic=False))
+        return Kernels(lambda x, memory: features(x), torch.compile(pull, dynamic=False))
 
     @cached_property
     def inner_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -106,6 +136,35 @@ class EdgeLayer:
         _, slope = RESIDUALS[self.basis.residual]
         return torch.cat([self.basis.slopes(x, features[..., :-1, :, :]), slope(x).unsqueeze(-3)], dim=-3)
 
+    def memory(self, x: Tensor) -> Tensor:
+        """Memory for the features at x."""
+        return x.new_empty(*x.shape[:-2], self.terms, *x.shape[-2:])
+
+    def fill(self, x: Tensor, memory: Tensor) -> Tensor:
+        """`features` without gradients, written into `memory`, of which it returns the part used."""
+        out = memory[..., : x.shape[-1]]
+        if self.basis.residual == "none":
+            self.basis.fill(x, out)
+        else:
+            self.basis.fill(x, out[..., :-1, :, :])
+            out[..., -1, :, :] = RESIDUALS[self.basis.residual][0](x)
+        return out
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """Sum over the terms of slopes times grad: the gradient in x. Uses `grad` as scratch memory."""
+        if self.basis.residual == "none":
+            return self.basis.pull(x, features, grad)
+        _, slope = RESIDUALS[self.basis.residual]
+        total = self.basis.pull(x, features[..., :-1, :, :], grad[..., :-1, :, :])
+        return total.addcmul_(slope(x), grad[..., -1, :, :])
+
+    def chunks(self, x: Tensor) -> list[slice]:
+        """The batch in parts of about equal size, with at most CHUNK features each."""
+        batch = x.shape[-1]
+        parts = math.ceil(x.numel() * self.terms / CHUNK) or 1
+        size = math.ceil(batch / parts) or 1
+        return [slice(start, start + size) for start in range(0, batch, size)] or [slice(0, 0)]
+
     def edge_weights(self, w: LayerWeights) -> Tensor:
         """What multiplies the features: (seeds, n_out, terms, n_in), scale and residual included."""
         weight = w.coef if w.scale is None else w.coef * w.scale.unsqueeze(-2)
@@ -125,9 +184,10 @@ class EdgeLayer:
 
     def forward(self, w: LayerWeights, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
-        if self.inner_shapes or not x.requires_grad:
+        if self.inner_shapes:
             return self.plain(w, x)
-        return self.combine(w, _Features.apply(x, self))
+        x = x.expand(len(w.bias), -1, -1)
+        return _Product.apply(x, self.edge_weights(w), w.bias, self)
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The same by operations that can be differentiated any number of times."""
@@ -193,7 +253,7 @@ class Network:
         self.shapes = {
             f"layers.{i}.{name}": shape for i, layer in enumerate(self.layers) for name, shape in layer.shapes.items()
         }
-        self._sizes = [prod(shape) for shape in self.shapes.values()]
+        self._sizes = [math.prod(shape) for shape in self.shapes.values()]
 
     def compile(self) -> "Network":
         """The same network with its elementwise functions compiled when first used, which takes seconds per layer."""
