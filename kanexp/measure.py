@@ -111,7 +111,7 @@ def _slope(layer: EdgeLayer, w: LayerWeights, x: Tensor) -> Tensor:
 
 def _outside(layer: EdgeLayer, x: Tensor) -> Tensor:
     """Share of inputs (seeds or 1, n_in, batch) outside the domain, (seeds or 1,); NaN where there is none."""
-    if layer.basis.domain is None:
+    if layer.basis.domain is None or layer.basis.bound != "none" or layer.kept:
         return torch.full_like(x[:, 0, 0], torch.nan)
     low, high = layer.basis.domain
     return ((x < low) | (x > high)).to(x.dtype).mean((1, 2))
@@ -121,7 +121,7 @@ def _power(layer: EdgeLayer, w: LayerWeights, entering: Tensor) -> tuple[np.ndar
     """Frequencies (f,) and power, mean over edges (seeds, f)."""
     points, keep, window = _grid(layer, entering)
     frequencies = np.arange(keep.start, keep.stop)
-    if layer.inner_shapes:
+    if layer.inner_shapes or layer.basis.bound != "none":
         return frequencies, _transform(layer.functions(w, points), keep, window).abs().square().mean((1, 2))
     # mean over edges of |sum_t w_t F_t|^2 from the terms' second moments: no edge is ever sampled by itself.
     waves = _transform(layer.features(points[None, None])[0, :, 0], keep, window)  # (terms, f)
@@ -140,7 +140,8 @@ def _grid(layer: EdgeLayer, entering: Tensor) -> tuple[Tensor, slice, bool]:
             slice(1, top + 1),
             False,
         )
-    low, high = basis.domain or (float(entering.min()), float(entering.max()))
+    inside = None if basis.bound != "none" or layer.kept else basis.domain
+    low, high = inside or (float(entering.min()), float(entering.max()))
     points = torch.linspace(low, high, SPECTRUM_POINTS, dtype=torch.float64, device=device)
     return points, slice(1, SPECTRUM_POINTS // 8), True
 

@@ -33,7 +33,7 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
     found: dict[str, Tensor] = {}
     for i, (before, after) in enumerate(zip(old.layers, new.layers, strict=True)):
         own = {name: named[f"layers.{i}.{name}"] for name in before.shapes}
-        if before.basis.remeasures:
+        if before.kept & set(before.inner_shapes):
             entering = old.inputs(theta, x.double())[i].expand(len(theta), -1, -1)
             measured = _measure(after, entering)
             points = _around(entering, before.basis.terms)
@@ -41,8 +41,8 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
             in_new = after.basis.features(points, *measured.values())
             own |= measured
         else:
-            points = _domain(before.basis.unbound, theta.device)
-            in_old, in_new = (layer.basis.unbound.features(points) for layer in (before, after))
+            points = _domain(before.basis, theta.device)
+            in_old, in_new = before.basis.features(points), after.basis.features(points)
         matrix = _change_of_basis(in_old, in_new, exact=before.basis.nests(after.basis))
         seeds, n_in = own["coef"].shape[0], own["coef"].shape[3]
         matrix = matrix.expand(seeds, n_in, *matrix.shape[2:])

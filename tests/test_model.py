@@ -29,7 +29,7 @@ def test_output_is_bias_plus_edge_functions(basis):
         for j in range(3):
             y[seed, j] += w.bias[seed, j]
             for i in range(2):
-                seen = x[0] if w.norm is None else network.layers[0].normalize(x, w.norm)[seed]
+                seen = network.layers[0].seen(x, w.norm, w.span).expand(3, -1, -1)[seed]
                 at = basis.features(seen, *(weight[seed] for weight in w.inner))  # (terms, [n_out,] n_in, batch)
                 phi = w.coef[seed, j, :, i] @ (at[:, j, i] if basis.per_edge else at[:, i])
                 y[seed, j] += phi * (1 if w.scale is None else w.scale[seed, j, i])

@@ -1,4 +1,3 @@
-import pandas as pd
 import pytest
 import torch
 from components import BASES, name
@@ -164,14 +163,11 @@ def test_ranges_are_those_of_the_data_on_its_way():
     network = KAN().network((2, 3, 1), PiecewiseLinear(nodes=9, bound="affine"))
     theta = network.start(Default(), [generator(s, "init") for s in range(2)], torch.float64, 7 + 5 * X)
     named = network.unflatten(theta)
-    assert_close(named["layers.0.start"][0], (7 + 5 * X).amin(1))
+    data = torch.stack([(7 + 5 * X).amin(1), (7 + 5 * X).amax(1)])
+    assert_close(named["layers.0.span"], data.expand(2, -1, -1))
     hidden = network.inputs(theta, (7 + 5 * X)[None])[1]
-    assert_close(named["layers.1.start"], hidden.amin(2))
-    assert_close(named["layers.1.end"], hidden.amax(2))
-    assert (
-        pd.Series(
-            network.layers[0].basis.inside(7 + 5 * X, named["layers.0.start"][0], named["layers.0.end"][0]).flatten()
-        )
-        .between(-2, 2)
-        .all()
+    assert_close(named["layers.1.span"], torch.stack([hidden.amin(2), hidden.amax(2)], dim=1))
+    seen = network.layers[0].seen((7 + 5 * X)[None], span=named["layers.0.span"])
+    assert_close(
+        torch.stack([seen.amin(2), seen.amax(2)]), torch.tensor([-2.0, 2.0]).double()[:, None, None].expand(2, 2, 2)
     )

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -22,6 +22,7 @@ class Basis(ABC):
     per_edge: ClassVar[bool] = False  # True: every edge has functions of its own, features are per edge
     size: ClassVar[str] = ""  # the option that refinement raises; empty where there is none
     layer_norm: ClassVar[bool] = False  # True: the functions see inputs normalized over the layer's features
+    bound: ClassVar[str] = "none"  # how the layer brings inputs into the domain, one of BOUNDS
     residual: Literal["none", "silu", "identity"] = "none"
     scale: bool = False
 
@@ -44,16 +45,11 @@ class Basis(ABC):
         return {}
 
     def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
-        """Numbers inside the functions that are measured on inputs x (n_in, samples) and never trained: knots, ranges.
+        """Numbers inside the functions that are measured on inputs x (n_in, samples) and never trained, such as knots.
 
-        Float64, a row per input; `features` takes them after the trained ones.
+        Float64, a row per input; `features` takes them after the trained ones. Measured anew at every refinement.
         """
         return {}
-
-    @property
-    def remeasures(self) -> bool:
-        """Whether the fixed weights are measured again at a refinement."""
-        return False
 
     def slopes(self, x: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
         """All derivatives at x, shaped like `features`, which are those of the same x and weights.
@@ -67,6 +63,20 @@ class Basis(ABC):
             v = torch.zeros_like(values, requires_grad=True)
             (mixed,) = torch.autograd.grad(values, x, v, create_graph=True)
             return torch.autograd.grad(mixed, v, torch.ones_like(mixed))[0]
+
+    # The two below do the same without gradients, for the fast path: in memory that is given, so that numbers stay in
+    # the processor's cache. For functions that are fixed and shared by all edges.
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        """Write `features(x)` into out (..., terms, n_in, batch); overridden where writing in place is faster."""
+        out.copy_(self.features(x))
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """Sum over the terms of slopes times grad, (..., n_in, batch): the gradient in x, given that of the features.
+
+        Overridden where the sum needs no slope of every term. `grad` may be used as scratch memory.
+        """
+        return (self.slopes(x, features) * grad).sum(dim=-3)
 
     @property
     def orders(self) -> tuple[int, ...] | None:
@@ -85,16 +95,6 @@ class Basis(ABC):
     def nests(self, larger: "Basis") -> bool:
         """Whether every function of this basis is one of the larger basis of its kind as well, on its whole domain."""
         return self.orders is not None
-
-    @property
-    def unbound(self) -> "Basis":
-        """The same functions of inputs that are already in the domain."""
-        return self
-
-    @property
-    def fit_range(self) -> tuple[float, float]:
-        """The interval on which starts shape the functions."""
-        return self.domain or (-1.0, 1.0)
 
     @property
     def period(self) -> float | None:
@@ -118,30 +118,61 @@ class Basis(ABC):
         return torch.zeros(n_out, dtype=torch.float64)
 
 
+class Polynomials(Basis):
+    """P_1 .. P_terms of t = tanh(x) with P_m = (a_m t + b_m) P_{m-1} - c_m P_{m-2}, from P_0 = 1 and P_{-1} = 0."""
+
+    @property
+    @abstractmethod
+    def recurrence(self) -> list[tuple[float, float, float]]:
+        """a_m, b_m and c_m for m = 1 .. terms."""
+
+    def features(self, x: Tensor) -> Tensor:
+        t = torch.tanh(x)
+        P = [torch.zeros_like(t), torch.ones_like(t)]
+        for a, b, c in self.recurrence:
+            P.append((a * t + b) * P[-1] - c * P[-2])
+        return torch.stack(P[2:], dim=-3)
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        t = torch.tanh(x)
+        before, last = torch.zeros_like(t), torch.ones_like(t)
+        for (a, b, c), P in zip(self.recurrence, out.unbind(-3), strict=True):
+            torch.mul(before, -c, out=P).addcmul_(t, last, value=a)
+            if b:
+                P.add_(last, alpha=b)
+            before, last = last, P
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """The recurrence backwards: the gradient of each polynomial passes to the two that it was made from."""
+        t = torch.tanh(x)
+        P, G = [torch.ones_like(t), *features.unbind(-3)], grad.unbind(-3)
+        total = torch.zeros_like(t)
+        for m, (a, b, c) in reversed(list(enumerate(self.recurrence))):
+            total.addcmul_(G[m], P[m], value=a)
+            if m >= 1:
+                G[m - 1].addcmul_(G[m], t, value=a)
+                if b:
+                    G[m - 1].add_(G[m], alpha=b)
+            if m >= 2:
+                G[m - 2].sub_(G[m], alpha=c)
+        return total.addcmul_(total, t.square(), value=-1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bounded(Basis):
     """A basis on [low, high] that fades to zero outside, and ways to bring any input in there.
 
     bound tanh maps the whole line to (low, high), clamp stops at the ends, affine maps the range of the data that
-    enters the layer, measured for each input at the start; none lets inputs leave. The
-    residual sees the input as it is.
+    enters the layer, measured for each input at the start; none lets inputs leave. The residual sees the raw input.
     """
 
     low: float = -1.0
     high: float = 1.0
-    bound: Literal["none", "tanh", "clamp", "affine"] = "none"
+    bound: Literal["none", "tanh", "clamp", "affine"] = "none"  # type: ignore[misc]
 
     @property
-    def domain(self) -> tuple[float, float] | None:
-        return (self.low, self.high) if self.bound == "none" else None
-
-    @property
-    def fit_range(self) -> tuple[float, float]:
+    def domain(self) -> tuple[float, float]:
         return self.low, self.high
-
-    @property
-    def unbound(self) -> "Basis":
-        return replace(self, bound="none")
 
     @property
     def _range_is_right(self) -> tuple[bool, str]:
@@ -151,24 +182,47 @@ class Bounded(Basis):
             f"low must be below high, both finite, got low {self.low} and high {self.high}",
         )
 
-    def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
-        if self.bound != "affine":
-            return {}
-        start, end = span(x.double(), self.low, self.high)
-        return {"start": start, "end": end}
 
-    def inside(self, x: Tensor, *span: Tensor) -> Tensor:
-        """x (..., n_in, batch) brought into the domain; `span` is where each input's data starts and ends."""
-        if span:
-            start, end = (s.unsqueeze(-1) for s in span)
-            return self.low + (x - start) * ((self.high - self.low) / (end - start))
-        return _BOUNDS[self.bound][0](x, self.low, self.high) if self.bound != "none" else x
+class Bumps(Bounded):
+    """Functions side by side on a uniform grid, of which at most `live` are not zero at any x."""
 
-    def chain(self, x: Tensor, slopes: Tensor) -> Tensor:
-        """Slopes (..., terms, n_in, batch) at the point inside, times the slope of getting there."""
-        if self.bound == "none":
-            return slopes
-        return slopes * _BOUNDS[self.bound][1](x, self.low, self.high).unsqueeze(-3)
+    @property
+    @abstractmethod
+    def live(self) -> int:
+        """How many neighbouring functions can be non-zero at one x."""
+
+    @abstractmethod
+    def first(self, x: Tensor) -> Tensor:
+        """Number of the first function, from 0, that can be non-zero at x, in the shape of x; beyond the grid any."""
+
+    @abstractmethod
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        """Functions number m (..., terms, n_in, batch), or what broadcasts to it, at x (..., n_in, batch)."""
+
+    @abstractmethod
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
+        """Derivatives of the same."""
+
+    def features(self, x: Tensor, *weights: Tensor) -> Tensor:
+        return self.bumps(x, torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None])
+
+    def slopes(self, x: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
+        return self.bump_slopes(x, torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None])
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        m = self._live_at(x)
+        out.zero_().scatter_(-3, m.long(), self.bumps(x, m))
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        m = self._live_at(x)
+        return self.bump_slopes(x, m).mul_(grad.gather(-3, m.long())).sum(dim=-3)
+
+    def _live_at(self, x: Tensor) -> Tensor:
+        """Numbers of the functions that can be non-zero at x, (..., live, n_in, batch), in the dtype of x."""
+        live = min(self.live, self.terms)
+        # An input that is no number has to become an index all the same; its bumps are no numbers either.
+        first = self.first(x).nan_to_num(0).clamp(0, self.terms - live)
+        return first.unsqueeze(-3) + torch.arange(live, dtype=x.dtype, device=x.device)[:, None, None]
 
 
 def span(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
@@ -180,15 +234,25 @@ def span(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     return torch.where(wide, start, low), torch.where(wide, end, high)
 
 
-def _tanh_slope(x: Tensor, low: float, high: float) -> Tensor:
-    return (1 - torch.tanh(x).square()) * ((high - low) / 2)
+def _affine(x: Tensor, low: float, high: float, span: Tensor) -> Tensor:
+    start, end = span.unsqueeze(-1).unbind(-3)
+    return low + (x - start) * ((high - low) / (end - start))
 
 
-# Each bound with its derivative, as functions of x, low and high.
-_BOUNDS: dict[str, tuple[Callable[[Tensor, float, float], Tensor], Callable[[Tensor, float, float], Tensor]]] = {
-    "tanh": (lambda x, low, high: low + (torch.tanh(x) + 1) * ((high - low) / 2), _tanh_slope),
-    "clamp": (lambda x, low, high: x.clamp(low, high), lambda x, low, high: ((x >= low) & (x <= high)).to(x.dtype)),
+# From x (..., n_in, batch), low, high and the data's span (..., 2, n_in) to what lies between low and high.
+BOUNDS: dict[str, Callable[[Tensor, float, float, Tensor | None], Tensor]] = {
+    "tanh": lambda x, low, high, span: low + (torch.tanh(x) + 1) * ((high - low) / 2),
+    "clamp": lambda x, low, high, span: x.clamp(low, high),
+    "affine": _affine,  # type: ignore[dict-item]
 }
+
+
+def weighted_sum(weights: Iterable[float], a: Tensor, b: Tensor) -> Tensor:
+    """sum_m weights_m a_m b_m over the terms of a and b (..., terms, n_in, batch), without the product's memory."""
+    total = torch.zeros_like(a.select(-3, 0))
+    for weight, left, right in zip(weights, a.unbind(-3), b.unbind(-3), strict=True):
+        total.addcmul_(left, right, value=weight)
+    return total
 
 
 def normal(shape: tuple[int, ...], std: float, generator: Generator) -> Tensor:

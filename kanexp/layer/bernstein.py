@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis
+from kanexp.layer.base import Basis, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,22 @@ class Bernstein(Basis):
         s, rest = torch.sigmoid(x), torch.sigmoid(-x)
         D = self.degree
         return torch.stack([math.comb(D, m) * s**m * rest ** (D - m) for m in range(D + 1)], dim=-3)
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        s, rest, D, terms = torch.sigmoid(x), torch.sigmoid(-x), self.degree, out.unbind(-3)
+        # C(D, m) s^m upwards, then times (1 - s)^(D - m) downwards: one multiplication each.
+        terms[0].fill_(1)
+        for m in range(1, D + 1):
+            torch.mul(terms[m - 1], s, out=terms[m]).mul_((D + 1 - m) / m)
+        power = rest.clone()
+        for m in range(D - 1, -1, -1):
+            terms[m].mul_(power)
+            power.mul_(rest)
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        mass = weighted_sum([1.0] * self.terms, features, grad)
+        moment = weighted_sum(range(self.terms), features, grad)
+        return moment.sub_(mass.mul_(torch.sigmoid(x)), alpha=self.degree)
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """d B_m / dx = (m - degree s) B_m: the slope s (1 - s) of the sigmoid cancels both divisions."""

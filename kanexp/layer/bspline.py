@@ -8,14 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, Bounded, normal, span
+from kanexp.layer.base import Basis, Bumps, normal, span
 
 # Share of a uniform grid in knots at quantiles: keeps them apart where many samples are equal (as in efficient-kan).
 UNIFORM = 0.02
 
 
 @dataclass(frozen=True)
-class BSpline(Bounded):
+class BSpline(Bumps):
     """The intervals + order B-splines on a uniform grid over [low, high], zero outside the extended knots.
 
     `order` knots are appended on each side at the same spacing; the splines sum to one on [low, high]. With
@@ -55,39 +55,42 @@ class BSpline(Bounded):
     def pieces(self) -> int:
         return self.intervals
 
-    @property
-    def domain(self) -> tuple[float, float] | None:
-        return super().domain if self.grid == "uniform" else None
-
-    @property
-    def remeasures(self) -> bool:
-        return self.grid == "quantiles"
-
     def nests(self, larger: Basis) -> bool:
         return self.grid == "uniform" and larger.pieces % self.pieces == 0
 
     def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
-        if self.grid == "uniform":
-            return super().fixed_weights(x)
-        return {"knots": self._quantile_knots(x.double())}
+        return {} if self.grid == "uniform" else {"knots": self._quantile_knots(x.double())}
 
-    def features(self, x: Tensor, *measured: Tensor) -> Tensor:
-        if self.grid == "quantiles":
-            return self._on_knots(x, measured[0])
-        left, _ = self._depth(self.inside(x, *measured))
+    def features(self, x: Tensor, *knots: Tensor) -> Tensor:
+        return self._on_knots(x, *knots) if knots else super().features(x)
+
+    def slopes(self, x: Tensor, features: Tensor, *knots: Tensor) -> Tensor:
+        # Between knots anywhere the recursion is differentiated as it stands.
+        return Basis.slopes(self, x, features, *knots) if knots else super().slopes(x, features)
+
+    @property
+    def live(self) -> int:
+        return self.order + 1
+
+    def first(self, x: Tensor) -> Tensor:
+        return ((x - self.low) / self._spacing).floor()
+
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        left, _ = self._depth(x, m)
         return self._powers(left, self.order) / math.factorial(self.order)
 
-    def slopes(self, x: Tensor, features: Tensor, *measured: Tensor) -> Tensor:
-        if measured:
-            return super().slopes(x, features, *measured)
-        left, rising = self._depth(self.inside(x))
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
+        left, rising = self._depth(x, m)
         slope = self._powers(left, self.order - 1) / math.factorial(self.order - 1)
-        slope = torch.where(rising, slope, -slope) * (self.intervals / (self.high - self.low))
-        return self.chain(x, slope)
+        return torch.where(rising, slope, -slope) / self._spacing
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with standard deviation 0.1 (as in jaxKAN)."""
         return normal((n_out, self.terms, n_in), 0.1, generator)
+
+    @property
+    def _spacing(self) -> float:
+        return (self.high - self.low) / self.intervals
 
     def _quantile_knots(self, x: Tensor) -> Tensor:
         """Knots (n_in, intervals + 2 order + 1) for inputs (n_in, samples)."""
@@ -113,12 +116,10 @@ class BSpline(Bounded):
             splines = rise * splines[..., :-1, :, :] + fall * splines[..., 1:, :, :]
         return splines
 
-    def _depth(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """How many knot spacings x lies inside the nearer end of each spline's support, and which end that is."""
+    def _depth(self, x: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
+        """How many knot spacings x lies inside the nearer end of spline m's support, and whether that is the left."""
         width = self.order + 1
-        m = torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None]
-        spacing = (self.high - self.low) / self.intervals
-        v = ((x - self.low) / spacing + self.order).unsqueeze(-3) - m
+        v = ((x - self.low) / self._spacing + self.order).unsqueeze(-3) - m
         rising = v < width / 2
         return torch.where(rising, v, width - v), rising
 

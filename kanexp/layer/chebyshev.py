@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, truncated_normal
+from kanexp.layer.base import Polynomials, truncated_normal
 
 
 @dataclass(frozen=True)
-class Chebyshev(Basis):
+class Chebyshev(Polynomials):
     """T_1 .. T_degree of tanh(x), each bounded by 1; the layer's bias is the constant T_0.
 
     Source: SS et al. 2024, https://arxiv.org/abs/2405.07200
@@ -28,13 +28,10 @@ class Chebyshev(Basis):
     def terms(self) -> int:
         return self.degree
 
-    def features(self, x: Tensor) -> Tensor:
-        t = torch.tanh(x)
-        # The recurrence, not cos(k arccos t): arccos has an infinite slope at +-1.
-        T = [torch.ones_like(t), t]
-        for _ in range(2, self.degree + 1):
-            T.append(2 * t * T[-1] - T[-2])
-        return torch.stack(T[1:], dim=-3)
+    @property
+    def recurrence(self) -> list[tuple[float, float, float]]:
+        # Not cos(k arccos t): arccos has an infinite slope at +-1.
+        return [(1, 0, 0), *[(2, 0, 1)] * (self.degree - 1)]
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """d T_m(tanh x) / dx = m (T_{m-1} - t T_m).

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, normal
+from kanexp.layer.base import Basis, normal, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,25 @@ class Fourier(Basis):
         cos, sin = features.split(self.frequencies, dim=-3)
         k = torch.arange(1, self.frequencies + 1, dtype=x.dtype, device=x.device)[:, None, None]
         return torch.cat([-k * sin, k * cos], dim=-3)
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        cos, sin = out.split(self.frequencies, dim=-3)
+        torch.cos(x, out=cos.select(-3, 0))
+        torch.sin(x, out=sin.select(-3, 0))
+        m = 1
+        while m < self.frequencies:
+            n = min(m, self.frequencies - m)
+            c, s = cos.narrow(-3, m - 1, 1), sin.narrow(-3, m - 1, 1)
+            c_low, s_low = cos.narrow(-3, 0, n), sin.narrow(-3, 0, n)
+            torch.mul(c, c_low, out=cos.narrow(-3, m, n)).addcmul_(s, s_low, value=-1)
+            torch.mul(s, c_low, out=sin.narrow(-3, m, n)).addcmul_(c, s_low)
+            m += n
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        cos, sin = features.split(self.frequencies, dim=-3)
+        of_cos, of_sin = grad.split(self.frequencies, dim=-3)
+        k = range(1, self.frequencies + 1)
+        return weighted_sum(k, of_sin, cos).sub_(weighted_sum(k, of_cos, sin))
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in frequencies): each output starts with variance 1."""

@@ -2,17 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
 from kanexp.error import require
-from kanexp.layer.base import Basis
+from kanexp.layer.base import Polynomials
 
 
 @dataclass(frozen=True)
-class Gram(Basis):
+class Gram(Polynomials):
     """Polynomials of tanh(x), orthonormal under the mean over `points` equally spaced points of [-1, 1].
 
     Also called discrete Chebyshev polynomials; with many points they are Legendre's times sqrt(2 m + 1). The degree
@@ -35,12 +33,10 @@ class Gram(Basis):
     def terms(self) -> int:
         return self.degree
 
-    def features(self, x: Tensor) -> Tensor:
-        t = torch.tanh(x)
-        G = [torch.ones_like(t), t / self._norm(1)]
-        for m in range(2, self.degree + 1):
-            G.append((t * G[-1] - self._norm(m - 1) * G[-2]) / self._norm(m))
-        return torch.stack(G[1:], dim=-3)
+    @property
+    def recurrence(self) -> list[tuple[float, float, float]]:
+        norms = [0.0, *(self._norm(m) for m in range(1, self.degree + 1))]
+        return [(1 / norm, 0, before / norm) for before, norm in pairwise(norms)]
 
     def _norm(self, m: int) -> float:
         """The coefficient of t G_m in the expansion of G_{m-1}: t G_{m-1} = norm_m G_m + norm_{m-1} G_{m-2}."""

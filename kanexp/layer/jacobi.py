@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis
+from kanexp.layer.base import Polynomials
 
 
 @dataclass(frozen=True)
-class Jacobi(Basis):
+class Jacobi(Polynomials):
     """P_1^(a,b) .. P_degree^(a,b) of tanh(x), orthogonal on [-1, 1] under (1 - t)^a (1 + t)^b.
 
     a = b = 0 are Legendre's; a = b = -1/2 are Chebyshev's up to a factor.
@@ -36,23 +36,23 @@ class Jacobi(Basis):
     def terms(self) -> int:
         return self.degree
 
-    def features(self, x: Tensor) -> Tensor:
-        return torch.stack(_polynomials(torch.tanh(x), self.degree, self.a, self.b)[1:], dim=-3)
+    @property
+    def recurrence(self) -> list[tuple[float, float, float]]:
+        a, b = self.a, self.b
+        steps = [((a + b + 2) / 2, (a - b) / 2, 0.0)]
+        for m in range(2, self.degree + 1):
+            c = 2 * m + a + b
+            scale = 2 * m * (m + a + b) * (c - 2)
+            back = 2 * (m + a - 1) * (m + b - 1) * c
+            steps.append(((c - 1) * c * (c - 2) / scale, (c - 1) * (a * a - b * b) / scale, back / scale))
+        return steps
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """d P_m^(a,b)/dt = (m + a + b + 1)/2 P_{m-1}^(a+1,b+1), times the slope 1 - t^2 of tanh."""
-        t = torch.tanh(x)
-        lower = torch.stack(_polynomials(t, self.degree - 1, self.a + 1, self.b + 1), dim=-3)
+        t = torch.tanh(x).unsqueeze(-3)
+        lower = torch.ones_like(t)
+        if self.degree > 1:
+            higher = Jacobi(degree=self.degree - 1, a=self.a + 1, b=self.b + 1)
+            lower = torch.cat([lower, higher.features(x)], dim=-3)
         m = torch.arange(1, self.terms + 1, dtype=x.dtype, device=x.device)[:, None, None]
-        return (m + self.a + self.b + 1) / 2 * lower * (1 - t.square()).unsqueeze(-3)
-
-
-def _polynomials(t: Tensor, degree: int, a: float, b: float) -> list[Tensor]:
-    """P_0 .. P_degree by the three-term recurrence."""
-    P = [torch.ones_like(t), (a - b) / 2 + (a + b + 2) / 2 * t]
-    for n in range(2, degree + 1):
-        c = 2 * n + a + b
-        slope, shift = (c - 1) * c * (c - 2), (c - 1) * (a * a - b * b)
-        back = 2 * (n + a - 1) * (n + b - 1) * c
-        P.append(((slope * t + shift) * P[-1] - back * P[-2]) / (2 * n * (n + a + b) * (c - 2)))
-    return P[: degree + 1]
+        return (m + self.a + self.b + 1) / 2 * lower * (1 - t.square())

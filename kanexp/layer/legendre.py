@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, truncated_normal
+from kanexp.layer.base import Polynomials, truncated_normal
 
 
 @dataclass(frozen=True)
-class Legendre(Basis):
+class Legendre(Polynomials):
     """P_1 .. P_degree of tanh(x), orthogonal on [-1, 1], each bounded by 1; the layer's bias is P_0.
 
     Source: jaxKAN, https://jaxkan.readthedocs.io
@@ -28,12 +28,9 @@ class Legendre(Basis):
     def terms(self) -> int:
         return self.degree
 
-    def features(self, x: Tensor) -> Tensor:
-        t = torch.tanh(x)
-        P = [torch.ones_like(t), t]
-        for m in range(1, self.degree):
-            P.append(((2 * m + 1) * t * P[-1] - m * P[-2]) / (m + 1))
-        return torch.stack(P[1:], dim=-3)
+    @property
+    def recurrence(self) -> list[tuple[float, float, float]]:
+        return [((2 * m - 1) / m, 0, (m - 1) / m) for m in range(1, self.degree + 1)]
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """d P_m(tanh x) / dx = m (P_{m-1} - t P_m): the 1 - t^2 of tanh cancels, as for Chebyshev."""

@@ -4,15 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, Bounded, uniform
+from kanexp.layer.base import Basis, Bumps, uniform
 
 
 @dataclass(frozen=True)
-class PiecewiseLinear(Bounded):
+class PiecewiseLinear(Bumps):
     """max(0, 1 - |x - node| / spacing) on nodes uniform in [low, high]; zero from one spacing outside.
 
     The coefficients are the function's values at the nodes.
@@ -43,27 +42,30 @@ class PiecewiseLinear(Bounded):
     def pieces(self) -> int:
         return self.nodes - 1
 
+    @property
+    def live(self) -> int:
+        return 2
+
+    def first(self, x: Tensor) -> Tensor:
+        return self._position(x).floor()
+
     def nests(self, larger: Basis) -> bool:
         return larger.pieces % self.pieces == 0
 
-    def features(self, x: Tensor, *span: Tensor) -> Tensor:
-        return (1 - self._distance(self.inside(x, *span)).abs()).clamp(min=0)
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        return (1 - (self._position(x).unsqueeze(-3) - m).abs()).clamp(min=0)
 
-    def slopes(self, x: Tensor, features: Tensor, *span: Tensor) -> Tensor:
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
         """Minus and plus one spacing's rise beside the node, zero outside; at a kink that of the right side."""
-        if span:
-            return super().slopes(x, features, *span)
-        u = self._distance(self.inside(x))
+        u = self._position(x).unsqueeze(-3) - m
         rises, falls = (u >= -1) & (u < 0), (u >= 0) & (u < 1)
-        slopes = (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
-        return self.chain(x, slopes)
+        return (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """U(+-sqrt(6 / ((n_in + n_out) nodes))), as in MLP-KAN."""
         bound = math.sqrt(6 / ((n_in + n_out) * self.nodes))
         return uniform((n_out, self.terms, n_in), bound, generator)
 
-    def _distance(self, x: Tensor) -> Tensor:
-        """From each node, in spacings: (..., terms, n_in, batch)."""
-        m = torch.arange(self.nodes, dtype=x.dtype, device=x.device)[:, None, None]
-        return ((x - self.low) * ((self.nodes - 1) / (self.high - self.low))).unsqueeze(-3) - m
+    def _position(self, x: Tensor) -> Tensor:
+        """Counted in spacings from the first node."""
+        return (x - self.low) * ((self.nodes - 1) / (self.high - self.low))

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Bounded, truncated_normal
+from kanexp.layer.base import Bounded, truncated_normal, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,25 @@ class RBF(Bounded):
     def pieces(self) -> int:
         return self.centers - 1
 
-    def features(self, x: Tensor, *span: Tensor) -> Tensor:
-        return torch.exp(-0.5 * self._distance(self.inside(x, *span)).square())
+    def features(self, x: Tensor) -> Tensor:
+        return torch.exp(-0.5 * self._distance(x).square())
 
-    def slopes(self, x: Tensor, features: Tensor, *span: Tensor) -> Tensor:
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """-(x - center) / std^2 times the feature."""
-        if span:
-            return super().slopes(x, features, *span)
-        return self.chain(x, self._distance(self.inside(x)) * features * (-1 / self._std))
+        return self._distance(x) * features * (-1 / self._std)
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        centers = torch.linspace(self.low, self.high, self.centers, dtype=x.dtype, device=x.device)
+        torch.sub(x.unsqueeze(-3), centers[:, None, None], out=out)
+        out.square_().mul_(-0.5 / self._std**2).exp_()
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        # Centers counted from the middle of all, so that little cancels.
+        middle = (self.low + self.high) / 2
+        spacing = (self.high - self.low) / (self.centers - 1)
+        centers = [(m - (self.centers - 1) / 2) * spacing for m in range(self.centers)]
+        mass, moment = (weighted_sum(weights, features, grad) for weights in ([1.0] * self.centers, centers))
+        return moment.sub_((x - middle).mul_(mass)).mul_(1 / self._std**2)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in centers), cut at two standard deviations (as in jaxKAN)."""

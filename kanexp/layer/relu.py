@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Bounded
+from kanexp.layer.base import Bumps
 
 
 @dataclass(frozen=True)
-class ReLU(Bounded):
+class ReLU(Bumps):
     """[relu(u - s) relu(s + order + 1 - u) 4 / (order + 1)^2]^2 with u in grid spacings and s = m - order.
 
     intervals + order bumps of height 1, laid out as B-splines of the same order.
@@ -42,20 +41,24 @@ class ReLU(Bounded):
     def pieces(self) -> int:
         return self.intervals
 
-    def features(self, x: Tensor, *span: Tensor) -> Tensor:
-        left, right = self._sides(self.inside(x, *span))
+    @property
+    def live(self) -> int:
+        return self.order + 1
+
+    def first(self, x: Tensor) -> Tensor:
+        return ((x - self.low) * (self.intervals / (self.high - self.low))).floor()
+
+    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
+        left, right = self._sides(x, m)
         return (left * right * (4 / (self.order + 1) ** 2)).square()
 
-    def slopes(self, x: Tensor, features: Tensor, *span: Tensor) -> Tensor:
-        if span:
-            return super().slopes(x, features, *span)
-        left, right = self._sides(self.inside(x))
+    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
+        left, right = self._sides(x, m)
         product = left * right * (4 / (self.order + 1) ** 2) ** 2
-        return self.chain(x, 2 * product * (right - left) * (self.intervals / (self.high - self.low)))
+        return 2 * product * (right - left) * (self.intervals / (self.high - self.low))
 
-    def _sides(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Distances from both ends of each bump's support in grid spacings, zero outside of it."""
-        m = torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None]
+    def _sides(self, x: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances from both ends of bump m's support in grid spacings, zero outside of it."""
         u = ((x - self.low) * (self.intervals / (self.high - self.low)) + self.order).unsqueeze(-3) - m
         # Clamped at both sides: far outside, one factor is zero and the other must not be infinite.
         width = self.order + 1

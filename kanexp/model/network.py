@@ -1,16 +1,16 @@
 """A stack of edge layers as a pure function of one flat weight vector per seed."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.init.base import Edges, Init
-from kanexp.layer.base import RESIDUALS, Basis
+from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
 
 
 class LayerWeights(NamedTuple):
@@ -23,34 +23,58 @@ class LayerWeights(NamedTuple):
     bias: Tensor  # (seeds, n_out)
     inner: tuple[Tensor, ...] = ()  # of the functions themselves, (seeds, ...) each
     norm: Tensor | None = None  # gain and offset of the normalized inputs, (seeds, 2, n_in)
+    span: Tensor | None = None  # where the data of each input started and ended, (seeds, 2, n_in)
 
 
 class Kernels(NamedTuple):
-    """A layer's two elementwise functions, plain or compiled: each then reads and writes its tensors once."""
+    """A layer's two elementwise functions, in memory that is given to them or compiled."""
 
-    features: Callable[[Tensor], Tensor]
+    features: Callable[[Tensor, Tensor], Tensor]  # x, memory for the features that may be used -> features
     pull: Callable[[Tensor, Tensor, Tensor], Tensor]  # x, features, their gradient -> gradient of x
 
 
-class _Features(torch.autograd.Function):
-    """A layer's features with their slopes as derivative: one function serves every basis.
+# Numbers in one chunk of features. The sum over a large batch goes chunk by chunk: features and their gradient are
+# written and read again before they leave the processor's cache, and more than one chunk never exists.
+CHUNK = 2**21
 
-    The plain path, differentiating through `features`, keeps every intermediate of the recurrence; this one keeps
-    the features alone, which the matmul needs anyway.
+
+class _Product(torch.autograd.Function):
+    """Features, then matmul, for all layers with fixed functions: only the inputs are kept for the backward.
+
+    Features are computed again there, unless all of them fit into one chunk. The plain path, differentiating through
+    `features`, keeps every intermediate of a recurrence.
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, layer: "EdgeLayer") -> Tensor:
-        features = layer.kernels.features(x)
-        ctx.save_for_backward(x, features)
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, layer: "EdgeLayer") -> Tensor:
+        y = x.new_empty(len(x), layer.n_out, x.shape[-1])
+        chunks = layer.chunks(x)
+        memory = layer.memory(x[..., chunks[0]])
+        for chunk in chunks:
+            features = layer.kernels.features(x[..., chunk], memory)
+            torch.baddbmm(bias.unsqueeze(-1), weight.flatten(2), features.flatten(1, 2), out=y[..., chunk])
+        ctx.save_for_backward(x, weight, *([features] if len(chunks) == 1 else []))
         ctx.layer = layer
-        return features
+        return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        x, features = ctx.saved_tensors
-        return ctx.layer.kernels.pull(x, features, grad), None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, *kept = ctx.saved_tensors
+        layer, wanted = ctx.layer, ctx.needs_input_grad
+        grad_x = torch.empty_like(x) if wanted[0] else None
+        grad_weight = torch.zeros_like(weight) if wanted[1] else None
+        chunks = layer.chunks(x)
+        memory = None if kept else layer.memory(x[..., chunks[0]])
+        for chunk in chunks:
+            at, pulled = x[..., chunk], grad[..., chunk]
+            features = kept[0] if kept else layer.kernels.features(at, memory)
+            if grad_weight is not None:
+                grad_weight.flatten(2).baddbmm_(pulled, features.flatten(1, 2).mT)
+            if grad_x is not None:
+                of_features = (weight.flatten(2).mT @ pulled).view_as(features)
+                grad_x[..., chunk] = layer.kernels.pull(at, features, of_features)
+        return grad_x, grad_weight, grad.sum(-1) if wanted[2] else None, None
 
 
 @dataclass(frozen=True)
@@ -62,29 +86,39 @@ class EdgeLayer:
     n_out: int
     compiled: bool = False
 
+    @property
+    def terms(self) -> int:
+        """What each input turns into: the basis' terms and the residual."""
+        return self.basis.terms + (self.basis.residual != "none")
+
     @cached_property
     def kernels(self) -> Kernels:
+        if not self.compiled:
+            return Kernels(self.fill, self.pull)
+        features = torch.compile(self.features, dynamic=False)
+
         def pull(x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
             return (self.slopes(x, features) * grad).sum(dim=-3)
 
-        if not self.compiled:
-            return Kernels(self.features, pull)
-        return Kernels(torch.compile(self.features, dynamic=False), torch.compile(pull, dynamic=False))
+        return Kernels(lambda x, memory: features(x), torch.compile(pull, dynamic=False))
 
     @cached_property
     def inner_shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the numbers inside the functions, for one seed; empty where all edges share functions."""
         drawn = self.basis.draw_weights(self.n_out, self.n_in, Generator())
-        return {name: tuple(weight.shape) for name, weight in (drawn | self.measured(_no_data(self))).items()}
+        return {name: tuple(w.shape) for name, w in (drawn | self.basis.fixed_weights(_no_data(self))).items()}
+
+    def measured(self, x: Tensor) -> dict[str, Tensor]:
+        """The numbers that inputs x (n_in, samples) determine and training leaves alone, float64."""
+        if self.basis.bound != "affine":
+            return self.basis.fixed_weights(x)
+        low, high = self.basis.domain or (-1.0, 1.0)
+        return {"span": torch.stack(span(x.double(), low, high))}
 
     @cached_property
     def kept(self) -> frozenset[str]:
         """Names of the numbers that are measured and not trained."""
         return frozenset(self.measured(_no_data(self)))
-
-    def measured(self, x: Tensor) -> dict[str, Tensor]:
-        """The functions' numbers that inputs x (n_in, samples) determine and training leaves alone."""
-        return self.basis.fixed_weights(x)
 
     @property
     def normalizes(self) -> bool:
@@ -94,7 +128,7 @@ class EdgeLayer:
     @property
     def changes(self) -> bool:
         """Whether the features at given inputs change in training, so that they cannot be computed once."""
-        return bool(self.inner_shapes) or self.normalizes
+        return bool(self.inner_shapes) or self.normalizes or self.basis.bound == "affine"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -106,13 +140,20 @@ class EdgeLayer:
             shapes["scale"] = (self.n_out, self.n_in)
         if self.normalizes:
             shapes["norm"] = (2, self.n_in)
+        if self.basis.bound == "affine":
+            shapes["span"] = (2, self.n_in)
         return shapes | {"bias": (self.n_out,)} | self.inner_shapes
 
-    def normalize(self, x: Tensor, norm: Tensor) -> Tensor:
-        """What the functions see of x (seeds, n_in, batch): samples with mean 0 and variance 1 over their features."""
-        centered = x - x.mean(dim=1, keepdim=True)
-        gain, offset = norm.unsqueeze(-1).unbind(dim=1)
-        return centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
+    def seen(self, x: Tensor, norm: Tensor | None = None, span: Tensor | None = None) -> Tensor:
+        """What the functions see of x (seeds, n_in, batch): normalized over the features, brought into the domain."""
+        if norm is not None:
+            centered = x - x.mean(dim=1, keepdim=True)
+            gain, offset = norm.unsqueeze(-1).unbind(dim=1)
+            x = centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
+        if self.basis.bound == "none":
+            return x
+        low, high = self.basis.domain or (-1.0, 1.0)
+        return BOUNDS[self.basis.bound](x, low, high, span)
 
     def features(self, x: Tensor, *inner: Tensor, seen: Tensor | None = None) -> Tensor:
         """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last.
@@ -134,6 +175,35 @@ class EdgeLayer:
         _, slope = RESIDUALS[self.basis.residual]
         return torch.cat([self.basis.slopes(x, features[..., :-1, :, :]), slope(x).unsqueeze(-3)], dim=-3)
 
+    def memory(self, x: Tensor) -> Tensor:
+        """Memory for the features at x."""
+        return x.new_empty(*x.shape[:-2], self.terms, *x.shape[-2:])
+
+    def fill(self, x: Tensor, memory: Tensor) -> Tensor:
+        """`features` without gradients, written into `memory`, of which it returns the part used."""
+        out = memory[..., : x.shape[-1]]
+        if self.basis.residual == "none":
+            self.basis.fill(x, out)
+        else:
+            self.basis.fill(x, out[..., :-1, :, :])
+            out[..., -1, :, :] = RESIDUALS[self.basis.residual][0](x)
+        return out
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """Sum over the terms of slopes times grad: the gradient in x. Uses `grad` as scratch memory."""
+        if self.basis.residual == "none":
+            return self.basis.pull(x, features, grad)
+        _, slope = RESIDUALS[self.basis.residual]
+        total = self.basis.pull(x, features[..., :-1, :, :], grad[..., :-1, :, :])
+        return total.addcmul_(slope(x), grad[..., -1, :, :])
+
+    def chunks(self, x: Tensor) -> list[slice]:
+        """The batch in parts of about equal size, with at most CHUNK features each."""
+        batch = x.shape[-1]
+        parts = math.ceil(x.numel() * self.terms / CHUNK) or 1
+        size = math.ceil(batch / parts) or 1
+        return [slice(start, start + size) for start in range(0, batch, size)] or [slice(0, 0)]
+
     def edge_weights(self, w: LayerWeights) -> Tensor:
         """What multiplies the features: (seeds, n_out, terms, n_in), scale and residual included."""
         weight = w.coef if w.scale is None else w.coef * w.scale.unsqueeze(-2)
@@ -153,18 +223,19 @@ class EdgeLayer:
 
     def forward(self, w: LayerWeights, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
-        if self.changes or not x.requires_grad:
+        if self.changes or self.basis.bound != "none":
             return self.plain(w, x)
-        return self.combine(w, _Features.apply(x, self))
+        x = x.expand(len(w.bias), -1, -1)
+        return _Product.apply(x, self.edge_weights(w), w.bias, self)
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The same by operations that can be differentiated any number of times."""
-        seen = None if w.norm is None else self.normalize(x, w.norm)
-        return self.combine(w, self.features(x, *w.inner, seen=seen))
+        return self.combine(w, self.features(x, *w.inner, seen=self.seen(x, w.norm, w.span)))
 
     def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
         """Every edge function at points (points,): (seeds, n_out, n_in, points), without the bias."""
-        at = self.features(points.expand(1, self.n_in, -1), *w.inner)
+        x = points.expand(1, self.n_in, -1)
+        at = self.features(x, *w.inner, seen=self.seen(x, span=w.span))
         each = "stoip" if self.basis.per_edge else "stip"
         # Fixed functions are the same for all seeds: their one row goes with every row of weights.
         return torch.einsum(f"{each},soti->soip", at.expand(len(w.coef), *at.shape[1:]), self.edge_weights(w))
@@ -172,8 +243,9 @@ class EdgeLayer:
     def edges(self, index: int = 0, inner: Sequence[Tensor] = ()) -> Edges:
         """The layer as initializations see it; `index` is its place in the network, `inner` what was drawn for it."""
         basis = self.basis
-        # Where each input has numbers of its own, a start sees the functions as they are on evenly spread data.
-        even = torch.linspace(*basis.fit_range, 1025, dtype=torch.float64)
+        domain = basis.domain or (-1.0, 1.0)
+        # Where each input has knots of its own, a start sees the functions as they are on evenly spread data.
+        even = torch.linspace(*domain, 1025, dtype=torch.float64)
         inner = (*inner, *basis.fixed_weights(even[None]).values())
         residual, residual_slope = RESIDUALS.get(basis.residual, (None, None))
 
@@ -196,7 +268,7 @@ class EdgeLayer:
             terms=basis.terms,
             intervals=basis.pieces,
             orders=basis.orders,
-            domain=basis.fit_range,
+            domain=domain,
             phi=phi,
             slope=slope,
             residual=residual,
@@ -231,7 +303,7 @@ class Network:
         self.shapes = {
             f"layers.{i}.{name}": shape for i, layer in enumerate(self.layers) for name, shape in layer.shapes.items()
         }
-        self._sizes = [prod(shape) for shape in self.shapes.values()]
+        self._sizes = [math.prod(shape) for shape in self.shapes.values()]
         kept = {f"layers.{i}.{name}" for i, layer in enumerate(self.layers) for name in layer.kept}
         self._trained = [name not in kept for name in self.shapes]
 
@@ -299,14 +371,15 @@ class Network:
         for i, layer in enumerate(self.layers):
             own = {name: named[f"layers.{i}.{name}"] for name in layer.shapes}
             inner = tuple(own[name].detach() if name in layer.kept else own[name] for name in layer.inner_shapes)
-            residual, scale, norm = (own.get(name) for name in ("residual", "scale", "norm"))
-            found.append(LayerWeights(layer.basis, own["coef"], residual, scale, own["bias"], inner, norm))
+            residual, scale, norm, span = (own.get(name) for name in ("residual", "scale", "norm", "span"))
+            span = None if span is None else span.detach()
+            found.append(LayerWeights(layer.basis, own["coef"], residual, scale, own["bias"], inner, norm, span))
         return found
 
     def prepare(self, x: Tensor) -> Tensor:
         """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features."""
         first = self.layers[0]
-        return x if first.changes else first.features(x)
+        return x if first.changes else first.features(x, seen=first.seen(x))
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`."""
