@@ -3,10 +3,11 @@
 Ratios of medians, taken in turn within one process, so that a machine that slows down slows all alike. Absolute times
 are in the CSV for reference only. Big blocks are kept by the allocator on every side (kanexp.machine).
 
-usage: scripts/bench [--repeats N] [LAYER ...]
+usage: scripts/bench [--repeats N] [--readme] [LAYER ...]
 """
 
 import argparse
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -54,6 +55,7 @@ LAYERS: dict[str, Callable[[int], Basis]] = {
     "wavelet": lambda g: Wavelet(),
     "mlp_edge": lambda g: MLPEdge(hidden=g),
 }
+SHAPE = ["batch", "in", "out", "size"]  # columns
 PER_EDGE_LIMIT = 2e8  # numbers in the features of a per-edge layer, above which a shape is left out
 
 
@@ -129,10 +131,33 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """Forward + backward of every layer and shape in times of the floor: plain / compiled, the better one in bold."""
+    both = table[table["pass"] == "forward + backward"]
+    shapes = [tuple(row) for row in both[SHAPE].drop_duplicates().to_numpy().tolist()]
+    lines = ["| layer | " + " | ".join(map(str, shapes)) + " |", "|---" * (len(shapes) + 1) + "|"]
+    for layer, rows in both.groupby("layer", sort=False):
+        cells = []
+        for shape in shapes:
+            at = rows[(rows[SHAPE] == shape).all(axis=1)].set_index("side")["times_floor"]
+            sides = [at[side] for side in ("plain", "compiled") if side in at]
+            shown = [f"**{value:.1f}**" if value == min(sides) else f"{value:.1f}" for value in sides]
+            cells.append(" / ".join(shown) or "-")
+        lines.append(f"| {layer} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def into_readme(text: str) -> None:
+    readme = Path(__file__).resolve().parent.parent / "README.md"
+    between = r"(<!-- bench -->\n).*?(<!-- /bench -->)"
+    readme.write_text(re.sub(between, lambda m: f"{m[1]}{text}\n{m[2]}", readme.read_text(), flags=re.DOTALL))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("layers", nargs="*", metavar="LAYER", help=f"of {', '.join(LAYERS)}; all where none is named")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--readme", action="store_true", help="write the table into the README as well")
     given = parser.parse_args()
     keep_large_blocks()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}")
@@ -155,6 +180,8 @@ def main() -> None:
     table.to_csv(out / "layers.csv", index=False)
     figures.save(draw(table), out / "layers")
     print(out / "layers.csv")
+    if given.readme:
+        into_readme(markdown(table))
 
 
 if __name__ == "__main__":
