@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ class Bernstein(Basis):
     Source: BernsteinKAN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
     """
 
+    unrolled: ClassVar[bool] = True
     degree: int = 5
 
     def __post_init__(self):
