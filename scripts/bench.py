@@ -1,7 +1,9 @@
 """Time of one layer, forward and with backward, as multiples of the matmul it cannot do without.
 
 Ratios of medians, taken in turn within one process, so that a machine that slows down slows all alike. Absolute times
-are in the CSV for reference only. Big blocks are kept by the allocator on every side (kanexp.machine).
+are in the CSV for reference only. Big blocks are kept by the allocator on every side (kanexp.machine). pykan and jaxKAN
+are measured too where they are installed (pip install kanexp[bench]); jaxKAN brings threads of its own, which
+OMP_NUM_THREADS does not bound.
 
 usage: scripts/bench [--repeats N] [--readme] [LAYER ...]
 """
@@ -11,6 +13,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +59,13 @@ LAYERS: dict[str, Callable[[int], Basis]] = {
     "mlp_edge": lambda g: MLPEdge(hidden=g),
 }
 SHAPE = ["batch", "in", "out", "size"]  # columns
+JAXKAN = {  # layer there, and what it calls the size
+    "fourier": ("FourierLayer", "D"),
+    "bspline": ("SplineLayer", "G"),
+    "chebyshev": ("ChebyshevLayer", "D"),
+    "legendre": ("LegendreLayer", "D"),
+    "rbf": ("RBFLayer", "D"),
+}
 PER_EDGE_LIMIT = 2e8  # numbers in the features of a per-edge layer, above which a shape is left out
 
 
@@ -83,6 +93,41 @@ def contenders(name: str, shape: tuple[int, int, int, int]) -> dict[str, tuple[C
     }
 
 
+def peers(name: str, shape: tuple[int, int, int, int]) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
+    """Forward, and forward with backward, of the same layer in pykan and jaxKAN (jitted) where they are installed.
+
+    jaxKAN's is nnx.jit of the layer's call, gradients those of the weights and the inputs, waited for.
+    """
+    batch, n_in, n_out, size = shape
+    rows = torch.randn((batch, n_in), generator=generator(0, "bench"))
+    found: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {}
+    if name == "bspline" and find_spec("kan"):
+        from kan.KANLayer import KANLayer
+
+        layer, x = KANLayer(n_in, n_out, num=size, k=3), rows.clone().requires_grad_()
+        inputs = [x, *(p for p in layer.parameters() if p.requires_grad)]
+
+        def both() -> object:
+            y = layer(x)[0]
+            return torch.autograd.grad(y, inputs, torch.ones_like(y), allow_unused=True)
+
+        found["pykan"] = (lambda: layer(x)[0], both)
+    if name in JAXKAN and find_spec("jaxkan"):
+        import jax
+        from flax import nnx
+        from jaxkan import layers
+
+        kind, word = JAXKAN[name]
+        theirs = getattr(layers, kind)(n_in=n_in, n_out=n_out, **{word: size})
+        forward = nnx.jit(lambda model, x: model(x))
+        backward = nnx.jit(nnx.grad(lambda model, x: model(x).sum(), argnums=(0, 1)))
+        data = jax.numpy.asarray(rows.numpy())
+        found["jaxKAN"] = tuple(
+            lambda run=run: jax.block_until_ready(jax.tree.leaves(run(theirs, data))) for run in (forward, backward)
+        )
+    return found
+
+
 def milliseconds(run: Callable[[], object]) -> float:
     began = time.perf_counter()
     run()
@@ -90,17 +135,20 @@ def milliseconds(run: Callable[[], object]) -> float:
 
 
 def measure(name: str, shape: tuple[int, int, int, int], repeats: int) -> list[dict]:
-    sides = contenders(name, shape)
+    sides: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {}
+    for side, (forward, inputs) in contenders(name, shape).items():
+
+        def both(forward: Callable[[], Tensor] = forward, inputs: list[Tensor] = inputs) -> None:
+            y = forward()
+            torch.autograd.grad(y, inputs, torch.ones_like(y))
+
+        sides[side] = (forward, both)
+    sides |= peers(name, shape)
     times: dict[tuple[str, str], list[float]] = {}
     for repeat in range(repeats + 2):
-        for side, (forward, inputs) in sides.items():
+        for side, (forward, both) in sides.items():
             with torch.no_grad():
                 alone = milliseconds(forward)
-
-            def both(forward=forward, inputs=inputs) -> None:
-                y = forward()
-                torch.autograd.grad(y, inputs, torch.ones_like(y))
-
             together = milliseconds(both)
             if repeat >= 2:  # the first two warm up
                 times.setdefault((side, "forward"), []).append(alone)
@@ -168,12 +216,15 @@ def main() -> None:
             if basis.per_edge and shape[0] * shape[1] * shape[2] * basis.terms > PER_EDGE_LIMIT:
                 print(f"{name:<17} {shape!s:<22} left out: over {PER_EDGE_LIMIT:.0e} numbers in its features")
                 continue
-            rows += measure(name, shape, given.repeats)
-            times = {(row["side"], row["pass"]): row["times_floor"] for row in rows[-8:]}
+            measured = measure(name, shape, given.repeats)
+            rows += measured
+            times = {(row["side"], row["pass"]): row["times_floor"] for row in measured}
             shown = [
-                f"{side} {times[side, 'forward + backward']:6.2f}" for side in ("plain", "compiled", "linear + silu")
+                f"{side} {times[side, 'forward']:.2f} {ratio:.2f}"
+                for (side, what), ratio in times.items()
+                if what == "forward + backward" and side != "floor"
             ]
-            print(f"{name:<17} {shape!s:<22} times floor: {'   '.join(shown)}", flush=True)
+            print(f"{name:<17} {shape!s:<22} times floor, forward and with backward: {'   '.join(shown)}", flush=True)
     out = Path("outputs/bench")
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows)

@@ -1,3 +1,5 @@
+from dataclasses import fields, replace
+
 import pytest
 import torch
 from components import BASES, INITS, name
@@ -7,8 +9,10 @@ from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.layer.gram import Gram
 from kanexp.model.kan import KAN
 from kanexp.model.mlp import MLP
+from kanexp.model.network import EdgeLayer, Network
 from kanexp.seeding import generator
 
 
@@ -48,6 +52,45 @@ def test_gradients_equal_those_of_the_plain_path(basis):
     for outputs in (network(theta, x), network.plain(theta, x)):
         gradients.append(torch.autograd.grad(outputs.square().sum(), theta)[0])
     assert_close(*gradients, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("basis", BASES, ids=name)
+@pytest.mark.parametrize("size", [1, 5, 40])  # of the grid or the degree: both the sparse and the dense way
+def test_chunks_give_what_the_plain_path_gives(basis, size, monkeypatch):
+    """Outputs and all gradients of one layer, in chunks of which the last is shorter, and on huge inputs."""
+    monkeypatch.setattr("kanexp.model.network.CHUNK", 3 * 3 * 7 * basis.terms)
+    sizes = {field.name for field in fields(basis)} & {"degree", "frequencies", "intervals", "centers", "nodes"}
+    points = {"points": 4 * size} if isinstance(basis, Gram) else {}
+    layer = EdgeLayer(
+        replace(basis, **dict.fromkeys(sizes, size + (size == 1 and "degree" not in sizes)), **points), 3, 4
+    )
+    network = Network([layer])
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64).requires_grad_()
+    x = 2 * torch.randn(3, 3, 29, dtype=torch.float64)
+    x[..., :4] = torch.tensor([-1e30, -1e4, 1e4, 1e30])
+    x.requires_grad_()
+    (w,) = network.weights(theta)
+    fast, plain = layer.forward(w, x), layer.plain(w, x)
+    assert_close(fast, plain, rtol=1e-10, atol=1e-11)
+    pulled = torch.randn_like(plain)
+    for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (fast, plain)), strict=True):
+        assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_an_input_that_is_no_number_stays_with_its_outputs():
+    for basis in (BSpline(intervals=40), Chebyshev(), Fourier()):
+        network, theta = network_and_weights(basis, widths=(2, 3))
+        x = torch.randn(3, 2, 6, dtype=torch.float64)
+        x[1, 0, 2] = torch.nan
+        y = network.layers[0].forward(network.weights(theta)[0], x)
+        assert y[1, :, 2].isnan().all()
+        y[1, :, 2] = 0
+        assert y.isfinite().all()
+
+
+def test_long_recurrences_are_not_compiled():
+    layers = KAN().network([2, 3, 1], Chebyshev(degree=120)).compile().layers
+    assert all(layer.kernels.features == layer.fill for layer in layers)
 
 
 def test_the_plain_path_has_second_derivatives():

@@ -23,6 +23,7 @@ class Basis(ABC):
     size: ClassVar[str] = ""  # the option that refinement raises; empty where there is none
     layer_norm: ClassVar[bool] = False  # True: the functions see inputs normalized over the layer's features
     bound: ClassVar[str] = "none"  # how the layer brings inputs into the domain, one of BOUNDS
+    unrolled: ClassVar[bool] = False  # True: `features` runs term by term, a program as long as there are terms
     residual: Literal["none", "silu", "identity"] = "none"
     scale: bool = False
 
@@ -121,6 +122,8 @@ class Basis(ABC):
 class Polynomials(Basis):
     """P_1 .. P_terms of t = tanh(x) with P_m = (a_m t + b_m) P_{m-1} - c_m P_{m-2}, from P_0 = 1 and P_{-1} = 0."""
 
+    unrolled: ClassVar[bool] = True
+
     @property
     @abstractmethod
     def recurrence(self) -> list[tuple[float, float, float]]:
@@ -184,7 +187,15 @@ class Bounded(Basis):
 
 
 class Bumps(Bounded):
-    """Functions side by side on a uniform grid, of which at most `live` are not zero at any x."""
+    """phi_m(x) = bump(u - m) with u = (x - low) rate, for m = 0 .. terms - 1: one function, moved along a grid.
+
+    The bump is zero outside of [1 - live, 1].
+    """
+
+    @property
+    @abstractmethod
+    def rate(self) -> float:
+        """Grid spacings per unit of x."""
 
     @property
     @abstractmethod
@@ -192,37 +203,49 @@ class Bumps(Bounded):
         """How many neighbouring functions can be non-zero at one x."""
 
     @abstractmethod
-    def first(self, x: Tensor) -> Tensor:
-        """Number of the first function, from 0, that can be non-zero at x, in the shape of x; beyond the grid any."""
+    def bump(self, w: Tensor) -> Tensor:
+        """The function, elementwise."""
 
     @abstractmethod
-    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
-        """Functions number m (..., terms, n_in, batch), or what broadcasts to it, at x (..., n_in, batch)."""
-
-    @abstractmethod
-    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
-        """Derivatives of the same."""
+    def bump_slope(self, w: Tensor) -> Tensor:
+        """Its derivative."""
 
     def features(self, x: Tensor, *weights: Tensor) -> Tensor:
-        return self.bumps(x, torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None])
+        return self.bump(self._moved(x))
 
     def slopes(self, x: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
-        return self.bump_slopes(x, torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None])
+        return self.bump_slope(self._moved(x)) * self.rate
 
     def fill(self, x: Tensor, out: Tensor) -> None:
-        m = self._live_at(x)
-        out.zero_().scatter_(-3, m.long(), self.bumps(x, m))
+        if self._sparse:
+            m, w = self._live_at(x)
+            out.zero_().scatter_(-3, m, self.bump(w))
+            return
+        super().fill(x, out)
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
-        m = self._live_at(x)
-        return self.bump_slopes(x, m).mul_(grad.gather(-3, m.long())).sum(dim=-3)
+        if self._sparse:
+            m, w = self._live_at(x)
+            return self.bump_slope(w).mul_(grad.gather(-3, m)).sum(dim=-3).mul_(self.rate)
+        return super().pull(x, features, grad)
 
-    def _live_at(self, x: Tensor) -> Tensor:
-        """Numbers of the functions that can be non-zero at x, (..., live, n_in, batch), in the dtype of x."""
-        live = min(self.live, self.terms)
+    @property
+    def _sparse(self) -> bool:
+        # Placing one number by its index costs as much as computing a few.
+        return self.terms > 2 * self.live
+
+    def _moved(self, x: Tensor) -> Tensor:
+        """u - m for every m, (..., terms, n_in, batch)."""
+        m = torch.arange(self.terms, dtype=x.dtype, device=x.device)[:, None, None]
+        return ((x - self.low) * self.rate).unsqueeze(-3) - m
+
+    def _live_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers m of the functions that can be non-zero at x, (..., live, n_in, batch), and u - m."""
+        u = (x - self.low) * self.rate
         # An input that is no number has to become an index all the same; its bumps are no numbers either.
-        first = self.first(x).nan_to_num(0).clamp(0, self.terms - live)
-        return first.unsqueeze(-3) + torch.arange(live, dtype=x.dtype, device=x.device)[:, None, None]
+        first = u.floor().nan_to_num(0).clamp(0, self.terms - self.live).unsqueeze(-3)
+        j = torch.arange(self.live, dtype=x.dtype, device=x.device)[:, None, None]
+        return (first + j).long(), (u.unsqueeze(-3) - first) - j
 
 
 def span(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ class Bernstein(Basis):
     """
 
     size: ClassVar[str] = "degree"
+    unrolled: ClassVar[bool] = True
     degree: int = 5
 
     def __post_init__(self):

@@ -69,28 +69,27 @@ class BSpline(Bumps):
         return Basis.slopes(self, x, features, *knots) if knots else super().slopes(x, features)
 
     @property
+    def rate(self) -> float:
+        return self.intervals / (self.high - self.low)
+
+    @property
     def live(self) -> int:
         return self.order + 1
 
-    def first(self, x: Tensor) -> Tensor:
-        return ((x - self.low) / self._spacing).floor()
+    def bump(self, w: Tensor) -> Tensor:
+        return self._powers(self._depth(w), self.order) / math.factorial(self.order)
 
-    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
-        left, _ = self._depth(x, m)
-        return self._powers(left, self.order) / math.factorial(self.order)
-
-    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
-        left, rising = self._depth(x, m)
-        slope = self._powers(left, self.order - 1) / math.factorial(self.order - 1)
-        return torch.where(rising, slope, -slope) / self._spacing
+    def bump_slope(self, w: Tensor) -> Tensor:
+        slope = self._powers(self._depth(w), self.order - 1) / math.factorial(self.order - 1)
+        return slope * torch.sign(self._middle - w)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with standard deviation 0.1 (as in jaxKAN)."""
         return normal((n_out, self.terms, n_in), 0.1, generator)
 
     @property
-    def _spacing(self) -> float:
-        return (self.high - self.low) / self.intervals
+    def _middle(self) -> float:
+        return (1 - self.order) / 2
 
     def _quantile_knots(self, x: Tensor) -> Tensor:
         """Knots (n_in, intervals + 2 order + 1) for inputs (n_in, samples)."""
@@ -116,12 +115,9 @@ class BSpline(Bumps):
             splines = rise * splines[..., :-1, :, :] + fall * splines[..., 1:, :, :]
         return splines
 
-    def _depth(self, x: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-        """How many knot spacings x lies inside the nearer end of spline m's support, and whether that is the left."""
-        width = self.order + 1
-        v = ((x - self.low) / self._spacing + self.order).unsqueeze(-3) - m
-        rising = v < width / 2
-        return torch.where(rising, v, width - v), rising
+    def _depth(self, w: Tensor) -> Tensor:
+        """How many knot spacings w lies inside the nearer end of the spline's support [-order, 1]."""
+        return (self.order + 1) / 2 - (w - self._middle).abs()
 
     def _powers(self, v: Tensor, degree: int) -> Tensor:
         """sum_j (-1)^j C(order + 1, j) max(v - j, 0)^degree: the cardinal spline, for v up to its middle.
@@ -131,7 +127,7 @@ class BSpline(Bumps):
         """
         total = _truncated_power(v, degree)
         for j in range(1, self.order // 2 + 1):
-            total = total + (-1) ** j * math.comb(self.order + 1, j) * _truncated_power(v - j, degree)
+            total = total.add(_truncated_power(v - j, degree), alpha=(-1) ** j * math.comb(self.order + 1, j))
         return total
 
 

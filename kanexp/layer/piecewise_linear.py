@@ -43,29 +43,25 @@ class PiecewiseLinear(Bumps):
         return self.nodes - 1
 
     @property
+    def rate(self) -> float:
+        return (self.nodes - 1) / (self.high - self.low)
+
+    @property
     def live(self) -> int:
         return 2
 
-    def first(self, x: Tensor) -> Tensor:
-        return self._position(x).floor()
+    def bump(self, w: Tensor) -> Tensor:
+        return (1 - w.abs()).clamp(min=0)
 
     def nests(self, larger: Basis) -> bool:
         return larger.pieces % self.pieces == 0
 
-    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
-        return (1 - (self._position(x).unsqueeze(-3) - m).abs()).clamp(min=0)
-
-    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
-        """Minus and plus one spacing's rise beside the node, zero outside; at a kink that of the right side."""
-        u = self._position(x).unsqueeze(-3) - m
-        rises, falls = (u >= -1) & (u < 0), (u >= 0) & (u < 1)
-        return (rises.to(x.dtype) - falls.to(x.dtype)) * ((self.nodes - 1) / (self.high - self.low))
+    def bump_slope(self, w: Tensor) -> Tensor:
+        """Plus and minus one beside the node, zero outside; at a kink that of the right side."""
+        after = [(w >= kink).to(w.dtype) for kink in (-1, 0, 1)]
+        return after[0].sub_(after[1], alpha=2).add_(after[2])
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """U(+-sqrt(6 / ((n_in + n_out) nodes))), as in MLP-KAN."""
         bound = math.sqrt(6 / ((n_in + n_out) * self.nodes))
         return uniform((n_out, self.terms, n_in), bound, generator)
-
-    def _position(self, x: Tensor) -> Tensor:
-        """Counted in spacings from the first node."""
-        return (x - self.low) * ((self.nodes - 1) / (self.high - self.low))

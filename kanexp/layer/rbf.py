@@ -6,9 +6,15 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from kanexp.error import require
 from kanexp.layer.base import Bounded, truncated_normal, weighted_sum
+
+# A bump below exp(-50) is zero: far from its center it would become a number so small that processors take a hundred
+# times longer over it, in the exponential and again in the matmul.
+NEGLIGIBLE = -50.0
+SMALLEST = 1.001 * math.exp(NEGLIGIBLE)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class RBF(Bounded):
         return self.centers - 1
 
     def features(self, x: Tensor) -> Tensor:
-        return torch.exp(-0.5 * self._distance(x).square())
+        exponent = (-0.5 * self._distance(x).square()).clamp(min=NEGLIGIBLE)
+        return functional.threshold(torch.exp(exponent), SMALLEST, 0.0)
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """-(x - center) / std^2 times the feature."""
@@ -59,8 +66,9 @@ class RBF(Bounded):
 
     def fill(self, x: Tensor, out: Tensor) -> None:
         centers = torch.linspace(self.low, self.high, self.centers, dtype=x.dtype, device=x.device)
-        torch.sub(x.unsqueeze(-3), centers[:, None, None], out=out)
-        out.square_().mul_(-0.5 / self._std**2).exp_()
+        for center, bump in zip(centers.unbind(), out.unbind(-3), strict=True):
+            torch.sub(x, center, out=bump).square_().mul_(-0.5 / self._std**2).clamp_(min=NEGLIGIBLE).exp_()
+            functional.threshold(bump, SMALLEST, 0.0, inplace=True)
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
         # Centers counted from the middle of all, so that little cancels.

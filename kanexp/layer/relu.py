@@ -42,24 +42,23 @@ class ReLU(Bumps):
         return self.intervals
 
     @property
+    def rate(self) -> float:
+        return self.intervals / (self.high - self.low)
+
+    @property
     def live(self) -> int:
         return self.order + 1
 
-    def first(self, x: Tensor) -> Tensor:
-        return ((x - self.low) * (self.intervals / (self.high - self.low))).floor()
-
-    def bumps(self, x: Tensor, m: Tensor) -> Tensor:
-        left, right = self._sides(x, m)
+    def bump(self, w: Tensor) -> Tensor:
+        left, right = self._sides(w)
         return (left * right * (4 / (self.order + 1) ** 2)).square()
 
-    def bump_slopes(self, x: Tensor, m: Tensor) -> Tensor:
-        left, right = self._sides(x, m)
-        product = left * right * (4 / (self.order + 1) ** 2) ** 2
-        return 2 * product * (right - left) * (self.intervals / (self.high - self.low))
+    def bump_slope(self, w: Tensor) -> Tensor:
+        left, right = self._sides(w)
+        return left * right * (right - left) * (2 * (4 / (self.order + 1) ** 2) ** 2)
 
-    def _sides(self, x: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-        """Distances from both ends of bump m's support in grid spacings, zero outside of it."""
-        u = ((x - self.low) * (self.intervals / (self.high - self.low)) + self.order).unsqueeze(-3) - m
+    def _sides(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances from both ends of the bump's support [-order, 1] in grid spacings, zero outside of it."""
         # Clamped at both sides: far outside, one factor is zero and the other must not be infinite.
         width = self.order + 1
-        return u.clamp(0, width), (width - u).clamp(0, width)
+        return (w + self.order).clamp(0, width), (1 - w).clamp(0, width)

@@ -37,6 +37,9 @@ class Kernels(NamedTuple):
 # written and read again before they leave the processor's cache, and more than one chunk never exists.
 CHUNK = 2**21
 
+# A recurrence is compiled as one long expression: minutes at 120 terms, and nothing gained over the fast path.
+MOST_UNROLLED = 32
+
 
 class _Product(torch.autograd.Function):
     """Features, then matmul, for all layers with fixed functions: only the inputs are kept for the backward.
@@ -93,7 +96,7 @@ class EdgeLayer:
 
     @cached_property
     def kernels(self) -> Kernels:
-        if not self.compiled:
+        if not self.compiled or (self.basis.unrolled and self.terms > MOST_UNROLLED):
             return Kernels(self.fill, self.pull)
         features = torch.compile(self.features, dynamic=False)
 
