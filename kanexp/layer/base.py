@@ -217,17 +217,28 @@ class Bumps(Bounded):
         return self.bump_slope(self._moved(x)) * self.rate
 
     def fill(self, x: Tensor, out: Tensor) -> None:
-        if self._sparse:
-            m, w = self._live_at(x)
-            out.zero_().scatter_(-3, m, self.bump(w))
-            return
-        super().fill(x, out)
+        size = self._tile(x)
+        for at, part in zip(x.split(size, dim=-1), out.split(size, dim=-1), strict=True):
+            if self._sparse:
+                m, w = self._live_at(at)
+                part.zero_().scatter_(-3, m, self.bump(w))
+            else:
+                part.copy_(self.features(at))
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
-        if self._sparse:
-            m, w = self._live_at(x)
-            return self.bump_slope(w).mul_(grad.gather(-3, m)).sum(dim=-3).mul_(self.rate)
-        return super().pull(x, features, grad)
+        size, total = self._tile(x), torch.empty_like(x)
+        for at, part, result in zip(*(t.split(size, dim=-1) for t in (x, grad, total)), strict=True):
+            if self._sparse:
+                m, w = self._live_at(at)
+                torch.sum(self.bump_slope(w).mul_(part.gather(-3, m)), dim=-3, out=result)
+            else:
+                torch.sum(self.bump_slope(self._moved(at)).mul_(part), dim=-3, out=result)
+        return total.mul_(self.rate)
+
+    def _tile(self, x: Tensor) -> int:
+        """How much of the batch to work on at a time, so that what is made on the way stays in the cache."""
+        each = x[..., 0].numel() * (self.live if self._sparse else self.terms) if x.numel() else 1
+        return max(64, 2**16 // each)
 
     @property
     def _sparse(self) -> bool:
