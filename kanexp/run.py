@@ -16,6 +16,7 @@ from torch import Tensor
 from kanexp import console, measure
 from kanexp.config import Experiment, Words, build_experiment, default_name
 from kanexp.error import ConfigError
+from kanexp.layer.base import Bumps
 from kanexp.machine import keep_large_blocks, peak_memory, provenance
 from kanexp.model.network import Network
 from kanexp.report import figures
@@ -228,13 +229,12 @@ def _start(experiment: Experiment, x: Tensor) -> tuple[Network, Tensor]:
         raise ConfigError(f"init: {type(e.init).__name__}: {error}") from error
 
 
-# Numbers that elementwise functions make in a run, from which on compiling pays: each takes 1.5 to 9 ns plain and
-# 0.5 to 1 compiled (scripts/bench), and compiling about 20 s the first time.
-# An estimate and not a measurement, for the same command must give the same bytes.
-WORTH_COMPILING = 6e10
-
-
 NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
+
+# Numbers that a run's local functions make, from which on compiling pays: each takes about 3 ns plain and 1 ns compiled
+# (scripts/bench), and compiling about 20 s the first time. Recurrences written in place gain nothing.
+# An estimate and not a measurement, for the same command must give the same bytes.
+WORTH_COMPILING = 3e10
 
 
 def _worth_compiling(experiment: Experiment, network: Network, samples: int) -> bool:
@@ -242,7 +242,7 @@ def _worth_compiling(experiment: Experiment, network: Network, samples: int) -> 
     if settings.compile != "auto":
         return bool(settings.compile)
     batch = min(samples, settings.batch_size or samples)
-    terms = sum(layer.n_in * layer.basis.terms for layer in network.layers[1:] if not layer.inner_shapes)
+    terms = sum(layer.n_in * layer.basis.terms for layer in network.layers[1:] if isinstance(layer.basis, Bumps))
     return (
         len(settings.seed_list) * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
     )
