@@ -141,9 +141,13 @@ def _settings_values(words: Words) -> dict[str, Any]:
 
 
 def _build_component(group: str, words: Words) -> tuple[Any, list[str]]:
-    values = dict(words.values.get(group) or {})
-    target = values.pop("_target_", None)
     chosen = f"{group}={words.choices.get(group, '?')}"
+    return _build_option(group, dict(words.values.get(group) or {}), f"{group}.", chosen)
+
+
+def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -> tuple[Any, list[str]]:
+    """One option of a group, after the options that it is put together from."""
+    target = values.pop("_target_", None)
     if not isinstance(target, str) or "." not in target:
         return None, [f"{chosen}: its YAML must name a class by _target_: package.module.Class, got {target}"]
     module_name, class_name = target.rsplit(".", 1)
@@ -157,7 +161,15 @@ def _build_component(group: str, words: Words) -> tuple[Any, list[str]]:
         return None, [f"{chosen}: {target} is no {base_name}; derive it from {base_module}.{base_name}"]
     if missing := sorted(getattr(cls, "__abstractmethods__", ())):
         return None, [f"{chosen}: {class_name} does not define {', '.join(missing)}"]
-    return build(cls, values, f"{group}.", class_name)
+    mistakes: list[str] = []
+    if isinstance(values.get("parts"), dict):
+        parts: dict[str, Any] = {}
+        for name, part in values["parts"].items():
+            own = dict(part) if isinstance(part, dict) else {}
+            parts[name], found = _build_option(group, own, f"{where}parts.{name}.", f"{where}parts.{name}")
+            mistakes += found
+        values["parts"] = parts
+    return (None, mistakes) if mistakes else build(cls, values, where, class_name)
 
 
 def _check_together(
@@ -181,13 +193,25 @@ def _check_together(
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
         if why := reg.conflict(basis.orders):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
+    mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
     mistakes += _refinement_mistakes(settings, layer, model)
+    return widths, list(dict.fromkeys(mistakes))
+
+
+def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", optimizer: "Optimizer") -> list[str]:
+    """What the optimizer cannot work with."""
+    name, mistakes = type(optimizer).__name__, []
     if settings.batch_size is not None and not optimizer.minibatches:
         mistakes.append(
-            f"batch_size: {type(optimizer).__name__} compares losses along a line and needs all samples in each step, "
+            f"batch_size: {name} compares losses along a line and needs all samples in each step, "
             f"got batch_size {settings.batch_size}; use batch_size=null or optimizer=adam"
         )
-    return widths, list(dict.fromkeys(mistakes))
+    if reg.schedule != "constant" and not optimizer.minibatches:
+        mistakes.append(
+            f"reg.schedule: {name} compares losses of different steps and needs a constant weight, "
+            f"got {reg.schedule}; use reg.schedule=constant or optimizer=adam"
+        )
+    return mistakes
 
 
 def _refinement_mistakes(settings: Settings, layer: "Basis", model: "Model") -> list[str]:
@@ -280,11 +304,35 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, l
             found = _key_mistakes(override, base, catalog)
             mistakes += found
             right += [] if found else [override]
-        return (_compose([o for o in job if o in words or o in right], catalog) if right else base), mistakes
+        composed = _compose([o for o in job if o in words or o in right], catalog) if right else base
+        unknown = _complete_parts(composed, catalog)
+        return (None if unknown else composed), mistakes + unknown
     except (HydraException, OmegaConfBaseException) as error:
         return None, [_plain(error)]
     except YAMLError as error:
         return None, [f"not a YAML file: {' '.join(str(error).split())}"]
+
+
+def _complete_parts(words: Words, catalog: Catalog) -> list[str]:
+    """Turn options that others are put together from, named with a weight or some values, into all their values.
+
+    What is written to the run folder is then complete. Returns what names no option.
+    """
+    mistakes = []
+    for group, values in words.values.items():
+        parts = values.get("parts") if isinstance(values, dict) else None
+        if not isinstance(parts, dict):
+            continue
+        for name, given in parts.items():
+            options = catalog.options[group]
+            if name not in options:
+                mistakes.append(
+                    f"{group}.parts: there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
+                    f"\n  options of {group}: {', '.join(options)}"
+                )
+            else:
+                parts[name] = load_file(options[name].file) | (given if isinstance(given, dict) else {"weight": given})
+    return mistakes
 
 
 def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str]:

@@ -152,12 +152,13 @@ def _words(hint: Any) -> str:
     if origin is list:
         return f"a list like [{_EXAMPLES.get(args[0], '...')}]"
     if origin is dict:
-        return "pairs like {200: 10, 400: 20}"
+        return f"pairs like {_PAIRS.get(args[0], '...')}"
     plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", types.NoneType: "null"}
     return plain.get(hint, str(hint))
 
 
 _EXAMPLES = {int: "3, 7", int | str: "in, 10, out"}
+_PAIRS = {int: "{200: 10, 400: 20}", str: "{l1: 1e-3, smooth: 1e-2}"}
 
 
 def _brief(value: Any) -> str:

@@ -80,15 +80,20 @@ def check_reg(reg: Regularizer, basis: Basis) -> None:
     if network.trained is not None:  # knots and ranges at random would be none
         kept = network.start(Default(), [generator(seed, "init") for seed in range(4)], torch.float64)
         theta = torch.where(network.trained, theta, kept)
+    x = torch.randn((1, 2, 20), generator=generator(1, "check"), dtype=torch.float64)
+    prepared = network.prepare(x)
     theta.requires_grad_()
-    penalty = reg.penalty(network.weights(theta))
+    penalty = reg.penalty(network.trace(theta, x, prepared)[1])
     _same(tuple(penalty.shape), (4,), "penalty must be one number per seed")
     assert (penalty >= 0).all(), "penalty must not be negative"
     if penalty.requires_grad:
         (grad,) = torch.autograd.grad(penalty[1], theta)
         assert (grad[[0, 2, 3]] == 0).all(), "a seed's penalty must not depend on another seed"
-        zero = torch.zeros_like(theta).requires_grad_()
-        (grad,) = torch.autograd.grad(reg.penalty(network.weights(zero)).sum(), zero)
+        # The functions themselves stay: one of width zero is none, nor is a range.
+        stay = {f"layers.{i}.{k}" for i, layer in enumerate(network.layers) for k in (*layer.inner_shapes, *layer.kept)}
+        named = network.unflatten(theta.detach())
+        zero = network.flatten({k: v if k in stay else 0 * v for k, v in named.items()}).requires_grad_()
+        (grad,) = torch.autograd.grad(reg.penalty(network.trace(zero, x, prepared)[1]).sum(), zero)
         assert grad.isfinite().all(), "the gradient must be finite at zero weights"
 
 

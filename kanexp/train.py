@@ -81,14 +81,13 @@ def train(
     val_loss = result.best_val
     began = time.perf_counter()
 
-    def penalty(theta: Tensor) -> Tensor:
-        return experiment.reg.weight * experiment.reg.penalty(network.weights(theta))
-
     def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
         theta = theta.detach().requires_grad_()
-        loss = task.loss(network.forward(theta, x), y)
         if experiment.reg.weight > 0:
-            loss = loss + penalty(theta)
+            prediction, layers = network.trace(theta, batch, x)
+            loss = task.loss(prediction, y) + experiment.reg.weight_at(step) * experiment.reg.penalty(layers)
+        else:
+            loss = task.loss(network.forward(theta, x), y)
         # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
         (grad,) = torch.autograd.grad(loss.sum(), theta)
         return loss.detach(), grad
@@ -131,10 +130,12 @@ def train(
                 new, loss, evaluations = stepper.step(theta, evaluate)
 
             if log:
-                extra = penalty(theta)
-                rows = {"train_loss": loss - extra, "val_loss": val_loss}
+                rows = {"train_loss": loss, "val_loss": val_loss}
                 rows |= {f"val_{k}": v for k, v in task.metrics(prediction, val_y).items()}
-                rows |= {"penalty": extra} if experiment.reg.weight > 0 else {}
+                if experiment.reg.weight > 0:
+                    penalty = experiment.reg.penalty(network.trace(theta, batch, x)[1])
+                    weighted = experiment.reg.weight_at(step) * penalty
+                    rows |= {"train_loss": loss - weighted, "penalty": weighted, "penalty_unweighted": penalty}
                 rows |= {"evaluations": result.evaluations}
                 rows |= {"refinement_jump": jumps} if jumps is not None else {}
                 _write(logs, step, seeds, alive, rows)

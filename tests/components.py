@@ -28,9 +28,14 @@ from kanexp.layer.wavelet import Wavelet
 from kanexp.model.mlp import ACTIVATIONS, Activation
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.reg.activation import Activation as ActivationPenalty
+from kanexp.reg.entropy import Entropy
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
+from kanexp.reg.l2 import L2
 from kanexp.reg.none import NoPenalty
+from kanexp.reg.smooth import Smooth as SmoothPenalty
+from kanexp.reg.sum import Sum
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.image import Image
@@ -81,7 +86,9 @@ ACTIVATION_BASES = [Activation(name=name) for name in ACTIVATIONS]
 INITS = [Default(), Smooth(), Smooth(decay=1.0), Glorot(), Glorot(gain=2.0)]
 INITS += [Glorot(distribution="normal"), LeCun(), LeCunNorm(), GlorotFine(), Power(), Xavier()]
 INITS += [PykanV0(), Pykan(), Efficient(), Constant()]
-REGS = [NoPenalty(), L1(), L1(residual=True), Frequency(), Frequency(alpha=0.0)]
+REGS = [NoPenalty(), L1(), L1(residual=True), L2(), L2(residual=True), Frequency(), Frequency(alpha=0.0)]
+REGS += [SmoothPenalty(), SmoothPenalty(order=1, live=False), SmoothPenalty(order=1, norm=True)]
+REGS += [Entropy(), ActivationPenalty(), Sum(parts={"l1": L1(), "activation": ActivationPenalty(weight=0.1)})]
 OPTIMIZERS = [Adam(learning_rate=0.05), LBFGS(), LBFGS(history=2, max_evaluations=3)]
 TASKS = [
     *(Function(function=name, low=-0.9, high=0.9) for name in FUNCTIONS),

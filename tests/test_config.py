@@ -10,6 +10,8 @@ from conftest import ROOT
 from kanexp.catalog import GROUPS, Catalog, config_folder
 from kanexp.config import KINDS, build_experiment, default_name, load
 from kanexp.error import ConfigError
+from kanexp.reg.l1 import L1
+from kanexp.reg.smooth import Smooth
 from kanexp.settings import Settings
 from kanexp.sweep import job_names
 
@@ -23,7 +25,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 38
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 43
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -33,6 +35,8 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
     if option.name == "custom":  # the one option that needs a file of the user's
         np.savez(tmp_path / "start.npz", a=np.zeros(1))
         words.append(f"init.path={tmp_path / 'start.npz'}")
+    if option.name == "sum":  # and one that needs penalties
+        words.append("reg.parts={l1: 1}")
     built = experiment(*words)
     assert built.words.choices[option.group] == option.name
     assert option.description.endswith(".") or option.group == "experiment"
@@ -68,6 +72,14 @@ def test_words_reach_the_objects():
     assert e.optimizer.learning_rate == 0.01
     assert experiment("seeds=3").settings.seed_list == [0, 1, 2]
     assert experiment("init=glorot", "init.gain=2").init.gain == 2.0
+
+
+def test_a_sum_is_given_as_weights_or_options_and_written_in_full():
+    e = experiment("reg=sum", "reg.parts={l1: 1e-2, smooth: {weight: 3, order: 1}}", "layer=bspline")
+    assert e.reg.parts == {"l1": L1(weight=0.01), "smooth": Smooth(weight=3.0, order=1)}
+    written = yaml.safe_load(e.words.yaml)["reg"]["parts"]["smooth"]
+    assert written == {"_target_": "kanexp.reg.smooth.Smooth", **dataclasses.asdict(Smooth(weight=3, order=1))}
+    assert build_experiment(dataclasses.replace(e.words, values=yaml.safe_load(e.words.yaml))).reg == e.reg
 
 
 @pytest.mark.parametrize(
@@ -175,6 +187,17 @@ MISTAKES = [
     (
         ["optimizer=lbfgs", "batch_size=8"],
         ["LBFGS compares losses along a line", "use batch_size=null or optimizer=adam"],
+        1,
+    ),
+    (["reg=sum"], ["reg: Sum: parts must name at least one penalty, for example"], 1),
+    (["reg=sum", "reg.parts={smoth: 1}"], ["reg.parts: there is no reg 'smoth'; did you mean 'smooth'?"], 1),
+    (["reg=sum", "reg.parts={l1: -1}"], ["reg.parts.l1: L1: weight must be zero or more, got -1.0"], 1),
+    (["reg=sum", "reg.parts={l1: {wait: 1}}"], ["reg.parts.l1.wait: L1 has no option 'wait'"], 1),
+    (["reg=sum", "reg.parts=l1"], ["reg.parts: must be pairs like {l1: 1e-3, smooth: 1e-2} or null, got 'l1'"], 1),
+    (["reg=sum", "reg.parts={frequency: 1}", "layer=rbf"], ["Sum does not go with RBF: frequency: its terms"], 1),
+    (
+        ["reg=l1", "reg.schedule=warmup", "optimizer=lbfgs"],
+        ["reg.schedule: LBFGS compares losses of different steps and needs a constant weight, got warmup; use"],
         1,
     ),
     (["reg=frequency", "layer=bspline"], ["reg: Frequency does not go with BSpline", "use reg=l1"], 1),

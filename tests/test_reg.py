@@ -2,12 +2,22 @@ import pytest
 import torch
 from components import BASES, REGS, name
 
+from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.relu import ReLU
 from kanexp.model.network import EdgeLayer, Network
+from kanexp.reg.activation import Activation
+from kanexp.reg.entropy import Entropy
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
+from kanexp.reg.l2 import L2
+from kanexp.reg.smooth import Smooth
+from kanexp.reg.sum import Sum
+from kanexp.seeding import generator
 from kanexp.testing import check_reg
 
 
@@ -20,6 +30,11 @@ def test_battery(reg, basis):
 
 def weights(basis, theta):
     return Network([EdgeLayer(basis, 2, 3), EdgeLayer(basis, 3, 1)]).weights(theta)
+
+
+def traced(basis, n_in, n_out, theta, x):
+    network = Network([EdgeLayer(basis, n_in, n_out)])
+    return network.trace(theta, x, network.prepare(x))[1]
 
 
 def theta_for(basis, seeds=2):
@@ -70,3 +85,94 @@ def test_degree_plays_the_frequency_on_polynomials():
 def test_frequency_says_why_it_does_not_go_with_local_functions():
     assert "no frequency or degree" in Frequency().conflict(BSpline().orders)
     assert Frequency().conflict(Fourier().orders) == ""
+
+
+def test_l2_is_the_sum_of_squared_coefficients():
+    layers = weights(BSpline(), theta_for(BSpline()))
+    expected = sum(w.coef.square().sum(dim=(1, 2, 3)) + w.residual.square().sum(dim=(1, 2)) for w in layers)
+    torch.testing.assert_close(L2(residual=True).penalty(layers), expected)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_smooth_over_a_period_is_half_the_frequency_penalty(order):
+    layers = weights(Fourier(frequencies=4), theta_for(Fourier(frequencies=4)))
+    expected = Frequency(alpha=2.0 * order).penalty(layers) / 2
+    torch.testing.assert_close(Smooth(order=order, live=False).penalty(layers), expected)
+
+
+@pytest.mark.parametrize("basis", [b for b in BASES if not b.layer_norm], ids=name)
+@pytest.mark.parametrize("order", [1, 2])
+def test_smooth_is_the_mean_square_of_differences_of_the_functions(basis, order):
+    """On a grid of 40,001 points over what the inputs span, residual and standalone scale included."""
+    layer = EdgeLayer(basis, 2, 3)
+    theta = Network([layer]).start(Default(), [generator(seed, "init") for seed in range(2)], torch.float64)
+    x = torch.linspace(-0.9, 0.83, 7, dtype=torch.float64).expand(1, 2, -1)
+    (w,) = traced(basis, 2, 3, theta, x)
+    points = torch.linspace(-0.9, 0.83, 40_001, dtype=torch.float64)
+    values = layer.functions(w, points)
+    for _ in range(order):
+        values = values.diff(dim=-1) / (points[1] - points[0])
+    kinks = isinstance(basis, PiecewiseLinear) or getattr(basis, "order", 3) < order or basis.bound == "clamp"
+    if order == 2 and kinks:  # differences see these, the second derivative does not
+        return
+    expected = values.square().mean(-1).sum(dim=(1, 2))
+    # Jumps of the derivative may lie between the points of a rule.
+    jumps = isinstance(basis, PiecewiseLinear) or getattr(basis, "order", 3) <= order or basis.bound == "clamp"
+    tolerance = 0.1 if jumps or isinstance(basis, ReLU) else 1e-2
+    torch.testing.assert_close(Smooth(order=order).penalty([w]), expected, rtol=tolerance, atol=1e-6)
+
+
+def test_smooth_norm_is_mlp_kans(layers):
+    case = layers["cases"]["piecewise_linear"]
+    basis = PiecewiseLinear(nodes=9)
+    coef = torch.tensor(case["values"], dtype=torch.float64)  # (n_in, n_out, nodes)
+    n_in, n_out, _ = coef.shape
+    network = Network([EdgeLayer(basis, n_in, n_out)])
+    named = {"layers.0.coef": coef.permute(1, 2, 0)[None], "layers.0.bias": coef.new_zeros(1, n_out)}
+    layers = network.weights(network.flatten(named))
+    penalty = Smooth(order=1, live=False, norm=True).penalty(layers)
+    assert float(penalty.detach()) == pytest.approx(case["penalty"], rel=1e-12)
+
+
+def test_entropy_is_efficient_kans(layers):
+    case = layers["cases"]["efficient_kan"]
+    coef = torch.tensor(case["spline_weight"], dtype=torch.float64)  # (n_out, n_in, terms)
+    n_out, n_in, _ = coef.shape
+    network = Network([EdgeLayer(BSpline(residual="none", scale=False), n_in, n_out)])
+    named = {"layers.0.coef": coef.transpose(1, 2)[None], "layers.0.bias": coef.new_zeros(1, n_out)}
+    layers = network.weights(network.flatten(named))
+    factors = [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)]
+    penalties = [float(Entropy(magnitude=a, entropy=e).penalty(layers)) for a, e in factors]
+    assert penalties == pytest.approx(case["penalty"], rel=1e-10)
+
+
+@pytest.mark.parametrize("basis", [BSpline(), Chebyshev(), MLPEdge(hidden=4)], ids=name)
+def test_activation_is_pykans(basis):
+    """`MultKAN.reg` line by line, on the output of every edge for every sample."""
+    layer = EdgeLayer(basis, 3, 4)
+    theta = torch.randn(2, Network([layer]).length, dtype=torch.float64)
+    x = torch.randn(1, 3, 50, dtype=torch.float64)
+    (w,) = traced(basis, 3, 4, theta, x)
+    penalty = Activation(size=1.5, entropy=2.5).penalty([w])
+    for seed in range(2):
+        outputs = [layer.functions(w, x[0, i])[seed, :, i] for i in range(3)]  # (n_out, batch) each
+        vec = torch.stack([y.std(1) / (x[0, i].std() + 0.1) for i, y in enumerate(outputs)], dim=1)
+        p_row = vec / (torch.sum(vec, dim=1, keepdim=True) + 1)
+        p_col = vec / (torch.sum(vec, dim=0, keepdim=True) + 1)
+        entropy_row = -torch.mean(torch.sum(p_row * torch.log2(p_row + 1e-4), dim=1))
+        entropy_col = -torch.mean(torch.sum(p_col * torch.log2(p_col + 1e-4), dim=0))
+        torch.testing.assert_close(penalty[seed], 1.5 * vec.sum() + 2.5 * (entropy_row + entropy_col))
+
+
+def test_a_sum_adds_its_weighted_parts():
+    layers = weights(Fourier(), theta_for(Fourier()))
+    total = Sum(parts={"l1": L1(weight=0.5), "l2": L2(weight=2.0)}).penalty(layers)
+    torch.testing.assert_close(total, 0.5 * L1().penalty(layers) + 2 * L2().penalty(layers))
+
+
+@pytest.mark.parametrize(("schedule", "shares"), [("constant", "111"), ("warmup", "0½1"), ("decay", "1½0")])
+def test_schedules_of_the_weight(schedule, shares):
+    reg = L1(weight=4.0, schedule=schedule, schedule_steps=100)
+    expected = [{"0": 0.0, "½": 2.0, "1": 4.0}[share] for share in shares]
+    assert [reg.weight_at(step) for step in (0, 50, 100)] == expected
+    assert reg.weight_at(1000) == expected[-1]

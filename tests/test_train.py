@@ -171,6 +171,7 @@ def test_the_penalty_is_logged_apart_and_shrinks_the_weights():
     first = metrics[(metrics["step"] == 0) & (metrics["seed"] == 0)].set_index("metric")["value"]
     penalty = 0.1 * L1().penalty(network.weights(result.start))[0]
     assert first["penalty"] == pytest.approx(float(penalty), rel=1e-8)
+    assert first["penalty_unweighted"] == pytest.approx(10 * float(penalty), rel=1e-8)
     loaded = TASK.load(generator(0, "data"))
     loss = TASK.loss(network(result.start, loaded.train.x[None]), loaded.train.y[None])[0]
     assert first["train_loss"] == pytest.approx(float(loss), rel=1e-8)

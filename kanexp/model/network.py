@@ -14,9 +14,9 @@ from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
 
 
 class LayerWeights(NamedTuple):
-    """One layer's weights for all seeds, as views of the flat vector, with the basis they belong to."""
+    """One layer's weights for all seeds, as views of the flat vector, and after `Network.trace` what entered it."""
 
-    basis: Basis
+    layer: "EdgeLayer"
     coef: Tensor  # (seeds, n_out, terms, n_in)
     residual: Tensor | None  # (seeds, n_out, n_in)
     scale: Tensor | None  # (seeds, n_out, n_in)
@@ -24,6 +24,11 @@ class LayerWeights(NamedTuple):
     inner: tuple[Tensor, ...] = ()  # of the functions themselves, (seeds, ...) each
     norm: Tensor | None = None  # gain and offset of the normalized inputs, (seeds, 2, n_in)
     span: Tensor | None = None  # where the data of each input started and ended, (seeds, 2, n_in)
+    x: Tensor | None = None  # what entered the layer, (seeds or 1, n_in, batch)
+
+    @property
+    def basis(self) -> Basis:
+        return self.layer.basis
 
 
 class Kernels(NamedTuple):
@@ -149,14 +154,19 @@ class EdgeLayer:
 
     def seen(self, x: Tensor, norm: Tensor | None = None, span: Tensor | None = None) -> Tensor:
         """What the functions see of x (seeds, n_in, batch): normalized over the features, brought into the domain."""
-        if norm is not None:
-            centered = x - x.mean(dim=1, keepdim=True)
-            gain, offset = norm.unsqueeze(-1).unbind(dim=1)
-            x = centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
+        x = self.normalized(x, norm)
         if self.basis.bound == "none":
             return x
         low, high = self.basis.domain or (-1.0, 1.0)
         return BOUNDS[self.basis.bound](x, low, high, span)
+
+    def normalized(self, x: Tensor, norm: Tensor | None) -> Tensor:
+        """x (seeds, n_in, batch) normalized over the features; the same where the layer does not."""
+        if norm is None:
+            return x
+        centered = x - x.mean(dim=1, keepdim=True)
+        gain, offset = norm.unsqueeze(-1).unbind(dim=1)
+        return centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
 
     def features(self, x: Tensor, *inner: Tensor, seen: Tensor | None = None) -> Tensor:
         """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last.
@@ -233,7 +243,11 @@ class EdgeLayer:
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The same by operations that can be differentiated any number of times."""
-        return self.combine(w, self.features(x, *w.inner, seen=self.seen(x, w.norm, w.span)))
+        return self.combine(w, self.at(w, x))
+
+    def at(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """The features at inputs x of a layer with these weights."""
+        return self.features(x, *w.inner, seen=self.seen(x, w.norm, w.span))
 
     def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
         """Every edge function at points (points,): (seeds, n_out, n_in, points), without the bias."""
@@ -376,7 +390,7 @@ class Network:
             inner = tuple(own[name].detach() if name in layer.kept else own[name] for name in layer.inner_shapes)
             residual, scale, norm, span = (own.get(name) for name in ("residual", "scale", "norm", "span"))
             span = None if span is None else span.detach()
-            found.append(LayerWeights(layer.basis, own["coef"], residual, scale, own["bias"], inner, norm, span))
+            found.append(LayerWeights(layer, own["coef"], residual, scale, own["bias"], inner, norm, span))
         return found
 
     def prepare(self, x: Tensor) -> Tensor:
@@ -386,12 +400,18 @@ class Network:
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`."""
+        return self.trace(theta, prepared, prepared)[0]
+
+    def trace(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, list[LayerWeights]]:
+        """The same outputs at inputs x, and the weights of each layer together with what entered it."""
         first, *others = self.layers
-        w, *weights = self.weights(theta)
-        y = first.plain(w, prepared) if first.changes else first.combine(w, prepared)
-        for layer, w in zip(others, weights, strict=True):
+        weights = self.weights(theta)
+        traced = [weights[0]._replace(x=x)]
+        y = first.plain(weights[0], prepared) if first.changes else first.combine(weights[0], prepared)
+        for layer, w in zip(others, weights[1:], strict=True):
+            traced.append(w._replace(x=y))
             y = layer.forward(w, y)
-        return y
+        return y, traced
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""

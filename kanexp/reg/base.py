@@ -1,9 +1,10 @@
-"""The contract of a penalty: one number per seed from the weights of all layers."""
+"""The contract of a penalty: one number per seed from all layers, their weights and what passes through them."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -13,17 +14,38 @@ from kanexp.model.network import LayerWeights
 
 @dataclass(frozen=True, kw_only=True)
 class Regularizer(ABC):
-    """A penalty that is added to the training loss, and only to it."""
+    """A penalty that is added to the training loss, and only to it.
+
+    `schedule` changes its weight over the first `schedule_steps` steps: warmup raises it linearly from zero, decay
+    lowers it linearly to zero; afterwards it stays.
+    """
 
     weight: float = 1e-3
+    schedule: Literal["constant", "warmup", "decay"] = "constant"
+    schedule_steps: int = 1000
 
     def __post_init__(self):
-        require((0 <= self.weight < math.inf, f"weight must be zero or more, got {self.weight}"))
+        require(
+            (0 <= self.weight < math.inf, f"weight must be zero or more, got {self.weight}"),
+            (self.schedule_steps >= 1, f"schedule_steps must be at least 1, got {self.schedule_steps}"),
+        )
+
+    def weight_at(self, step: int) -> float:
+        """The factor on the penalty after that many steps."""
+        return self.weight * SCHEDULES[self.schedule](min(step / self.schedule_steps, 1.0))
 
     @abstractmethod
     def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
-        """The penalty without its weight, (seeds,)."""
+        """The penalty without its weight, (seeds,), of layers that come from `Network.trace`."""
 
     def conflict(self, orders: tuple[int, ...] | None) -> str:
         """Why this penalty has no meaning on a basis with these orders; empty where it has one."""
         return ""
+
+
+# Share of the weight when a share of the steps is done.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "warmup": lambda done: done,
+    "decay": lambda done: 1 - done,
+}

@@ -1,0 +1,71 @@
+"""Size and spread of what the edges pass on."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanexp.error import require
+from kanexp.model.network import LayerWeights
+from kanexp.reg.base import Regularizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Regularizer):
+    """size sum v + entropy (row + column entropy) per layer, with v = std(phi(x)) / (std(x) + 0.1) over the batch.
+
+    An edge's shares of its output's sum plus 1 (rows) and of its input's sum plus 1 (columns) enter as
+    -p log2(p + 1e-4); rows and columns are averaged.
+
+    Source: pykan `MultKAN.reg` with edge_forward_spline_n, https://github.com/KindXiaoming/pykan
+    """
+
+    size: float = 1.0
+    entropy: float = 2.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            (0 <= self.size < math.inf, f"size must be zero or more, got {self.size}"),
+            (0 <= self.entropy < math.inf, f"entropy must be zero or more, got {self.entropy}"),
+        )
+
+    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
+        return torch.stack([self._layer(w) for w in layers]).sum(0)
+
+    def _layer(self, w: LayerWeights) -> Tensor:
+        assert w.x is not None  # layers come from a forward pass
+        v = _variance(w, w.x).sqrt() / (_variance_of(w.x).sqrt()[:, None] + 0.1)  # (seeds, n_out, n_in)
+        rows, columns = (_entropy(v / (v.sum(dim=dim, keepdim=True) + 1)).sum(dim).mean(1) for dim in (2, 1))
+        return self.size * v.sum(dim=(1, 2)) + self.entropy * (rows + columns)
+
+
+def _variance(w: LayerWeights, x: Tensor) -> Tensor:
+    """Of every edge function over the batch, (seeds, n_out, n_in).
+
+    Edges that share their input share the covariance of its features, so that var phi = weight . cov weight, and no
+    edge is evaluated on the batch.
+    """
+    features, weight = w.layer.at(w, x), w.layer.edge_weights(w)
+    if w.basis.per_edge:
+        return _variance_of(torch.einsum("stoib,soti->soib", features, weight))
+    by_input = (features - features.mean(dim=-1, keepdim=True)).transpose(1, 2)  # (seeds or 1, n_in, terms, batch)
+    covariance = by_input @ by_input.mT / max(1, x.shape[-1] - 1)
+    per_input = weight.permute(0, 3, 1, 2)  # (seeds, n_in, n_out, terms)
+    return _positive((per_input @ covariance * per_input).sum(-1).mT)
+
+
+def _variance_of(values: Tensor) -> Tensor:
+    """Over the last axis."""
+    return _positive(values.var(dim=-1, correction=min(1, values.shape[-1] - 1)))
+
+
+def _positive(variance: Tensor) -> Tensor:
+    """Without the zeros, where the slope of the root is infinite."""
+    return variance.clamp(min=torch.finfo(variance.dtype).tiny)
+
+
+def _entropy(p: Tensor) -> Tensor:
+    return -p * (p + 1e-4).log2()

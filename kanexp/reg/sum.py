@@ -1,0 +1,41 @@
+"""Several penalties added."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanexp.error import require
+from kanexp.model.network import LayerWeights
+from kanexp.reg.base import Regularizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum(Regularizer):
+    """sum of part.weight part.penalty over `parts`, each named as on the command line.
+
+    A part is a weight, {l1: 1e-3}, or options, {smooth: {weight: 1e-3, order: 1}}; `weight` and `schedule` are those of
+    the whole.
+    """
+
+    weight: float = 1.0
+    parts: dict[str, Regularizer] | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        parts = (self.parts or {}).values()
+        require(
+            (bool(parts), "parts must name at least one penalty, for example 'reg.parts={l1: 1e-3, smooth: 1e-2}'"),
+            (
+                all(part.schedule == "constant" for part in parts),
+                "a part has no schedule of its own; set reg.schedule for the whole",
+            ),
+        )
+
+    def conflict(self, orders: tuple[int, ...] | None) -> str:
+        found = {name: part.conflict(orders) for name, part in (self.parts or {}).items()}
+        return "; ".join(f"{name}: {why}" for name, why in found.items() if why)
+
+    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
+        return torch.stack([part.weight * part.penalty(layers) for part in (self.parts or {}).values()]).sum(0)
