@@ -180,7 +180,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Forward + backward of every layer and shape in times of the floor: plain / compiled, the better one in bold."""
+    """Forward + backward of every layer and shape in times of the floor: plain / compiled, peers in brackets."""
     both = table[table["pass"] == "forward + backward"]
     shapes = [tuple(row) for row in both[SHAPE].drop_duplicates().to_numpy().tolist()]
     lines = ["| layer | " + " | ".join(map(str, shapes)) + " |", "|---" * (len(shapes) + 1) + "|"]
@@ -190,7 +190,8 @@ def markdown(table: pd.DataFrame) -> str:
             at = rows[(rows[SHAPE] == shape).all(axis=1)].set_index("side")["times_floor"]
             sides = [at[side] for side in ("plain", "compiled") if side in at]
             shown = [f"**{value:.1f}**" if value == min(sides) else f"{value:.1f}" for value in sides]
-            cells.append(" / ".join(shown) or "-")
+            peers = [f"{peer} {at[peer]:.0f}" for peer in ("jaxKAN", "pykan") if peer in at]
+            cells.append(" / ".join(shown) + (f" ({', '.join(peers)})" if peers else "") or "-")
         lines.append(f"| {layer} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
