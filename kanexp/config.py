@@ -206,6 +206,19 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
             f"batch_size: {name} compares losses along a line and needs all samples in each step, "
             f"got batch_size {settings.batch_size}; use batch_size=null or optimizer=adam"
         )
+    if optimizer.least_squares:
+        if not task.least_squares:
+            mistakes.append(
+                f"optimizer: {name} minimizes a sum of squares, which the loss of {type(task).__name__} is not; "
+                "use optimizer=lbfgs"
+            )
+        if reg.weight > 0:
+            mistakes.append(
+                f"optimizer: {name} minimizes a sum of squares, to which {type(reg).__name__} cannot be added; "
+                "use reg=none or optimizer=lbfgs"
+            )
+        if settings.dtype != "float64":
+            mistakes.append(f"dtype: {name} squares the rounding errors, got {settings.dtype}; use dtype=float64")
     if reg.schedule != "constant" and not optimizer.minibatches:
         mistakes.append(
             f"reg.schedule: {name} compares losses of different steps and needs a constant weight, "

@@ -220,6 +220,8 @@ def _start(experiment: Experiment, x: Tensor) -> tuple[Network, Tensor]:
     """The network and its start weights (seeds, length) for data x (n_in, samples), on the CPU where they are drawn."""
     e = experiment
     network = e.model.network(e.widths, e.layer)
+    if why := e.optimizer.conflict(network.parameters):
+        raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
     if _worth_compiling(e, network, x.shape[1]):
         network = network.compile()
     generators = [generator(seed, "init") for seed in e.settings.seed_list]

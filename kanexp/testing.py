@@ -14,7 +14,7 @@ from kanexp.init.base import Init
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
 from kanexp.model.network import EdgeLayer, Network
-from kanexp.optimizer.base import Optimizer
+from kanexp.optimizer.base import Optimizer, Problem
 from kanexp.reg.base import Regularizer
 from kanexp.seeding import generator
 from kanexp.task.base import Task
@@ -124,23 +124,22 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     scale = torch.tensor([1.0, 3.0, 10.0, 0.3], dtype=torch.float64)
     start = torch.randn((3, 4), generator=generator(0, "check"), dtype=torch.float64)
 
-    def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
-        return (scale * theta.square()).sum(1), 2 * scale * theta
+    problem = _Quadratic(scale)
 
     def descend(theta: Tensor) -> tuple[Tensor, Tensor]:
         stepper, counts = optimizer.stepper(theta), torch.zeros(len(theta), dtype=torch.int64)
         for _ in range(steps):
             before = theta.clone()
-            new, loss, evaluations = stepper.step(theta, evaluate)
+            new, loss, evaluations = stepper.step(theta, problem)
             assert torch.equal(theta.nan_to_num(), before.nan_to_num()), "a step must leave the old theta as it was"
             torch.testing.assert_close(
-                loss, evaluate(theta)[0], equal_nan=True, msg="loss must be that of the old theta"
+                loss, problem(theta)[0], equal_nan=True, msg="loss must be that of the old theta"
             )
             theta, counts = new, counts + evaluations
         return theta, counts
 
     theta, counts = descend(start)
-    assert (evaluate(theta)[0] < evaluate(start)[0]).all(), "every seed's loss must fall"
+    assert (problem(theta)[0] < problem(start)[0]).all(), "every seed's loss must fall"
     assert (counts >= 1).all(), "evaluations must be counted"
     alone, _ = descend(start[1:2])
     torch.testing.assert_close(theta[1:2], alone, rtol=1e-9, atol=1e-12, msg="a seed must go as it goes alone")
@@ -148,6 +147,22 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     broken[0] = torch.nan
     beside, _ = descend(broken)
     assert torch.equal(beside[1:], theta[1:]), "a seed that is not finite must leave the others bit-identical"
+
+
+class _Quadratic(Problem):
+    """sum_i scale_i theta_i^2."""
+
+    def __init__(self, scale: Tensor):
+        self.scale = scale
+
+    def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return (self.scale * theta.square()).sum(1), 2 * self.scale * theta
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        return self.scale.sqrt() * theta
+
+    def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return self.residuals(theta), self.scale.sqrt().diag().expand(len(theta), -1, -1)
 
 
 def _same(got: object, expected: object, what: str) -> None:

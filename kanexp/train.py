@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from kanexp.config import Experiment
 from kanexp.model.network import Network
+from kanexp.objective import Objective
 from kanexp.refine import carry, jump, refine, refit
 from kanexp.run_folder import Logs
 from kanexp.seeding import generator
@@ -81,17 +82,6 @@ def train(
     val_loss = result.best_val
     began = time.perf_counter()
 
-    def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
-        theta = theta.detach().requires_grad_()
-        if experiment.reg.weight > 0:
-            prediction, layers = network.trace(theta, batch, x)
-            loss = task.loss(prediction, y) + experiment.reg.weight_at(step) * experiment.reg.penalty(layers)
-        else:
-            loss = task.loss(network.forward(theta, x), y)
-        # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
-        (grad,) = torch.autograd.grad(loss.sum(), theta)
-        return loss.detach(), grad
-
     with _interrupts_between_steps() as interrupted:
         for step in range(settings.steps + 1):
             jumps = None
@@ -124,17 +114,18 @@ def train(
             batch, y = next(batches)
             if batch is not samples:  # all samples are the same tensor at every step, prepared once
                 samples, x = batch, network.prepare(batch)
+            objective = Objective(network, task, experiment.reg, experiment.reg.weight_at(step), batch, x, y)
             if last:
-                new, loss, evaluations = theta, evaluate(theta)[0], torch.zeros_like(result.evaluations)
+                new, loss, evaluations = theta, objective(theta)[0], torch.zeros_like(result.evaluations)
             else:
-                new, loss, evaluations = stepper.step(theta, evaluate)
+                new, loss, evaluations = stepper.step(theta, objective)
 
             if log:
                 rows = {"train_loss": loss, "val_loss": val_loss}
                 rows |= {f"val_{k}": v for k, v in task.metrics(prediction, val_y).items()}
                 if experiment.reg.weight > 0:
-                    penalty = experiment.reg.penalty(network.trace(theta, batch, x)[1])
-                    weighted = experiment.reg.weight_at(step) * penalty
+                    penalty = objective.penalty(theta)
+                    weighted = objective.weight * penalty
                     rows |= {"train_loss": loss - weighted, "penalty": weighted, "penalty_unweighted": penalty}
                 rows |= {"evaluations": result.evaluations}
                 rows |= {"refinement_jump": jumps} if jumps is not None else {}

@@ -28,6 +28,7 @@ from kanexp.layer.wavelet import Wavelet
 from kanexp.model.mlp import ACTIVATIONS, Activation
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.reg.activation import Activation as ActivationPenalty
 from kanexp.reg.entropy import Entropy
 from kanexp.reg.frequency import Frequency
@@ -90,6 +91,7 @@ REGS = [NoPenalty(), L1(), L1(residual=True), L2(), L2(residual=True), Frequency
 REGS += [SmoothPenalty(), SmoothPenalty(order=1, live=False), SmoothPenalty(order=1, norm=True)]
 REGS += [Entropy(), ActivationPenalty(), Sum(parts={"l1": L1(), "activation": ActivationPenalty(weight=0.1)})]
 OPTIMIZERS = [Adam(learning_rate=0.05), LBFGS(), LBFGS(history=2, max_evaluations=3)]
+OPTIMIZERS += [LevenbergMarquardt()]
 TASKS = [
     *(Function(function=name, low=-0.9, high=0.9) for name in FUNCTIONS),
     Function(function="ellipkinc", low=0.0, high=[1.0, 0.9]),

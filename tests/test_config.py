@@ -25,7 +25,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 43
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 44
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -37,6 +37,8 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append(f"init.path={tmp_path / 'start.npz'}")
     if option.name == "sum":  # and one that needs penalties
         words.append("reg.parts={l1: 1}")
+    if option.name == "levenberg_marquardt":
+        words.append("dtype=float64")
     built = experiment(*words)
     assert built.words.choices[option.group] == option.name
     assert option.description.endswith(".") or option.group == "experiment"
@@ -199,6 +201,14 @@ MISTAKES = [
         ["reg=l1", "reg.schedule=warmup", "optimizer=lbfgs"],
         ["reg.schedule: LBFGS compares losses of different steps and needs a constant weight, got warmup; use"],
         1,
+    ),
+    (
+        ["optimizer=levenberg_marquardt", "reg=l1"],
+        [
+            "optimizer: LevenbergMarquardt minimizes a sum of squares, to which L1 cannot be added; use reg=none",
+            "dtype: LevenbergMarquardt squares the rounding errors, got float32; use dtype=float64",
+        ],
+        2,
     ),
     (["reg=frequency", "layer=bspline"], ["reg: Frequency does not go with BSpline", "use reg=l1"], 1),
     (["init=smooth", "model=mlp"], ["init: Smooth does not go with Activation", "use init=default"], 1),

@@ -1,10 +1,14 @@
+import numpy as np
 import pytest
+import scipy.optimize
 import torch
 from components import OPTIMIZERS, name
 from torch import Tensor
 
 from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.base import Problem
 from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.seeding import generator
 from kanexp.testing import check_optimizer
 
@@ -131,3 +135,59 @@ def test_lbfgs_backs_off_from_points_without_a_loss():
     for _ in range(60):
         theta, _, _ = stepper.step(theta, evaluate)
     torch.testing.assert_close(theta, torch.ones_like(theta), rtol=0, atol=1e-5)
+
+
+class Rosenbrock(Problem):
+    """The same sum as its squares: 10 (b - a^2) and 1 - a."""
+
+    def __call__(self, theta):
+        return rosenbrock(theta)
+
+    def residuals(self, theta):
+        a, b = theta[:, :-1], theta[:, 1:]
+        return torch.cat([10 * (b - a**2), 1 - a], dim=1)
+
+    def jacobian(self, theta):
+        rows = torch.func.vmap(torch.func.jacrev(lambda row: self.residuals(row[None])[0]))(theta)
+        return self.residuals(theta), rows.transpose(1, 2)
+
+
+def test_levenberg_marquardt_ends_where_scipys_does():
+    theta, problem = starts(), Rosenbrock()
+    stepper = LevenbergMarquardt().stepper(theta)
+    for _ in range(100):
+        theta, loss, _ = stepper.step(theta, problem)
+    for row, ours in zip(starts(), loss, strict=True):
+        found = scipy.optimize.least_squares(
+            lambda t: problem.residuals(torch.as_tensor(t)[None])[0].numpy(), row.numpy(), method="lm", xtol=1e-15
+        )
+        assert ours <= 2 * found.cost + 1e-20
+
+
+def test_a_step_of_levenberg_marquardt_solves_the_damped_equations():
+    theta = starts()
+    settings = LevenbergMarquardt(damping=0.5, floor=0.1)
+    residuals, jacobian = Rosenbrock().jacobian(theta)
+    new, _, evaluations = settings.stepper(theta).step(theta, Rosenbrock())
+    for row in range(len(theta)):
+        if evaluations[row] == 2:  # the first trial was taken
+            J = jacobian[row].T.numpy()
+            diagonal = (J**2).sum(0)
+            rows = np.vstack([J, np.diag(np.sqrt(0.5 * np.maximum(diagonal, 0.1 * diagonal.max())))])
+            move = np.linalg.lstsq(rows, np.concatenate([-residuals[row].numpy(), np.zeros(6)]), rcond=None)[0]
+            torch.testing.assert_close(new[row] - theta[row], torch.from_numpy(move), rtol=1e-9, atol=1e-11)
+    assert (evaluations == 2).any()
+
+
+def test_levenberg_marquardt_stops_at_its_floor_and_counts_no_more():
+    theta = starts()
+    stepper = LevenbergMarquardt().stepper(theta)
+    for _ in range(300):
+        theta, _, evaluations = stepper.step(theta, Rosenbrock())
+    assert stepper.finished().all()
+    assert evaluations.tolist() == [0] * 4
+
+
+def test_levenberg_marquardt_names_what_takes_more_parameters():
+    assert LevenbergMarquardt().conflict(3000) == ""
+    assert "got 3001 where 3000 are the most; use optimizer=hessian_free" in LevenbergMarquardt().conflict(3001)

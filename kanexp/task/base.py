@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -45,6 +45,8 @@ class Scene:
 @dataclass(frozen=True)
 class Task(ABC):
     """A problem with a known answer on held-out data."""
+
+    least_squares: ClassVar[bool] = True  # False where `loss` is another than the mean of squared errors
 
     @property
     @abstractmethod
