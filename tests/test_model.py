@@ -6,6 +6,7 @@ from components import BASES, INITS, name
 from torch.testing import assert_close
 
 from kanexp.init.default import Default
+from kanexp.layer.base import Basis
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
@@ -169,9 +170,18 @@ def test_mlp_is_torchs(activation):
     assert_close(gradient, torch.autograd.grad(network.plain(theta, x[None]).sum(), theta)[0])
 
 
+class NoSlopes(Basis):
+    """A user's layer: only what must be there."""
+
+    terms = 2
+
+    def features(self, x):
+        return torch.stack([x.tanh(), x.tanh() ** 2], dim=-3)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev()], ids=name)
+@pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev(), Gram(), NoSlopes()], ids=name)
 def test_compiled_functions_give_the_same(basis):
     network, theta = network_and_weights(basis, widths=(2, 4, 3, 1))
     theta.requires_grad_()

@@ -104,6 +104,8 @@ class EdgeLayer:
         if not self.compiled or (self.basis.unrolled and self.terms > MOST_UNROLLED):
             return Kernels(self.fill, self.pull)
         features = torch.compile(self.features, dynamic=False)
+        if type(self.basis).slopes is Basis.slopes:  # differentiates twice, which compiled code cannot do
+            return Kernels(lambda x, memory: features(x), self.pull)
 
         def pull(x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
             return (self.slopes(x, features) * grad).sum(dim=-3)
