@@ -25,7 +25,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 44
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 46
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -6,9 +8,11 @@ from components import OPTIMIZERS, name
 from torch import Tensor
 
 from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.base import Problem
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.optimizer.sgd import SGD
 from kanexp.seeding import generator
 from kanexp.testing import check_optimizer
 
@@ -28,18 +32,59 @@ def starts(seeds: int = 4, parameters: int = 6) -> Tensor:
     return torch.randn((seeds, parameters), generator=generator(1, "check"), dtype=torch.float64)
 
 
-def test_adam_is_torchs():
-    settings = {"learning_rate": 3e-3, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6}
-    ours = starts()
-    theirs = ours.clone().requires_grad_()
-    reference = torch.optim.Adam([theirs], lr=3e-3, betas=(0.8, 0.99), eps=1e-6)
-    stepper = Adam(**settings).stepper(ours)
+ADAM = {"learning_rate": 3e-3, "beta1": 0.8, "beta2": 0.99}
+TORCHS = [
+    (Adam(**ADAM, epsilon=1e-6), torch.optim.Adam, {"lr": 3e-3, "betas": (0.8, 0.99), "eps": 1e-6}),
+    (AdamW(**ADAM, weight_decay=0.3), torch.optim.AdamW, {"lr": 3e-3, "betas": (0.8, 0.99), "weight_decay": 0.3}),
+    (SGD(learning_rate=1e-5, momentum=0.0), torch.optim.SGD, {"lr": 1e-5}),
+    (SGD(learning_rate=1e-5), torch.optim.SGD, {"lr": 1e-5, "momentum": 0.9}),
+    (SGD(learning_rate=1e-5, nesterov=True), torch.optim.SGD, {"lr": 1e-5, "momentum": 0.9, "nesterov": True}),
+]
+
+
+@pytest.mark.parametrize(("ours", "torchs", "options"), TORCHS, ids=lambda v: name(v) if hasattr(v, "rate") else "")
+@pytest.mark.parametrize("clip", [None, 0.7])
+def test_first_order_steps_are_torchs(ours, torchs, options, clip):
+    """Clipping included, which torch does for one network at a time."""
+    start = starts(1)
+    theta, reference = start, start.clone().requires_grad_()
+    stepper, optimizer = replace(ours, clip=clip).stepper(theta), torchs([reference], **options)
     for _ in range(200):
-        ours, _, evaluations = stepper.step(ours, rosenbrock)
-        theirs.grad = rosenbrock(theirs)[1]
-        reference.step()
-        assert evaluations.tolist() == [1] * 4
-    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-10, atol=1e-12)
+        theta, _, evaluations = stepper.step(theta, rosenbrock)
+        reference.grad = rosenbrock(reference)[1]
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(reference, clip)
+        optimizer.step()
+        assert evaluations.tolist() == [1]
+    # torch adds 1e-6 to the norm by which it divides.
+    torch.testing.assert_close(theta, reference.detach(), rtol=1e-10 if clip is None else 1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "torchs"),
+    [
+        ("constant", lambda o: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0)),
+        ("exponential", lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9 ** (1 / 40))),
+        ("cosine", lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 40)),
+    ],
+)
+@pytest.mark.parametrize("warmup", [0, 10])
+def test_learning_rates_are_torchs(schedule, torchs, warmup):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3)
+    rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / max(warmup, 1), total_iters=max(warmup - 1, 1))
+    expected = []
+    for _ in range(warmup):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        rise.step()
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3)
+    scheduler = torchs(optimizer)
+    for _ in range(40):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    settings = SGD(learning_rate=0.3, schedule=schedule, schedule_steps=40, warmup=warmup)
+    assert [settings.rate(step) for step in range(warmup + 40)] == pytest.approx(expected, rel=1e-9)
 
 
 def test_lbfgs_needs_no_more_evaluations_than_torchs():

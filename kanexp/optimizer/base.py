@@ -1,11 +1,15 @@
 """The contract of an optimizer: move theta (seeds, parameters), every row on its own."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
+
+from kanexp.error import require
 
 # theta (seeds, parameters) -> loss (seeds,) and gradient (seeds, parameters) of one batch.
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -65,3 +69,80 @@ class Optimizer(ABC):
     @abstractmethod
     def stepper(self, theta: Tensor) -> Stepper:
         """A fresh stepper for an ensemble like theta (seeds, parameters)."""
+
+
+# Factor on the learning rate after a share of `schedule_steps`.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "exponential": lambda done: 0.9**done,
+    "cosine": lambda done: (1 + math.cos(math.pi * min(done, 1.0))) / 2,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstOrder(Optimizer):
+    """Settings of an optimizer that moves by one gradient, with a learning rate that follows a schedule.
+
+    The rate rises linearly over the first `warmup` steps. From there exponential takes a tenth off it every
+    `schedule_steps`, without jumps; cosine lowers it to zero over `schedule_steps`. A gradient whose 2-norm is above
+    `clip` is shortened to it, every seed's on its own.
+    """
+
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "exponential", "cosine"] = "constant"
+    schedule_steps: int = 1000
+    warmup: int = 0
+    clip: float | None = None
+
+    def __post_init__(self):
+        require(
+            (0 < self.learning_rate < math.inf, f"learning_rate must be positive, got {self.learning_rate}"),
+            (self.schedule_steps >= 1, f"schedule_steps must be at least 1, got {self.schedule_steps}"),
+            (self.warmup >= 0, f"warmup must be zero or more, got {self.warmup}"),
+            (self.clip is None or 0 < self.clip < math.inf, f"clip must be positive, or null, got {self.clip}"),
+        )
+
+    def rate(self, step: int) -> float:
+        """Of the step after that many."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        return self.learning_rate * SCHEDULES[self.schedule]((step - self.warmup) / self.schedule_steps)
+
+
+class FirstOrderStepper(Stepper):
+    """Counts the steps and shortens the gradients."""
+
+    def __init__(self, settings: FirstOrder, theta: Tensor):
+        self.first_order = settings
+        self.ones = torch.ones(len(theta), dtype=torch.int64)
+        self.steps = 0
+
+    @abstractmethod
+    def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
+        """The new theta; `steps` counts this one."""
+
+    def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
+        loss, grad = evaluate(theta)
+        if self.first_order.clip is not None:
+            grad = grad * (self.first_order.clip / grad.norm(dim=1, keepdim=True)).clamp(max=1)
+        rate = self.first_order.rate(self.steps)
+        self.steps += 1
+        return self.move(theta, grad, rate), loss, self.ones
+
+
+class Moments:
+    """Running means of a gradient and of its square, (seeds, parameters) each."""
+
+    def __init__(self, beta1: float, beta2: float, theta: Tensor):
+        self.beta1, self.beta2 = beta1, beta2
+        self.mean, self.square = torch.zeros_like(theta), torch.zeros_like(theta)
+
+    def resize(self, resize: Callable[[Tensor], Tensor]) -> None:
+        self.mean, self.square = resize(self.mean), resize(self.square)
+
+    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, steps: int) -> Tensor:
+        """theta - rate mean / (sqrt(square) + epsilon), the means corrected for their start `steps` ago."""
+        self.mean.lerp_(grad, 1 - self.beta1)
+        self.square.mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
+        root = (self.square.sqrt() / math.sqrt(1 - self.beta2**steps)).add_(epsilon)
+        return torch.addcdiv(theta, self.mean, root, value=-rate / (1 - self.beta1**steps))

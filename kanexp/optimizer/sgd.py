@@ -1,0 +1,51 @@
+"""Gradient descent with momentum."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kanexp.error import require
+from kanexp.optimizer.base import FirstOrder, FirstOrderStepper
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(FirstOrder):
+    """theta - rate v with v = momentum v + g; Nesterov's form moves by g + momentum v, one step ahead.
+
+    Source: Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html; equal to torch.optim.SGD
+    """
+
+    learning_rate: float = 1e-2
+    momentum: float = 0.9
+    nesterov: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            (0 <= self.momentum < 1, f"momentum must be at least 0 and below 1, got {self.momentum}"),
+            (self.momentum > 0 or not self.nesterov, "nesterov looks ahead along the momentum, got momentum 0"),
+        )
+
+    def stepper(self, theta: Tensor) -> "SGDStepper":
+        return SGDStepper(self, theta)
+
+
+class SGDStepper(FirstOrderStepper):
+    """The velocity (seeds, parameters)."""
+
+    def __init__(self, settings: SGD, theta: Tensor):
+        super().__init__(settings, theta)
+        self.settings = settings
+        self.velocity = torch.zeros_like(theta)
+
+    def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
+        self.velocity = resize(self.velocity)
+        return True
+
+    def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
+        momentum = self.settings.momentum
+        self.velocity = momentum * self.velocity + grad
+        ahead = grad + momentum * self.velocity if self.settings.nesterov else self.velocity
+        return theta - rate * ahead
