@@ -28,6 +28,7 @@ from kanexp.layer.wavelet import Wavelet
 from kanexp.model.mlp import ACTIVATIONS, Activation
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
+from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
@@ -93,7 +94,7 @@ REGS = [NoPenalty(), L1(), L1(residual=True), L2(), L2(residual=True), Frequency
 REGS += [SmoothPenalty(), SmoothPenalty(order=1, live=False), SmoothPenalty(order=1, norm=True)]
 REGS += [Entropy(), ActivationPenalty(), Sum(parts={"l1": L1(), "activation": ActivationPenalty(weight=0.1)})]
 OPTIMIZERS = [Adam(learning_rate=0.05), LBFGS(), LBFGS(history=2, max_evaluations=3)]
-OPTIMIZERS += [LevenbergMarquardt(), AdamW(learning_rate=0.05), SGD(), SGD(nesterov=True, clip=1.0)]
+OPTIMIZERS += [LevenbergMarquardt(), HessianFree(), AdamW(learning_rate=0.05), SGD(), SGD(nesterov=True, clip=1.0)]
 OPTIMIZERS += [Adam(learning_rate=0.05, clip=0.5, schedule="cosine", schedule_steps=40, warmup=5)]
 TASKS = [
     *(Function(function=name, low=-0.9, high=0.9) for name in FUNCTIONS),

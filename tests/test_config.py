@@ -25,7 +25,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 46
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 47
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -37,7 +37,7 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append(f"init.path={tmp_path / 'start.npz'}")
     if option.name == "sum":  # and one that needs penalties
         words.append("reg.parts={l1: 1}")
-    if option.name == "levenberg_marquardt":
+    if option.name in ("levenberg_marquardt", "hessian_free"):
         words.append("dtype=float64")
     built = experiment(*words)
     assert built.words.choices[option.group] == option.name

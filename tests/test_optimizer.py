@@ -10,6 +10,7 @@ from torch import Tensor
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.base import Problem
+from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
@@ -236,3 +237,50 @@ def test_levenberg_marquardt_stops_at_its_floor_and_counts_no_more():
 def test_levenberg_marquardt_names_what_takes_more_parameters():
     assert LevenbergMarquardt().conflict(3000) == ""
     assert "got 3001 where 3000 are the most; use optimizer=hessian_free" in LevenbergMarquardt().conflict(3001)
+
+
+class Line(Problem):
+    """|A theta - b|^2, whose Gauss-Newton step from anywhere is exact."""
+
+    def __init__(self, rows: int, columns: int):
+        g = generator(0, "check")
+        self.A = torch.randn((rows, columns), generator=g, dtype=torch.float64)
+        self.b = torch.randn(rows, generator=g, dtype=torch.float64)
+
+    def __call__(self, theta):
+        return self.residuals(theta).square().sum(1), 2 * self.residuals(theta) @ self.A
+
+    def residuals(self, theta):
+        return theta @ self.A.T - self.b
+
+    def jacobian(self, theta):
+        return self.residuals(theta), self.A.T.expand(len(theta), -1, -1)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [HessianFree(damping=1e-14, tolerance=1e-12), LevenbergMarquardt(damping=1e-14)], ids=name
+)
+def test_one_gauss_newton_step_solves_linear_least_squares(optimizer):
+    problem, theta = Line(20, 6), starts()
+    new, _, _ = optimizer.stepper(theta).step(theta, problem)
+    solution = torch.linalg.lstsq(problem.A, problem.b[:, None]).solution[:, 0]
+    torch.testing.assert_close(new, solution.expand(4, -1), rtol=1e-9, atol=1e-10)
+
+
+def test_hessian_free_needs_as_many_products_as_there_are_parameters():
+    """Conjugate gradients end after that many steps; one product more starts them, one evaluation gives the slope."""
+    theta = starts()
+    _, _, evaluations = HessianFree(damping=1e-14, iterations=6).stepper(theta).step(theta, Line(20, 6))
+    assert evaluations.tolist() == [6 + 3] * 4
+
+
+def test_hessian_free_ends_where_scipys_least_squares_does():
+    theta, problem = starts(), Rosenbrock()
+    stepper = HessianFree().stepper(theta)
+    for _ in range(300):
+        theta, loss, _ = stepper.step(theta, problem)
+    for row, ours in zip(starts(), loss, strict=True):
+        found = scipy.optimize.least_squares(
+            lambda t: problem.residuals(torch.as_tensor(t)[None])[0].numpy(), row.numpy(), method="lm", xtol=1e-15
+        )
+        assert ours <= 2 * found.cost + 1e-12

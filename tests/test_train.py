@@ -20,6 +20,7 @@ from kanexp.layer.fourier import Fourier
 from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.base import Optimizer, Stepper
+from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.reg.l1 import L1
@@ -80,8 +81,14 @@ def train(e: Experiment, start=None, data=None, watch=lambda p: None):
 @pytest.mark.parametrize("layer", [Fourier(), Chebyshev(), BSpline()], ids=name)
 @pytest.mark.parametrize(
     ("optimizer", "more"),
-    [(Adam(), {}), (Adam(), {"batch_size": 16}), (LBFGS(), {"steps": 15}), (LevenbergMarquardt(), {"steps": 15})],
-    ids=["adam", "minibatch", "lbfgs", "levenberg_marquardt"],
+    [
+        (Adam(), {}),
+        (Adam(), {"batch_size": 16}),
+        (LBFGS(), {"steps": 15}),
+        (LevenbergMarquardt(), {"steps": 15}),
+        (HessianFree(), {"steps": 10}),
+    ],
+    ids=["adam", "minibatch", "lbfgs", "levenberg_marquardt", "hessian_free"],
 )
 def test_ensemble_equals_single_runs(layer, optimizer, more):
     together, _, _ = train(experiment(layer, optimizer, **more))
