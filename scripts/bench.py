@@ -187,10 +187,10 @@ def markdown(table: pd.DataFrame) -> str:
     for layer, rows in both.groupby("layer", sort=False):
         cells = []
         for shape in shapes:
-            at = rows[(rows[SHAPE] == shape).all(axis=1)].set_index("side")["times_floor"]
+            at = rows[(rows[SHAPE] == list(shape)).all(axis=1)].set_index("side")["times_floor"]
             sides = [at[side] for side in ("plain", "compiled") if side in at]
             shown = [f"**{value:.1f}**" if value == min(sides) else f"{value:.1f}" for value in sides]
-            peers = [f"{peer} {at[peer]:.0f}" for peer in ("jaxKAN", "pykan") if peer in at]
+            peers = [f"{peer} {at[peer]:.1f}" for peer in ("jaxKAN", "pykan") if peer in at]
             cells.append(" / ".join(shown) + (f" ({', '.join(peers)})" if peers else "") or "-")
         lines.append(f"| {layer} | {' | '.join(cells)} |")
     return "\n".join(lines)
