@@ -43,6 +43,8 @@ SETTINGS = Settings(
     compile=False,
     refine=None,
     refine_optimizer="carry",
+    patience=None,
+    budget=None,
     log_every=10,
     output_dir="outputs",
 )
@@ -258,6 +260,40 @@ def test_a_stalled_line_search_ends_its_seed_cleanly():
     assert result.steps < 3000
     last = metrics[(metrics["metric"] == "train_loss") & (metrics["step"] == result.steps)]["value"]
     assert (last < 1e-12).all()
+
+
+def test_a_seed_whose_validation_loss_falls_no_further_is_stopped_and_the_others_go_on():
+    e = experiment(optimizer=Adam(learning_rate=0.3), steps=400, log_every=5)
+    _, metrics, _ = train(e)
+    result, rows, _ = train(replace(e, settings=replace(e.settings, patience=60)))
+    val = metrics[metrics["metric"] == "val_loss"].pivot(index="step", columns="seed", values="value")
+    ends = rows[rows["metric"] == "val_loss"].groupby("seed")["step"].max()
+    assert len(set(ends)) > 1
+    assert ends.max() < 400
+    for seed, end in ends.items():
+        until = val[seed][val.index <= end]
+        assert end - until.idxmin() == 60
+        assert result.status[seed] == f"stopped at step {end}: its validation loss fell no further"
+        assert (result.best_step[seed], result.evaluations[seed]) == (until.idxmin(), end)
+        assert_close(float(result.best_val[seed]), until.min(), rtol=1e-8, atol=0)
+
+
+def test_a_budget_of_evaluations_is_each_seeds_own():
+    e = experiment(optimizer=LBFGS(), steps=500, budget={"evaluations": 40})
+    result, _, _ = train(e)
+    assert all(status.endswith("its budget is spent") for status in result.status)
+    assert ((result.evaluations >= 40) & (result.evaluations < 40 + 25)).all()
+    assert len(set(result.status)) > 1
+    alone, _, _ = train(replace(e, settings=replace(e.settings, seeds=[2])))
+    assert alone.status == [result.status[2]]
+    assert_close(alone.best[0], result.best[2], rtol=1e-6, atol=1e-6)
+
+
+def test_a_budget_of_seconds_ends_the_run():
+    result, metrics, _ = train(experiment(steps=10**6, budget={"seconds": 0.3}, log_every=10**6))
+    assert 0.3 <= result.seconds < 10
+    assert result.status == [f"stopped at step {result.steps}: its budget is spent"] * 4
+    assert metrics["step"].max() == result.steps
 
 
 def test_ctrl_c_keeps_what_was_reached():
