@@ -46,7 +46,9 @@ class Result:
     steps: int = 0
     seconds: float = 0.0
     interrupted: bool = False
-    status: list[str] = field(default_factory=list)  # "ok", "stalled", "stopped" or "diverged at step ...: cause"
+    status: list[str] = field(
+        default_factory=list
+    )  # "ok", "stalled" or "stopped", "restarted", "diverged at step ...: cause"
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
@@ -76,6 +78,7 @@ def train(
         status=["ok"] * len(seeds),
     )
     alive = torch.ones(len(seeds), dtype=torch.bool, device=start.device)
+    restarted = torch.zeros_like(alive)
     stepper = experiment.optimizer.stepper(start)
     batches = _batches(data.train, settings.batch_size, seeds)
     samples, val_x, val_y = None, network.prepare(_lead(data.val.x)), _lead(data.val.y)
@@ -151,13 +154,18 @@ def train(
             finite_loss = loss.isfinite()
             fine = finite_loss & new.isfinite().all(dim=1)
             if not bool((fine & alive).all()):
-                # The last state with a finite loss is kept and trained no further; the other rows go on untouched.
+                # The last state with a finite loss is kept: it goes on once, without what the optimizer remembers, and
+                # then no further. The other rows go on untouched.
                 good = torch.where(finite_loss[:, None] & alive[:, None], theta, good)
+                again = alive & ~fine & ~restarted & (step > 0)
                 for i in (alive & ~fine).nonzero().flatten().tolist():
                     cause = "its step is not finite" if finite_loss[i] else "its loss is not finite"
-                    result.status[i] = f"diverged at step {step + 1}: {cause}"
-                alive = alive & fine
-                new = torch.where(alive[:, None], new, good)
+                    what = "restarted" if again[i] else "diverged"
+                    result.status[i] = f"{what} at step {step + 1}: {cause}"
+                stepper.forget(again)
+                restarted = restarted | again
+                new = torch.where((alive & fine)[:, None], new, good)
+                alive = alive & (fine | again)
             else:
                 good = theta
             theta = new if trained is None else torch.where(trained, new, theta)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pytest
 import torch
-from components import BASES, INITS, name
+from components import BASES, INITS, OPTIMIZERS, name
 from conftest import REFERENCE
 from torch.testing import assert_close
 
@@ -18,6 +18,7 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.model.kan import KAN
+from kanexp.objective import Objective
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.optimizer.hessian_free import HessianFree
@@ -190,21 +191,26 @@ def test_the_penalty_is_logged_apart_and_shrinks_the_weights():
 
 @dataclass(frozen=True, kw_only=True)
 class Exploding(Optimizer):
-    """Gradient descent whose second seed jumps to infinity at its fifth step."""
+    """Gradient descent whose second seed jumps to infinity at its fifth step, and at all later ones."""
+
+    last: int = 10**6
 
     def stepper(self, theta):
-        return ExplodingStepper()
+        return ExplodingStepper(self.last)
 
 
 class ExplodingStepper(Stepper):
-    def __init__(self):
-        self.steps = 0
+    def __init__(self, last):
+        self.steps, self.last, self.forgotten = 0, last, []
+
+    def forget(self, rows):
+        self.forgotten.append(rows.tolist())
 
     def step(self, theta, evaluate):
         loss, grad = evaluate(theta)
         self.steps += 1
         new = theta - 1e-3 * grad
-        if self.steps == 5:
+        if 5 <= self.steps <= self.last:
             new[1] = math.inf
         return new, loss, torch.ones(len(theta), dtype=torch.int64)
 
@@ -212,25 +218,55 @@ class ExplodingStepper(Stepper):
 def test_a_diverging_seed_is_marked_and_leaves_the_others_bit_identical():
     e = experiment(optimizer=Exploding(), dtype="float32", log_every=1, steps=20)
     result, metrics, _ = train(e)
-    assert result.status == ["ok", "diverged at step 5: its step is not finite", "ok", "ok"]
+    assert result.status == ["ok", "diverged at step 6: its step is not finite", "ok", "ok"]
     assert result.best.isfinite().all()
-    assert result.evaluations.tolist() == [20, 5, 20, 20]
-    assert metrics[metrics["seed"] == 1]["step"].max() == 4
-    assert metrics[metrics["metric"] == "val_loss"].groupby("seed")["step"].max().tolist() == [20, 4, 20, 20]
+    assert result.evaluations.tolist() == [20, 6, 20, 20]
+    assert metrics[metrics["seed"] == 1]["step"].max() == 5
+    assert metrics[metrics["metric"] == "val_loss"].groupby("seed")["step"].max().tolist() == [20, 5, 20, 20]
 
     class Calm(ExplodingStepper):
         def step(self, theta, evaluate):
-            self.steps = 100
+            self.steps = -100
             return super().step(theta, evaluate)
 
     @dataclass(frozen=True, kw_only=True)
     class Undisturbed(Optimizer):
         def stepper(self, theta):
-            return Calm()
+            return Calm(0)
 
     calm, _, _ = train(replace(e, optimizer=Undisturbed()))
     for row in (0, 2, 3):
         assert torch.equal(result.best[row], calm.best[row])
+
+
+def test_a_seed_is_restarted_once_without_what_the_optimizer_remembers():
+    e = experiment(optimizer=Exploding(last=5), log_every=1, steps=20)
+    result, metrics, _ = train(e)
+    assert result.status == ["ok", "restarted at step 5: its step is not finite", "ok", "ok"]
+    calm, expected, _ = train(replace(e, optimizer=Exploding(last=0)))
+    rows = [t[(t["metric"] == "val_loss") & (t["seed"] == 1)]["value"].tolist() for t in (metrics, expected)]
+    assert rows[0][:5] == rows[1][:5]
+    assert rows[0][5:] == pytest.approx(rows[1][4:-1], rel=1e-8)  # one step behind from there
+    for row in (0, 2, 3):
+        assert torch.equal(result.best[row], calm.best[row])
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, LBFGS()], ids=name)
+def test_optimizers_forget_one_seed_and_no_other(optimizer):
+    network = KAN().network([2, 4, 1], Chebyshev())
+    start = network.start(Glorot(), [generator(s, "init") for s in range(3)], torch.float64)
+    split = TASK.load(generator(0, "data")).train
+    x, y = split.x[None], split.y[None]
+    problem = Objective(network, TASK, NoPenalty(), 0.0, x, network.prepare(x), y)
+    steppers, thetas = [optimizer.stepper(start) for _ in range(2)], [start, start]
+    for step in range(12):
+        if step == 6:  # the forgetful one gets its second seed's start again
+            steppers[0].forget(torch.tensor([False, True, False]))
+            thetas[0] = torch.stack([thetas[0][0], start[1], thetas[0][2]])
+        thetas = [s.step(t, problem)[0] for s, t in zip(steppers, thetas, strict=True)]
+    assert_close(thetas[0][[0, 2]], thetas[1][[0, 2]], rtol=1e-12, atol=1e-12)
+    assert thetas[0].isfinite().all()
+    assert (problem(thetas[0])[0] < problem(start)[0]).all()
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_state():
