@@ -27,6 +27,8 @@ class Settings:
     compile: bool | Literal["auto"]
     refine: dict[int, int] | None
     refine_optimizer: Literal["carry", "reset"]
+    patience: int | None
+    budget: dict[str, float] | None
     log_every: int
     output_dir: str
 
@@ -43,6 +45,18 @@ class Settings:
             (
                 all(0 < step < self.steps and size >= 1 for step, size in (self.refine or {}).items()),
                 f"refine: must have steps below steps={self.steps} and sizes of at least 1, got {_brief(self.refine)}",
+            ),
+            (
+                self.patience is None or self.patience >= 1,
+                f"patience: must be at least 1, or null for none, got {self.patience}",
+            ),
+            (
+                self.budget is None or (bool(self.budget) and set(self.budget) <= {"seconds", "evaluations"}),
+                f"budget: must be of seconds, evaluations or both, got {_brief(self.budget)}",
+            ),
+            (
+                all(limit > 0 for limit in (self.budget or {}).values()),
+                f"budget: must be positive, got {_brief(self.budget)}",
             ),
             (self.log_every >= 1, f"log_every: must be at least 1, got {self.log_every}"),
             (batch is None or batch >= 1, f"batch_size: must be at least 1, or null for all samples, got {batch}"),
@@ -152,13 +166,13 @@ def _words(hint: Any) -> str:
     if origin is list:
         return f"a list like [{_EXAMPLES.get(args[0], '...')}]"
     if origin is dict:
-        return f"pairs like {_PAIRS.get(args[0], '...')}"
+        return f"pairs like {_PAIRS.get(args[1], '{l1: 1e-3, smooth: 1e-2}')}"
     plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", types.NoneType: "null"}
     return plain.get(hint, str(hint))
 
 
 _EXAMPLES = {int: "3, 7", int | str: "in, 10, out"}
-_PAIRS = {int: "{200: 10, 400: 20}", str: "{l1: 1e-3, smooth: 1e-2}"}
+_PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}"}
 
 
 def _brief(value: Any) -> str:

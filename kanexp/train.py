@@ -1,5 +1,6 @@
 """The training loop, for all seeds at once."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from kanexp.objective import Objective
 from kanexp.refine import carry, jump, refine, refit
 from kanexp.run_folder import Logs
 from kanexp.seeding import generator
+from kanexp.settings import Settings
 from kanexp.task.base import Data, Split, Task
 
 
@@ -44,7 +46,9 @@ class Result:
     steps: int = 0
     seconds: float = 0.0
     interrupted: bool = False
-    status: list[str] = field(default_factory=list)  # "ok", "stalled" or "diverged at step ...: cause"
+    status: list[str] = field(
+        default_factory=list
+    )  # "ok", "stalled" or "stopped", "restarted", "diverged at step ...: cause"
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
@@ -74,6 +78,7 @@ def train(
         status=["ok"] * len(seeds),
     )
     alive = torch.ones(len(seeds), dtype=torch.bool, device=start.device)
+    restarted = torch.zeros_like(alive)
     stepper = experiment.optimizer.stepper(start)
     batches = _batches(data.train, settings.batch_size, seeds)
     samples, val_x, val_y = None, network.prepare(_lead(data.val.x)), _lead(data.val.y)
@@ -101,8 +106,10 @@ def train(
                 result.best_val = task.loss(network.forward(result.best, val_x), val_y)
 
             # The row of a step describes theta after that many steps, before the next.
-            last = step == settings.steps or (not pending and not _going(alive, stepper.finished()))
-            log = last or jumps is not None or step % settings.log_every == 0
+            spent = alive & _spent(settings, time.perf_counter() - began, result.evaluations).to(alive.device)
+            going = alive & ~spent
+            last = step == settings.steps or not going.any() or (not pending and not _going(going, stepper.finished()))
+            log = last or jumps is not None or step % settings.log_every == 0 or not going.equal(alive)
             if log:
                 prediction = network.forward(theta, val_x)
                 val_loss = task.loss(prediction, val_y)
@@ -110,6 +117,9 @@ def train(
                 result.best = torch.where(better[:, None], theta, result.best)
                 result.best_val = torch.where(better, val_loss, result.best_val)
                 result.best_step[better.cpu()] = step
+                if settings.patience is not None:
+                    going = going & (step - result.best_step < settings.patience).to(going.device)
+                    last = last or not going.any()
 
             batch, y = next(batches)
             if batch is not samples:  # all samples are the same tensor at every step, prepared once
@@ -132,21 +142,30 @@ def train(
                 _write(logs, step, seeds, alive, rows)
                 logs.timing(step, time.perf_counter() - began, int(result.evaluations.sum()))
             result.steps = step
-            result.evaluations += evaluations * alive.cpu()
+            result.evaluations += evaluations * going.cpu()
             watch(Progress(step, settings.steps, loss, val_loss, int(result.evaluations.sum()), int(alive.sum())))
+            for i in (alive & ~going).nonzero().flatten().tolist():
+                cause = "its budget is spent" if spent[i] else "its validation loss fell no further"
+                result.status[i] = f"stopped at step {step}: {cause}"
+            alive = going
             if last or interrupted():
                 break
 
             finite_loss = loss.isfinite()
             fine = finite_loss & new.isfinite().all(dim=1)
             if not bool((fine & alive).all()):
-                # The last state with a finite loss is kept and trained no further; the other rows go on untouched.
+                # The last state with a finite loss is kept: it goes on once, without what the optimizer remembers, and
+                # then no further. The other rows go on untouched.
                 good = torch.where(finite_loss[:, None] & alive[:, None], theta, good)
+                again = alive & ~fine & ~restarted & (step > 0)
                 for i in (alive & ~fine).nonzero().flatten().tolist():
                     cause = "its step is not finite" if finite_loss[i] else "its loss is not finite"
-                    result.status[i] = f"diverged at step {step + 1}: {cause}"
-                alive = alive & fine
-                new = torch.where(alive[:, None], new, good)
+                    what = "restarted" if again[i] else "diverged"
+                    result.status[i] = f"{what} at step {step + 1}: {cause}"
+                stepper.forget(again)
+                restarted = restarted | again
+                new = torch.where((alive & fine)[:, None], new, good)
+                alive = alive & (fine | again)
             else:
                 good = theta
             theta = new if trained is None else torch.where(trained, new, theta)
@@ -199,6 +218,13 @@ def score(task: Task, network: Network, theta: Tensor, split: Split) -> dict[str
 def _lead(x: Tensor) -> Tensor:
     """Data of all seeds alike: (n, samples) -> (1, n, samples)."""
     return x.unsqueeze(0)
+
+
+def _spent(settings: Settings, seconds: float, evaluations: Tensor) -> Tensor:
+    """Which seeds have used up their budget (seeds,); time passes for all of them alike."""
+    budget = settings.budget or {}
+    out_of_time = seconds >= budget.get("seconds", math.inf)
+    return (evaluations >= budget.get("evaluations", math.inf)) | out_of_time
 
 
 def _going(alive: Tensor, finished: Tensor | None) -> bool:

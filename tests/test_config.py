@@ -145,6 +145,10 @@ MISTAKES = [
     ),
     (["layer=gram", "refine={200: 100}"], ["refine: Gram: points must be above the degree, got 64 and 100"], 1),
     (["refine={5000: 10}"], ["refine: must have steps below steps=2000 and sizes of at least 1, got {5000: 10}"], 1),
+    (["patience=0"], ["patience: must be at least 1, or null for none, got 0"], 1),
+    (["budget={minutes: 1}"], ["budget: must be of seconds, evaluations or both, got {minutes: 1.0}"], 1),
+    (["budget={seconds: 0}"], ["budget: must be positive, got {seconds: 0.0}"], 1),
+    (["budget=60"], ["budget: must be pairs like {seconds: 60, evaluations: 1000} or null, got 60"], 1),
     (["refine=[3]"], ["refine: must be pairs like {200: 10, 400: 20} or null, got [3]"], 1),
     (
         ["layer=bspline", "layer.bound=affine", "layer.grid=quantiles"],

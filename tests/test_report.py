@@ -12,7 +12,7 @@ import pytest
 from kanexp.error import ConfigError
 from kanexp.report import figures, table
 from kanexp.report.page import report, summarize
-from kanexp.report.stats import median_interval
+from kanexp.report.stats import ended_well, median_interval
 from kanexp.run_folder import RunFolder, find_runs
 
 
@@ -218,3 +218,9 @@ def test_report_starts_without_torch(tmp_path):
         [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_only_lost_seeds_are_left_out():
+    status = ["ok", "stalled", "stopped at step 7: its budget is spent", "restarted at step 3: its loss is not finite"]
+    lost = ["diverged at step 7: its loss is not finite", "failed", "running", "interrupted"]
+    assert ended_well(pd.Series(status + lost)).tolist() == [True] * 4 + [False] * 4

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pytest
 import torch
-from components import BASES, INITS, name
+from components import BASES, INITS, OPTIMIZERS, name
 from conftest import REFERENCE
 from torch.testing import assert_close
 
@@ -18,6 +18,7 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.model.kan import KAN
+from kanexp.objective import Objective
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.optimizer.hessian_free import HessianFree
@@ -43,6 +44,8 @@ SETTINGS = Settings(
     compile=False,
     refine=None,
     refine_optimizer="carry",
+    patience=None,
+    budget=None,
     log_every=10,
     output_dir="outputs",
 )
@@ -188,21 +191,26 @@ def test_the_penalty_is_logged_apart_and_shrinks_the_weights():
 
 @dataclass(frozen=True, kw_only=True)
 class Exploding(Optimizer):
-    """Gradient descent whose second seed jumps to infinity at its fifth step."""
+    """Gradient descent whose second seed jumps to infinity at its fifth step, and at all later ones."""
+
+    last: int = 10**6
 
     def stepper(self, theta):
-        return ExplodingStepper()
+        return ExplodingStepper(self.last)
 
 
 class ExplodingStepper(Stepper):
-    def __init__(self):
-        self.steps = 0
+    def __init__(self, last):
+        self.steps, self.last, self.forgotten = 0, last, []
+
+    def forget(self, rows):
+        self.forgotten.append(rows.tolist())
 
     def step(self, theta, evaluate):
         loss, grad = evaluate(theta)
         self.steps += 1
         new = theta - 1e-3 * grad
-        if self.steps == 5:
+        if 5 <= self.steps <= self.last:
             new[1] = math.inf
         return new, loss, torch.ones(len(theta), dtype=torch.int64)
 
@@ -210,25 +218,55 @@ class ExplodingStepper(Stepper):
 def test_a_diverging_seed_is_marked_and_leaves_the_others_bit_identical():
     e = experiment(optimizer=Exploding(), dtype="float32", log_every=1, steps=20)
     result, metrics, _ = train(e)
-    assert result.status == ["ok", "diverged at step 5: its step is not finite", "ok", "ok"]
+    assert result.status == ["ok", "diverged at step 6: its step is not finite", "ok", "ok"]
     assert result.best.isfinite().all()
-    assert result.evaluations.tolist() == [20, 5, 20, 20]
-    assert metrics[metrics["seed"] == 1]["step"].max() == 4
-    assert metrics[metrics["metric"] == "val_loss"].groupby("seed")["step"].max().tolist() == [20, 4, 20, 20]
+    assert result.evaluations.tolist() == [20, 6, 20, 20]
+    assert metrics[metrics["seed"] == 1]["step"].max() == 5
+    assert metrics[metrics["metric"] == "val_loss"].groupby("seed")["step"].max().tolist() == [20, 5, 20, 20]
 
     class Calm(ExplodingStepper):
         def step(self, theta, evaluate):
-            self.steps = 100
+            self.steps = -100
             return super().step(theta, evaluate)
 
     @dataclass(frozen=True, kw_only=True)
     class Undisturbed(Optimizer):
         def stepper(self, theta):
-            return Calm()
+            return Calm(0)
 
     calm, _, _ = train(replace(e, optimizer=Undisturbed()))
     for row in (0, 2, 3):
         assert torch.equal(result.best[row], calm.best[row])
+
+
+def test_a_seed_is_restarted_once_without_what_the_optimizer_remembers():
+    e = experiment(optimizer=Exploding(last=5), log_every=1, steps=20)
+    result, metrics, _ = train(e)
+    assert result.status == ["ok", "restarted at step 5: its step is not finite", "ok", "ok"]
+    calm, expected, _ = train(replace(e, optimizer=Exploding(last=0)))
+    rows = [t[(t["metric"] == "val_loss") & (t["seed"] == 1)]["value"].tolist() for t in (metrics, expected)]
+    assert rows[0][:5] == rows[1][:5]
+    assert rows[0][5:] == pytest.approx(rows[1][4:-1], rel=1e-8)  # one step behind from there
+    for row in (0, 2, 3):
+        assert torch.equal(result.best[row], calm.best[row])
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, LBFGS()], ids=name)
+def test_optimizers_forget_one_seed_and_no_other(optimizer):
+    network = KAN().network([2, 4, 1], Chebyshev())
+    start = network.start(Glorot(), [generator(s, "init") for s in range(3)], torch.float64)
+    split = TASK.load(generator(0, "data")).train
+    x, y = split.x[None], split.y[None]
+    problem = Objective(network, TASK, NoPenalty(), 0.0, x, network.prepare(x), y)
+    steppers, thetas = [optimizer.stepper(start) for _ in range(2)], [start, start]
+    for step in range(12):
+        if step == 6:  # the forgetful one gets its second seed's start again
+            steppers[0].forget(torch.tensor([False, True, False]))
+            thetas[0] = torch.stack([thetas[0][0], start[1], thetas[0][2]])
+        thetas = [s.step(t, problem)[0] for s, t in zip(steppers, thetas, strict=True)]
+    assert_close(thetas[0][[0, 2]], thetas[1][[0, 2]], rtol=1e-12, atol=1e-12)
+    assert thetas[0].isfinite().all()
+    assert (problem(thetas[0])[0] < problem(start)[0]).all()
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_state():
@@ -258,6 +296,40 @@ def test_a_stalled_line_search_ends_its_seed_cleanly():
     assert result.steps < 3000
     last = metrics[(metrics["metric"] == "train_loss") & (metrics["step"] == result.steps)]["value"]
     assert (last < 1e-12).all()
+
+
+def test_a_seed_whose_validation_loss_falls_no_further_is_stopped_and_the_others_go_on():
+    e = experiment(optimizer=Adam(learning_rate=0.3), steps=400, log_every=5)
+    _, metrics, _ = train(e)
+    result, rows, _ = train(replace(e, settings=replace(e.settings, patience=60)))
+    val = metrics[metrics["metric"] == "val_loss"].pivot(index="step", columns="seed", values="value")
+    ends = rows[rows["metric"] == "val_loss"].groupby("seed")["step"].max()
+    assert len(set(ends)) > 1
+    assert ends.max() < 400
+    for seed, end in ends.items():
+        until = val[seed][val.index <= end]
+        assert end - until.idxmin() == 60
+        assert result.status[seed] == f"stopped at step {end}: its validation loss fell no further"
+        assert (result.best_step[seed], result.evaluations[seed]) == (until.idxmin(), end)
+        assert_close(float(result.best_val[seed]), until.min(), rtol=1e-8, atol=0)
+
+
+def test_a_budget_of_evaluations_is_each_seeds_own():
+    e = experiment(optimizer=LBFGS(), steps=500, budget={"evaluations": 40})
+    result, _, _ = train(e)
+    assert all(status.endswith("its budget is spent") for status in result.status)
+    assert ((result.evaluations >= 40) & (result.evaluations < 40 + 25)).all()
+    assert len(set(result.status)) > 1
+    alone, _, _ = train(replace(e, settings=replace(e.settings, seeds=[2])))
+    assert alone.status == [result.status[2]]
+    assert_close(alone.best[0], result.best[2], rtol=1e-6, atol=1e-6)
+
+
+def test_a_budget_of_seconds_ends_the_run():
+    result, metrics, _ = train(experiment(steps=10**6, budget={"seconds": 0.3}, log_every=10**6))
+    assert 0.3 <= result.seconds < 10
+    assert result.status == [f"stopped at step {result.steps}: its budget is spent"] * 4
+    assert metrics["step"].max() == result.steps
 
 
 def test_ctrl_c_keeps_what_was_reached():

@@ -44,5 +44,8 @@ class AdamStepper(FirstOrderStepper):
         self.moments.resize(resize)
         return True
 
+    def forget(self, rows: Tensor) -> None:
+        self.moments.forget(rows)
+
     def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
-        return self.moments.move(theta, grad, rate, self.epsilon, self.steps)
+        return self.moments.move(theta, grad, rate, self.epsilon)

@@ -46,5 +46,8 @@ class AdamWStepper(FirstOrderStepper):
         self.moments.resize(resize)
         return True
 
+    def forget(self, rows: Tensor) -> None:
+        self.moments.forget(rows)
+
     def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
-        return self.moments.move(theta * (1 - rate * self.weight_decay), grad, rate, EPSILON, self.steps)
+        return self.moments.move(theta * (1 - rate * self.weight_decay), grad, rate, EPSILON)

@@ -50,6 +50,13 @@ class Stepper(ABC):
         """
         return False
 
+    def forget(self, rows: Tensor) -> None:
+        """Start these seeds (seeds,), bool, anew from where they are put: what is remembered led them astray.
+
+        Optimizers that remember nothing of the way have nothing to do.
+        """
+        return
+
     def finished(self) -> Tensor | None:
         """Which seeds can go no further (seeds,), bool; None for optimizers that never know."""
         return None
@@ -136,13 +143,22 @@ class Moments:
     def __init__(self, beta1: float, beta2: float, theta: Tensor):
         self.beta1, self.beta2 = beta1, beta2
         self.mean, self.square = torch.zeros_like(theta), torch.zeros_like(theta)
+        self.steps = torch.zeros((len(theta), 1), dtype=torch.float64, device=theta.device)  # since their start
+
+    def forget(self, rows: Tensor) -> None:
+        self.mean, self.square, self.steps = (
+            torch.where(rows[:, None], 0, kept) for kept in (self.mean, self.square, self.steps)
+        )
 
     def resize(self, resize: Callable[[Tensor], Tensor]) -> None:
         self.mean, self.square = resize(self.mean), resize(self.square)
 
-    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, steps: int) -> Tensor:
-        """theta - rate mean / (sqrt(square) + epsilon), the means corrected for their start `steps` ago."""
+    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float) -> Tensor:
+        """theta - rate mean / (sqrt(square) + epsilon), the means corrected for their start."""
+        self.steps = self.steps + 1
         self.mean.lerp_(grad, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-        root = (self.square.sqrt() / math.sqrt(1 - self.beta2**steps)).add_(epsilon)
-        return torch.addcdiv(theta, self.mean, root, value=-rate / (1 - self.beta1**steps))
+        # In double precision: one minus a power of what is nearly one.
+        of_root = (1 - self.beta2**self.steps).rsqrt().to(theta.dtype)
+        step = (rate / (1 - self.beta1**self.steps)).to(theta.dtype)
+        return torch.addcdiv(theta, step * self.mean, (self.square.sqrt() * of_root).add_(epsilon), value=-1)

@@ -50,6 +50,12 @@ class LBFGSStepper(Stepper):
         self.at: Tensor | None = None
         self.loss = self.grad = theta
 
+    def forget(self, rows: Tensor) -> None:
+        self.curvatures = [torch.where(rows, 0, c) for c in self.curvatures]
+        self.moves = [torch.where(rows[:, None], 0, m) for m in self.moves]
+        self.changes = [torch.where(rows[:, None], 0, c) for c in self.changes]
+        self.scale, self.at = torch.where(rows, 0, self.scale), None
+
     def finished(self) -> Tensor:
         return self.stopped
 

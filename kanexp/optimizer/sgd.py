@@ -44,6 +44,9 @@ class SGDStepper(FirstOrderStepper):
         self.velocity = resize(self.velocity)
         return True
 
+    def forget(self, rows: Tensor) -> None:
+        self.velocity = torch.where(rows[:, None], 0, self.velocity)
+
     def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
         momentum = self.settings.momentum
         self.velocity = momentum * self.velocity + grad

@@ -12,6 +12,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
+from kanexp.report import stats
+
 # Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
     "#0072B2",
@@ -261,7 +263,7 @@ def arm_points(rows: pd.DataFrame, metric: str) -> Figure:
         axes = figure.subplots()
         for i, arm in enumerate(arms):
             here = rows[rows["arm"] == arm]
-            fine = here["status"].isin(["ok", "stalled"])
+            fine = stats.ended_well(here["status"])
             values = here.loc[fine, metric].astype(float)
             # A fixed spread instead of a random one: the same runs give the same picture.
             spread = 0.24 * (np.arange(len(values)) % 5 - 2) / 2

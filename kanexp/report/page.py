@@ -87,7 +87,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     metrics = [c for c in rows.columns if c.startswith("test_")]
     table_rows = []
     for arm, here in rows.groupby("arm", sort=False):
-        fine = here["status"].isin(["ok", "stalled"])
+        fine = stats.ended_well(here["status"])
         for metric in metrics:
             values = here.loc[fine, metric].dropna().astype(float)
             if here[metric].notna().any():

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
@@ -29,3 +30,8 @@ def median_interval(values: ArrayLike, coverage: float = 0.95) -> Interval:
     # [x_(k+1), x_(n-k)] misses when at most k values lie on one side of the true median.
     k = max((k for k in range((n + 1) // 2) if 1 - 2 * binom.cdf(k, n, 0.5) >= coverage), default=0)
     return Interval(float(np.median(x)), x[k], x[n - 1 - k], float(1 - 2 * binom.cdf(k, n, 0.5)))
+
+
+def ended_well(status: pd.Series) -> pd.Series:
+    """Which seeds' scores count: whatever made them stop, they were not lost."""
+    return status.str.match("ok|stalled|stopped|restarted")
