@@ -46,9 +46,8 @@ class Result:
     steps: int = 0
     seconds: float = 0.0
     interrupted: bool = False
-    status: list[str] = field(
-        default_factory=list
-    )  # "ok", "stalled" or "stopped", "restarted", "diverged at step ...: cause"
+    # "ok", "stalled", or "stopped", "restarted" or "diverged" with "at step ...: cause"
+    status: list[str] = field(default_factory=list)
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
