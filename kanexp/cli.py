@@ -63,11 +63,12 @@ def _run(arguments: list[str]) -> int:
     # A user's own components lie where they work, or beside their configuration.
     sys.path += [str(Path.cwd()), *(str(folder.resolve().parent) for folder in given.config_dir)]
     from kanexp import config
+    from kanexp.experiment import build_experiment
 
     jobs = config.load(given.overrides, catalog, sweep=given.multirun)
     if given.cfg:
         for words in jobs:
-            config.build_experiment(words)
+            build_experiment(words)
             print(words.yaml, end="" if len(jobs) == 1 else "---\n")
         return 0
     if given.multirun:

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from kanexp.model.network import EdgeLayer, LayerWeights, Network
+from kanexp.model.edge_layer import EdgeLayer, LayerWeights
+from kanexp.model.network import Network
 
 
 def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kanexp.model.network import EdgeLayer, LayerWeights, Network
+from kanexp.model.edge_layer import EdgeLayer, LayerWeights
+from kanexp.model.network import Network
 from kanexp.task.base import Scene
 
 States = dict[str, tuple[Network, Tensor]]  # "before" and "after" -> network and its theta (seeds, length)

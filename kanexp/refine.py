@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kanexp.layer.base import Basis
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 
 # Relative to the largest singular value: directions below are left alone, and the smallest coefficients are taken.
 RANK_TOLERANCE = 1e-10

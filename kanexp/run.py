@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from kanexp import console, measure
-from kanexp.config import Experiment, Words, build_experiment, default_name
+from kanexp.config import Words, default_name
 from kanexp.error import ConfigError
+from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Bumps
 from kanexp.machine import keep_large_blocks, peak_memory, provenance
 from kanexp.model.network import Network

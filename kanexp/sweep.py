@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from kanexp import console
 from kanexp.catalog import GROUPS
-from kanexp.config import Words, build_experiment, default_name
+from kanexp.config import Words, default_name
 from kanexp.error import ConfigError
+from kanexp.experiment import build_experiment
 from kanexp.run import check_data, run
 from kanexp.run_folder import new_version
 

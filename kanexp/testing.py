@@ -13,7 +13,8 @@ from torch import Tensor
 from kanexp.init.base import Init
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 from kanexp.optimizer.base import Optimizer, Problem
 from kanexp.reg.base import Regularizer
 from kanexp.seeding import generator

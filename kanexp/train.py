@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
-from kanexp.config import Experiment
+from kanexp.experiment import Experiment
 from kanexp.model.network import Network
 from kanexp.objective import Objective
 from kanexp.refine import carry, jump, refine, refit

@@ -38,7 +38,8 @@ from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.machine import keep_large_blocks
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 from kanexp.report import figures
 from kanexp.seeding import generator
 

@@ -27,8 +27,8 @@ from kanexp.layer.fourier import Fourier
 from kanexp.layer.legendre import Legendre
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.rbf import RBF
+from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
-from kanexp.model.network import EdgeLayer
 from kanexp.seeding import generator
 from kanexp.testing import check_init
 

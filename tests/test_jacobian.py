@@ -5,7 +5,8 @@ from torch.testing import assert_close
 
 from kanexp.init.default import Default
 from kanexp.jacobian import jacobian
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 from kanexp.seeding import generator
 
 

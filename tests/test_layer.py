@@ -22,7 +22,8 @@ from kanexp.layer.piecewise_linear import PiecewiseLinear
 from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 from kanexp.testing import check_basis
 
 

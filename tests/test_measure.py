@@ -14,8 +14,9 @@ from kanexp.layer.fourier import Fourier
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
+from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.network import Network
 from kanexp.seeding import generator
 from kanexp.task.base import Scene
 

@@ -11,9 +11,10 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.layer.gram import Gram
+from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.mlp import MLP
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.network import Network
 from kanexp.seeding import generator
 
 
@@ -59,7 +60,7 @@ def test_gradients_equal_those_of_the_plain_path(basis):
 @pytest.mark.parametrize("size", [1, 5, 40])  # of the grid or the degree: both the sparse and the dense way
 def test_chunks_give_what_the_plain_path_gives(basis, size, monkeypatch):
     """Outputs and all gradients of one layer, in chunks of which the last is shorter, and on huge inputs."""
-    monkeypatch.setattr("kanexp.model.network.CHUNK", 3 * 3 * 7 * basis.terms)
+    monkeypatch.setattr("kanexp.model.edge_layer.CHUNK", 3 * 3 * 7 * basis.terms)
     sizes = {field.name for field in fields(basis)} & {"degree", "frequencies", "intervals", "centers", "nodes"}
     points = {"points": 4 * size} if isinstance(basis, Gram) else {}
     layer = EdgeLayer(

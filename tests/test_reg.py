@@ -9,7 +9,8 @@ from kanexp.layer.fourier import Fourier
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.piecewise_linear import PiecewiseLinear
 from kanexp.layer.relu import ReLU
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 from kanexp.reg.activation import Activation
 from kanexp.reg.entropy import Entropy
 from kanexp.reg.frequency import Frequency

@@ -11,7 +11,8 @@ from conftest import REFERENCE
 from torch.testing import assert_close
 
 from kanexp import train as training
-from kanexp.config import Experiment, Words
+from kanexp.config import Words
+from kanexp.experiment import Experiment
 from kanexp.init.default import Default
 from kanexp.init.glorot import Glorot
 from kanexp.layer.bspline import BSpline

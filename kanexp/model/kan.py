@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from kanexp.layer.base import Basis
 from kanexp.model.base import Model
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from kanexp.layer.base import Basis, uniform
 from kanexp.model.base import Model
-from kanexp.model.network import EdgeLayer, Network
+from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.network import Network
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": torch.clone,

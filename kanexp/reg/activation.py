@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.model.network import LayerWeights
+from kanexp.model.edge_layer import LayerWeights
 from kanexp.reg.base import Regularizer
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.model.network import LayerWeights
+from kanexp.model.edge_layer import LayerWeights
 
 
 @dataclass(frozen=True, kw_only=True)

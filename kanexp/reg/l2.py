@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kanexp.model.network import LayerWeights
+from kanexp.model.edge_layer import LayerWeights
 from kanexp.reg.base import Regularizer
 
 

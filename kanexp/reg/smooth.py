@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.model.network import LayerWeights
+from kanexp.model.edge_layer import LayerWeights
 from kanexp.reg.base import Regularizer
 
 POINTS = 10  # of the Gauss-Legendre rule in each piece: exact for squares of polynomials of degree 9

@@ -1,0 +1,183 @@
+"""From words to objects: the components of a run, each checked alone and all of them together."""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kanexp.error import ConfigError
+from kanexp.settings import Settings, build
+
+if TYPE_CHECKING:  # the components import torch, which a typo should not wait for
+    from kanexp.config import Words
+    from kanexp.init.base import Init
+    from kanexp.layer.base import Basis
+    from kanexp.model.base import Model
+    from kanexp.optimizer.base import Optimizer
+    from kanexp.reg.base import Regularizer
+    from kanexp.task.base import Task
+
+# The one table of kinds: a group's options must be of this class.
+KINDS = {
+    "task": ("kanexp.task.base", "Task"),
+    "layer": ("kanexp.layer.base", "Basis"),
+    "init": ("kanexp.init.base", "Init"),
+    "reg": ("kanexp.reg.base", "Regularizer"),
+    "optimizer": ("kanexp.optimizer.base", "Optimizer"),
+    "model": ("kanexp.model.base", "Model"),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run needs, checked."""
+
+    words: "Words"
+    settings: Settings
+    task: "Task"
+    layer: "Basis"
+    init: "Init"
+    reg: "Regularizer"
+    optimizer: "Optimizer"
+    model: "Model"
+    widths: list[int]
+
+
+def build_experiment(words: "Words") -> Experiment:
+    """The components of a run. Raises ConfigError with all mistakes together."""
+    settings, mistakes = build(Settings, _settings_values(words), "", "config.yaml")
+    parts: dict[str, Any] = {}
+    for group in KINDS:
+        part, found = _build_component(group, words)
+        parts[group] = part
+        mistakes += found
+    if not mistakes:
+        widths, mistakes = _check_together(settings, **parts)  # type: ignore[arg-type]
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return Experiment(words, settings, **parts, widths=widths)  # type: ignore[arg-type]
+
+
+def value_mistakes(words: "Words") -> list[str]:
+    """What else is wrong in a command whose words are; importing torch only if a component has values to judge."""
+    _, mistakes = build(Settings, _settings_values(words), "", "config.yaml")
+    given = {text.split("=")[0] for text in words.overrides}
+    for group in KINDS:
+        if any(key.startswith(f"{group}.") for key in given):
+            mistakes += _build_component(group, words)[1]
+    return mistakes
+
+
+def _settings_values(words: "Words") -> dict[str, Any]:
+    return {k: v for k, v in words.values.items() if k not in KINDS}
+
+
+def _build_component(group: str, words: "Words") -> tuple[Any, list[str]]:
+    chosen = f"{group}={words.choices.get(group, '?')}"
+    return _build_option(group, dict(words.values.get(group) or {}), f"{group}.", chosen)
+
+
+def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -> tuple[Any, list[str]]:
+    """One option of a group, after the options that it is put together from."""
+    target = values.pop("_target_", None)
+    if not isinstance(target, str) or "." not in target:
+        return None, [f"{chosen}: its YAML must name a class by _target_: package.module.Class, got {target}"]
+    module_name, class_name = target.rsplit(".", 1)
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        return None, [f"{chosen}: cannot import {target} ({error}); check _target_ and the Python path"]
+    base_module, base_name = KINDS[group]
+    base = getattr(importlib.import_module(base_module), base_name)
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        return None, [f"{chosen}: {target} is no {base_name}; derive it from {base_module}.{base_name}"]
+    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        return None, [f"{chosen}: {class_name} does not define {', '.join(missing)}"]
+    mistakes: list[str] = []
+    if isinstance(values.get("parts"), dict):
+        parts: dict[str, Any] = {}
+        for name, part in values["parts"].items():
+            own = dict(part) if isinstance(part, dict) else {}
+            parts[name], found = _build_option(group, own, f"{where}parts.{name}.", f"{where}parts.{name}")
+            mistakes += found
+        values["parts"] = parts
+    return (None, mistakes) if mistakes else build(cls, values, where, class_name)
+
+
+def _check_together(
+    settings: Settings,
+    task: "Task",
+    layer: "Basis",
+    init: "Init",
+    reg: "Regularizer",
+    optimizer: "Optimizer",
+    model: "Model",
+) -> tuple[list[int], list[str]]:
+    """The resolved widths, and the mistakes that no component can see alone."""
+    mistakes = []
+    try:
+        widths = settings.resolve_widths(task.inputs, task.outputs)
+    except ValueError as error:
+        widths, mistakes = [], [str(error)]
+    for basis in dict.fromkeys(model.bases(layer, max(1, len(widths) - 1))):
+        basis_name = type(basis).__name__
+        if why := init.conflict(basis.orders, basis.terms):
+            mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
+        if why := reg.conflict(basis.orders):
+            mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
+    mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
+    mistakes += _refinement_mistakes(settings, layer, model)
+    return widths, list(dict.fromkeys(mistakes))
+
+
+def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", optimizer: "Optimizer") -> list[str]:
+    """What the optimizer cannot work with."""
+    name, mistakes = type(optimizer).__name__, []
+    if settings.batch_size is not None and not optimizer.minibatches:
+        mistakes.append(
+            f"batch_size: {name} compares losses along a line and needs all samples in each step, "
+            f"got batch_size {settings.batch_size}; use batch_size=null or optimizer=adam"
+        )
+    if optimizer.least_squares:
+        if not task.least_squares:
+            mistakes.append(
+                f"optimizer: {name} minimizes a sum of squares, which the loss of {type(task).__name__} is not; "
+                "use optimizer=lbfgs"
+            )
+        if reg.weight > 0:
+            mistakes.append(
+                f"optimizer: {name} minimizes a sum of squares, to which {type(reg).__name__} cannot be added; "
+                "use reg=none or optimizer=lbfgs"
+            )
+        if settings.dtype != "float64":
+            mistakes.append(f"dtype: {name} squares the rounding errors, got {settings.dtype}; use dtype=float64")
+    if reg.schedule != "constant" and not optimizer.minibatches:
+        mistakes.append(
+            f"reg.schedule: {name} compares losses of different steps and needs a constant weight, "
+            f"got {reg.schedule}; use reg.schedule=constant or optimizer=adam"
+        )
+    return mistakes
+
+
+def _refinement_mistakes(settings: Settings, layer: "Basis", model: "Model") -> list[str]:
+    """What is wrong with a refinement schedule on this layer."""
+    if not settings.refine:
+        return []
+    name, sizes = type(layer).__name__, [settings.refine[step] for step in sorted(settings.refine)]
+    if not model.uses_layer or not layer.size:
+        whose, choose = (name, "layer=bspline") if model.uses_layer else (type(model).__name__, "model=kan")
+        return [f"refine: {whose} has no grid or degree to raise; use {choose}, or refine=null"]
+    mistakes = []
+    steps = [getattr(layer, layer.size), *sizes]
+    if sorted(steps) != steps:
+        mistakes.append(
+            f"refine: sizes must not fall, got {', '.join(map(str, sizes))} after layer.{layer.size}={steps[0]}"
+        )
+    try:
+        for size in sizes:
+            layer.resized(size)
+    except ValueError as error:
+        mistakes.append(f"refine: {name}: {error}")
+    return mistakes
+
+
+# -- words ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,315 @@
+"""One layer of learned functions: its weights, its features, and the one matmul that combines them."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.init.base import Edges, Init
+from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
+
+
+class LayerWeights(NamedTuple):
+    """One layer's weights for all seeds, as views of the flat vector, and after `Network.trace` what entered it."""
+
+    layer: "EdgeLayer"
+    coef: Tensor  # (seeds, n_out, terms, n_in)
+    residual: Tensor | None  # (seeds, n_out, n_in)
+    scale: Tensor | None  # (seeds, n_out, n_in)
+    bias: Tensor  # (seeds, n_out)
+    inner: tuple[Tensor, ...] = ()  # of the functions themselves, (seeds, ...) each
+    norm: Tensor | None = None  # gain and offset of the normalized inputs, (seeds, 2, n_in)
+    span: Tensor | None = None  # where the data of each input started and ended, (seeds, 2, n_in)
+    x: Tensor | None = None  # what entered the layer, (seeds or 1, n_in, batch)
+
+    @property
+    def basis(self) -> Basis:
+        return self.layer.basis
+
+
+class Kernels(NamedTuple):
+    """A layer's two elementwise functions, in memory that is given to them or compiled."""
+
+    features: Callable[[Tensor, Tensor], Tensor]  # x, memory for the features that may be used -> features
+    pull: Callable[[Tensor, Tensor, Tensor], Tensor]  # x, features, their gradient -> gradient of x
+
+
+# Numbers in one chunk of features. The sum over a large batch goes chunk by chunk: features and their gradient are
+# written and read again before they leave the processor's cache, and more than one chunk never exists.
+CHUNK = 2**21
+
+# A recurrence is compiled as one long expression: minutes at 120 terms, and nothing gained over the fast path.
+MOST_UNROLLED = 32
+
+
+class _Product(torch.autograd.Function):
+    """Features, then matmul, for all layers with fixed functions: only the inputs are kept for the backward.
+
+    Features are computed again there, unless all of them fit into one chunk. The plain path, differentiating through
+    `features`, keeps every intermediate of a recurrence.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, layer: "EdgeLayer") -> Tensor:
+        y = x.new_empty(len(x), layer.n_out, x.shape[-1])
+        chunks = layer.chunks(x)
+        memory = layer.memory(x[..., chunks[0]])
+        for chunk in chunks:
+            features = layer.kernels.features(x[..., chunk], memory)
+            torch.baddbmm(bias.unsqueeze(-1), weight.flatten(2), features.flatten(1, 2), out=y[..., chunk])
+        ctx.save_for_backward(x, weight, *([features] if len(chunks) == 1 else []))
+        ctx.layer = layer
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, *kept = ctx.saved_tensors
+        layer, wanted = ctx.layer, ctx.needs_input_grad
+        grad_x = torch.empty_like(x) if wanted[0] else None
+        grad_weight = torch.zeros_like(weight) if wanted[1] else None
+        chunks = layer.chunks(x)
+        memory = None if kept else layer.memory(x[..., chunks[0]])
+        for chunk in chunks:
+            at, pulled = x[..., chunk], grad[..., chunk]
+            features = kept[0] if kept else layer.kernels.features(at, memory)
+            if grad_weight is not None:
+                grad_weight.flatten(2).baddbmm_(pulled, features.flatten(1, 2).mT)
+            if grad_x is not None:
+                of_features = (weight.flatten(2).mT @ pulled).view_as(features)
+                grad_x[..., chunk] = layer.kernels.pull(at, features, of_features)
+        return grad_x, grad_weight, grad.sum(-1) if wanted[2] else None, None
+
+
+@dataclass(frozen=True)
+class EdgeLayer:
+    """n_in inputs to n_out outputs with a learned function on every edge: y_j = bias_j + sum_i phi_ji(x_i)."""
+
+    basis: Basis
+    n_in: int
+    n_out: int
+    compiled: bool = False
+
+    @property
+    def terms(self) -> int:
+        """What each input turns into: the basis' terms and the residual."""
+        return self.basis.terms + (self.basis.residual != "none")
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        if not self.compiled or (self.basis.unrolled and self.terms > MOST_UNROLLED):
+            return Kernels(self.fill, self.pull)
+        features = torch.compile(self.features, dynamic=False)
+        if type(self.basis).slopes is Basis.slopes:  # differentiates twice, which compiled code cannot do
+            return Kernels(lambda x, memory: features(x), self.pull)
+
+        def pull(x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+            return (self.slopes(x, features) * grad).sum(dim=-3)
+
+        return Kernels(lambda x, memory: features(x), torch.compile(pull, dynamic=False))
+
+    @cached_property
+    def inner_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the numbers inside the functions, for one seed; empty where all edges share functions."""
+        drawn = self.basis.draw_weights(self.n_out, self.n_in, Generator())
+        return {name: tuple(w.shape) for name, w in (drawn | self.basis.fixed_weights(_no_data(self))).items()}
+
+    def measured(self, x: Tensor) -> dict[str, Tensor]:
+        """The numbers that inputs x (n_in, samples) determine and training leaves alone, float64."""
+        if self.basis.bound != "affine":
+            return self.basis.fixed_weights(x)
+        low, high = self.basis.domain or (-1.0, 1.0)
+        return {"span": torch.stack(span(x.double(), low, high))}
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Names of the numbers that are measured and not trained."""
+        return frozenset(self.measured(_no_data(self)))
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether the functions see normalized inputs: one feature alone would be normalized to zero."""
+        return self.basis.layer_norm and self.n_in > 1
+
+    @property
+    def changes(self) -> bool:
+        """Whether the features at given inputs change in training, so that they cannot be computed once."""
+        return bool(self.inner_shapes) or self.normalizes or self.basis.bound == "affine"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the layer's weights for one seed, in their order within the flat vector."""
+        shapes: dict[str, tuple[int, ...]] = {"coef": (self.n_out, self.basis.terms, self.n_in)}
+        if self.basis.residual != "none":
+            shapes["residual"] = (self.n_out, self.n_in)
+        if self.basis.scale:
+            shapes["scale"] = (self.n_out, self.n_in)
+        if self.normalizes:
+            shapes["norm"] = (2, self.n_in)
+        if self.basis.bound == "affine":
+            shapes["span"] = (2, self.n_in)
+        return shapes | {"bias": (self.n_out,)} | self.inner_shapes
+
+    def seen(self, x: Tensor, norm: Tensor | None = None, span: Tensor | None = None) -> Tensor:
+        """What the functions see of x (seeds, n_in, batch): normalized over the features, brought into the domain."""
+        x = self.normalized(x, norm)
+        if self.basis.bound == "none":
+            return x
+        low, high = self.basis.domain or (-1.0, 1.0)
+        return BOUNDS[self.basis.bound](x, low, high, span)
+
+    def normalized(self, x: Tensor, norm: Tensor | None) -> Tensor:
+        """x (seeds, n_in, batch) normalized over the features; the same where the layer does not."""
+        if norm is None:
+            return x
+        centered = x - x.mean(dim=1, keepdim=True)
+        gain, offset = norm.unsqueeze(-1).unbind(dim=1)
+        return centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
+
+    def features(self, x: Tensor, *inner: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last.
+
+        Per edge, (seeds, terms, n_out, n_in, batch), where the basis is. `seen` is what the functions see instead of x.
+        """
+        features = self.basis.features(x if seen is None else seen, *inner)
+        if self.basis.residual == "none":
+            return features
+        value = RESIDUALS[self.basis.residual][0](x)
+        if self.basis.per_edge:
+            return torch.cat([features, value[:, None, None].expand_as(features[:, :1])], dim=1)
+        return torch.cat([features, value.unsqueeze(-3).expand_as(features[:, :1])], dim=1)
+
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """Derivatives of `features` at the same x, in their shape; for fixed functions."""
+        if self.basis.residual == "none":
+            return self.basis.slopes(x, features)
+        _, slope = RESIDUALS[self.basis.residual]
+        return torch.cat([self.basis.slopes(x, features[..., :-1, :, :]), slope(x).unsqueeze(-3)], dim=-3)
+
+    def memory(self, x: Tensor) -> Tensor:
+        """Memory for the features at x."""
+        return x.new_empty(*x.shape[:-2], self.terms, *x.shape[-2:])
+
+    def fill(self, x: Tensor, memory: Tensor) -> Tensor:
+        """`features` without gradients, written into `memory`, of which it returns the part used."""
+        out = memory[..., : x.shape[-1]]
+        if self.basis.residual == "none":
+            self.basis.fill(x, out)
+        else:
+            self.basis.fill(x, out[..., :-1, :, :])
+            out[..., -1, :, :] = RESIDUALS[self.basis.residual][0](x)
+        return out
+
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
+        """Sum over the terms of slopes times grad: the gradient in x. Uses `grad` as scratch memory."""
+        if self.basis.residual == "none":
+            return self.basis.pull(x, features, grad)
+        _, slope = RESIDUALS[self.basis.residual]
+        total = self.basis.pull(x, features[..., :-1, :, :], grad[..., :-1, :, :])
+        return total.addcmul_(slope(x), grad[..., -1, :, :])
+
+    def chunks(self, x: Tensor) -> list[slice]:
+        """The batch in parts of about equal size, with at most CHUNK features each."""
+        batch = x.shape[-1]
+        parts = math.ceil(x.numel() * self.terms / CHUNK) or 1
+        size = math.ceil(batch / parts) or 1
+        return [slice(start, start + size) for start in range(0, batch, size)] or [slice(0, 0)]
+
+    def edge_weights(self, w: LayerWeights) -> Tensor:
+        """What multiplies the features: (seeds, n_out, terms, n_in), scale and residual included."""
+        weight = w.coef if w.scale is None else w.coef * w.scale.unsqueeze(-2)
+        return weight if w.residual is None else torch.cat([weight, w.residual.unsqueeze(-2)], dim=-2)
+
+    def combine(self, w: LayerWeights, features: Tensor) -> Tensor:
+        """One matmul: features (seeds or 1, terms, n_in, batch) -> outputs (seeds, n_out, batch)."""
+        weight = self.edge_weights(w)
+        if self.basis.per_edge:
+            return torch.einsum("stoib,soti->sob", features, weight) + w.bias.unsqueeze(-1)
+        weight = weight.flatten(2)  # (seeds, n_out, terms * n_in)
+        seeds, batch = len(weight), features.shape[-1]
+        if len(features) == 1 < seeds:  # all seeds see the same inputs: one tall matmul instead of many
+            y = weight.flatten(0, 1) @ features[0].flatten(0, 1)
+            return y.view(seeds, self.n_out, batch) + w.bias.unsqueeze(-1)
+        return torch.baddbmm(w.bias.unsqueeze(-1), weight, features.flatten(1, 2))
+
+    def forward(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
+        if self.changes or self.basis.bound != "none":
+            return self.plain(w, x)
+        x = x.expand(len(w.bias), -1, -1)
+        return _Product.apply(x, self.edge_weights(w), w.bias, self)
+
+    def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """The same by operations that can be differentiated any number of times."""
+        return self.combine(w, self.at(w, x))
+
+    def at(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """The features at inputs x of a layer with these weights."""
+        return self.features(x, *w.inner, seen=self.seen(x, w.norm, w.span))
+
+    def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
+        """Every edge function at points (points,): (seeds, n_out, n_in, points), without the bias."""
+        x = points.expand(1, self.n_in, -1)
+        at = self.features(x, *w.inner, seen=self.seen(x, span=w.span))
+        each = "stoip" if self.basis.per_edge else "stip"
+        # Fixed functions are the same for all seeds: their one row goes with every row of weights.
+        return torch.einsum(f"{each},soti->soip", at.expand(len(w.coef), *at.shape[1:]), self.edge_weights(w))
+
+    def edges(self, index: int = 0, inner: Sequence[Tensor] = ()) -> Edges:
+        """The layer as initializations see it; `index` is its place in the network, `inner` what was drawn for it."""
+        basis = self.basis
+        domain = basis.domain or (-1.0, 1.0)
+        # Where each input has knots of its own, a start sees the functions as they are on evenly spread data.
+        even = torch.linspace(*domain, 1025, dtype=torch.float64)
+        inner = (*inner, *basis.fixed_weights(even[None]).values())
+        residual, residual_slope = RESIDUALS.get(basis.residual, (None, None))
+
+        def per_edge(values: Tensor) -> Tensor:  # (terms, [n_out, n_in or] 1, points) -> (terms, edges or 1, points)
+            return values.flatten(1, -2)
+
+        def at(points: Tensor) -> Tensor:
+            return points.expand(self.n_in if basis.per_edge else 1, -1)
+
+        def phi(points: Tensor) -> Tensor:
+            return per_edge(basis.features(at(points), *inner))
+
+        def slope(points: Tensor) -> Tensor:
+            return per_edge(basis.slopes(at(points), basis.features(at(points), *inner), *inner))
+
+        return Edges(
+            index=index,
+            n_in=self.n_in,
+            n_out=self.n_out,
+            terms=basis.terms,
+            intervals=basis.pieces,
+            orders=basis.orders,
+            domain=domain,
+            phi=phi,
+            slope=slope,
+            residual=residual,
+            residual_slope=residual_slope,
+            has_scale=basis.scale,
+            paper_coef=lambda generator: basis.draw_coef(self.n_out, self.n_in, generator),
+            paper_bias=lambda generator: basis.draw_bias(self.n_out, self.n_in, generator),
+        )
+
+    def start(self, init: Init, index: int, generator: Generator, x: Tensor | None = None) -> dict[str, Tensor]:
+        """Start weights by name, float64, for inputs like x (n_in, samples).
+
+        The functions' own are drawn first, for the scheme measures these.
+        """
+        inner = self.basis.draw_weights(self.n_out, self.n_in, generator)
+        start = init.start(self.edges(index, tuple(inner.values())), generator)
+        named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias}
+        named |= inner | self.measured(_no_data(self) if x is None else x)
+        if self.normalizes:
+            named["norm"] = torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None].expand(2, self.n_in)
+        return {name: weight for name in self.shapes if (weight := named[name]) is not None}
+
+
+def _no_data(layer: EdgeLayer) -> Tensor:
+    return torch.zeros(layer.n_in, 0, dtype=torch.float64)
