@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list(arguments[1:])
         if arguments[:1] == ["report"]:
             return _report(arguments[1:])
+        if arguments[:1] == ["diagnose"]:
+            return _diagnose(arguments[1:])
         return _run(arguments)
     except ConfigError as error:
         from kanexp import console
@@ -122,6 +124,23 @@ def _report(arguments: list[str]) -> int:
     return 0
 
 
+def _diagnose(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kanexp diagnose",
+        description="Continue the best state of a finished run to a stationary point by second-order optimization: "
+        "was it the optimizer, or what the network can express?",
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
+    parser.add_argument("--seconds", type=float, default=60.0, help="at most so many (default: 60)")
+    given = parser.parse_args(arguments)
+    if not 0 < given.seconds < float("inf"):
+        raise ConfigError(f"--seconds: must be positive, got {given.seconds}")
+    sys.path.append(str(Path.cwd()))
+    from kanexp.diagnose import diagnose
+
+    return diagnose(given.run, given.seconds)
+
+
 def _catalog(folders: Sequence[Path]) -> Catalog:
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise ConfigError(*(f"--config-dir: no such folder '{folder}'" for folder in missing))
@@ -139,6 +158,7 @@ usage:
   kanexp -m WORD=V1,V2 ...        a sweep over all combinations
   kanexp list [GROUP ...]         every group and option, with defaults
   kanexp report PATH ...          tables, figures and a page about finished runs
+  kanexp diagnose RUN             was it the optimizer, or what the network can express?
 
 groups (one option each; their own settings are group.key=value):
 {groups}

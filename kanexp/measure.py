@@ -51,13 +51,13 @@ def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
         theta = theta.double()  # what rounding leaves at absent frequencies should lie far below the present ones
         entering = network.inputs(theta, x[None, :, :MAX_SAMPLES].double())
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
-            frequencies, power = _power(layer, w, entering[i])
+            frequencies, powers = power(layer, w, entering[i])
             columns = {
                 "seed": np.repeat(seeds, len(frequencies)),
                 "layer": i,
                 "frequency": np.tile(frequencies, len(seeds)),
             }
-            tables.append(pd.DataFrame({"state": state, **columns, "power": _numpy(power).ravel()}))
+            tables.append(pd.DataFrame({"state": state, **columns, "power": _numpy(powers).ravel()}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -73,13 +73,12 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering, leaving = values[i], values[i + 1]
             slope = _slope(layer, w, entering)
-            outside = _outside(layer, entering).expand(len(seeds))
             columns = [
                 leaving.mean((1, 2)),
                 leaving.std((1, 2), correction=0),
                 slope.mean((1, 2)),
                 slope.std((1, 2), correction=0),
-                outside,
+                outside(layer, entering).expand(len(seeds)),
             ]
             for seed, *numbers in zip(seeds, *(c.tolist() for c in columns), strict=True):
                 rows.append((state, seed, i, *numbers))
@@ -110,7 +109,7 @@ def _slope(layer: EdgeLayer, w: LayerWeights, x: Tensor) -> Tensor:
     return torch.autograd.grad(mixed.sum(), v)[0]
 
 
-def _outside(layer: EdgeLayer, x: Tensor) -> Tensor:
+def outside(layer: EdgeLayer, x: Tensor) -> Tensor:
     """Share of inputs (seeds or 1, n_in, batch) outside the domain, (seeds or 1,); NaN where there is none."""
     if layer.basis.domain is None or layer.basis.bound != "none" or layer.kept:
         return torch.full_like(x[:, 0, 0], torch.nan)
@@ -118,7 +117,7 @@ def _outside(layer: EdgeLayer, x: Tensor) -> Tensor:
     return ((x < low) | (x > high)).to(x.dtype).mean((1, 2))
 
 
-def _power(layer: EdgeLayer, w: LayerWeights, entering: Tensor) -> tuple[np.ndarray, Tensor]:
+def power(layer: EdgeLayer, w: LayerWeights, entering: Tensor) -> tuple[np.ndarray, Tensor]:
     """Frequencies (f,) and power, mean over edges (seeds, f)."""
     points, keep, window = _grid(layer, entering)
     frequencies = np.arange(keep.start, keep.stop)

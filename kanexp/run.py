@@ -36,15 +36,15 @@ def run(words: Words, folder: Path | None = None) -> int:
     """
     keep_large_blocks()
     experiment = build_experiment(words)
-    device = _device(experiment.settings.device)
+    device = find_device(experiment.settings.device)
     dtype = getattr(torch, experiment.settings.dtype)
-    data, scene = _load(experiment)
+    data, scene = load_data(experiment)
     network, start = _start(experiment, data.train.x)
     brief = folder is not None
     if folder is None:
         folder = new_version(experiment.settings.output_dir, default_name(words))
     a_run = _Run(experiment, RunFolder(folder), network, start.to(device), brief)
-    return a_run.carry_out(_to(data, device, dtype), _move(scene, device, dtype))
+    return a_run.carry_out(to_device(data, device, dtype), _move(scene, device, dtype))
 
 
 class _Run:
@@ -110,12 +110,12 @@ class _Run:
             "steps": result.steps,
             "train_seconds": round(result.seconds, 3),
             "milliseconds_per_step": round(1000 * result.seconds / max(1, result.steps), 4),
-            "evaluations": _by_seed(self.seeds, result.evaluations),
-            "refinement_jump": {str(step): _by_seed(self.seeds, jumps) for step, jumps in result.jumps.items()},
+            "evaluations": by_seed(self.seeds, result.evaluations),
+            "refinement_jump": {str(step): by_seed(self.seeds, jumps) for step, jumps in result.jumps.items()},
             "parameters": result.network.parameters,
-            "best_step": _by_seed(self.seeds, result.best_step),
-            "best_val_loss": _by_seed(self.seeds, result.best_val),
-            "test": {name: _by_seed(self.seeds, values) for name, values in result.test.items()},
+            "best_step": by_seed(self.seeds, result.best_step),
+            "best_val_loss": by_seed(self.seeds, result.best_val),
+            "test": {name: by_seed(self.seeds, values) for name, values in result.test.items()},
         }
         if result.interrupted:
             return 130
@@ -165,6 +165,11 @@ class _Run:
         drawn["loss"] = figures.curves(tables["loss"])
         tables["prediction"] = measure.predictions(states, scene, row)
         drawn["prediction"] = figures.prediction(tables["prediction"], scene.kind, scene.shape, shown)
+        if self.experiment.settings.diagnostics:
+            tables["layers"] = pd.read_csv(self.folder.diagnostics)
+            drawn["layers"] = figures.layers(tables["layers"])
+            tables["training_spectra"] = pd.read_csv(self.folder.spectra)
+            drawn["training_spectra"] = figures.training_spectra(tables["training_spectra"])
         if self.experiment.model.uses_layer:
             tables["spectra"] = measure.spectra(states, x, self.seeds)
             drawn["spectra"] = figures.spectra(tables["spectra"])
@@ -253,11 +258,11 @@ def _worth_compiling(experiment: Experiment, network: Network, samples: int) -> 
 
 def check_data(experiment: Experiment) -> None:
     """Raise ConfigError where the task's data cannot be had or the device is not there."""
-    _device(experiment.settings.device)
-    _load(experiment)
+    find_device(experiment.settings.device)
+    load_data(experiment)
 
 
-def _load(experiment: Experiment) -> tuple[Data, Scene]:
+def load_data(experiment: Experiment) -> tuple[Data, Scene]:
     try:
         data = experiment.task.load(generator(experiment.settings.data_seed, "data"))
         return data, experiment.task.scene(data)
@@ -265,13 +270,13 @@ def _load(experiment: Experiment) -> tuple[Data, Scene]:
         raise ConfigError(f"task.{error}") from error
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: cuda was asked for, but torch finds no GPU; use device=cpu or device=auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _to(data: Data, device: torch.device, dtype: torch.dtype) -> Data:
+def to_device(data: Data, device: torch.device, dtype: torch.dtype) -> Data:
     def split(s: Split) -> Split:
         return Split(s.x.to(device, dtype), s.y.to(device, dtype))
 
@@ -282,7 +287,7 @@ def _move(scene: Scene, device: torch.device, dtype: torch.dtype) -> Scene:
     return Scene(scene.kind, scene.x.to(device, dtype), scene.target.to(device, dtype), scene.shape)
 
 
-def _by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
+def by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
     """Numbers for run.json, where null stands for what is not finite: JSON has no other word for it."""
     numbers = (value if math.isfinite(value) else None for value in values.tolist())
     return dict(zip(map(str, seeds), numbers, strict=True))

@@ -13,16 +13,23 @@ from kanexp.error import ConfigError
 
 FORMAT = 1  # of everything below; raised when a reader of the old one would misread the new
 
-CONFIG, RECORD, METRICS, TIMINGS, MODEL, FIGURES = (
+CONFIG, RECORD, METRICS, TIMINGS, DIAGNOSTICS, SPECTRA, MODEL, FIGURES, DIAGNOSIS = (
     "config.yaml",
     "run.json",
     "metrics.csv",
     "timings.csv",
+    "diagnostics.csv",
+    "spectra.csv",
     "model.pt",
     "figures",
+    "diagnosis.json",
 )
-METRIC_COLUMNS = ("step", "seed", "metric", "value")
-TIMING_COLUMNS = ("step", "seconds", "evaluations")
+COLUMNS = {
+    METRICS: ("step", "seed", "metric", "value"),
+    TIMINGS: ("step", "seconds", "evaluations"),
+    DIAGNOSTICS: ("step", "seed", "layer", "metric", "value"),
+    SPECTRA: ("step", "seed", "layer", "frequency", "power"),
+}
 
 
 class UnreadableRun(Exception):
@@ -43,6 +50,18 @@ class RunFolder:
     def metrics(self) -> Path:
         return self.path / METRICS
 
+    @property
+    def diagnostics(self) -> Path:
+        return self.path / DIAGNOSTICS
+
+    @property
+    def spectra(self) -> Path:
+        return self.path / SPECTRA
+
+    @property
+    def config(self) -> Path:
+        return self.path / CONFIG
+
     def write_config(self, yaml: str) -> None:
         write(self.path / CONFIG, yaml)
 
@@ -50,14 +69,19 @@ class RunFolder:
         """run.json: status and provenance, replaced as a whole."""
         write(self.path / RECORD, json.dumps({"format": FORMAT, **record}, indent=2) + "\n")
 
+    def write_diagnosis(self, record: dict[str, Any]) -> None:
+        write(self.path / DIAGNOSIS, json.dumps({"format": FORMAT, **record}, indent=2) + "\n")
+
     @contextlib.contextmanager
     def logs(self) -> Iterator["Logs"]:
-        """metrics.csv and timings.csv, open for rows and flushed with every group of them."""
-        with (
-            open(self.path / METRICS, "w", newline="", encoding="utf-8") as metrics,
-            open(self.path / TIMINGS, "w", newline="", encoding="utf-8") as timings,
-        ):
-            yield Logs(metrics, timings)
+        """The tables of a run under way, open for rows and flushed with every group of them."""
+        with contextlib.ExitStack() as stack:
+            yield Logs(
+                {
+                    name: stack.enter_context(open(self.path / name, "w", newline="", encoding="utf-8"))
+                    for name in COLUMNS
+                }
+            )
 
     @contextlib.contextmanager
     def model_file(self) -> Iterator[Path]:
@@ -65,6 +89,16 @@ class RunFolder:
         part = self.path / f".{MODEL}.part"
         yield part
         os.replace(part, self.path / MODEL)
+
+    def ended(self) -> tuple[dict[str, Any], Path]:
+        """run.json and model.pt of a run that came to its end or was stopped.
+
+        Raises UnreadableRun where it did not.
+        """
+        record = self.read_record()
+        if not (self.path / MODEL).is_file():
+            raise UnreadableRun(f"{self.path}: its status is '{record.get('status')}' and it left no {MODEL}")
+        return record, self.path / MODEL
 
     def read_record(self) -> dict[str, Any]:
         """run.json. Raises UnreadableRun where it is missing, damaged or of a newer format."""
@@ -83,23 +117,33 @@ class RunFolder:
 
 
 class Logs:
-    """Open files of a run that is under way."""
+    """Open files of a run that is under way, each a table of its own columns."""
 
-    def __init__(self, metrics: Any, timings: Any):
-        self._files = metrics, timings
-        self._metrics, self._timings = csv.writer(metrics), csv.writer(timings)
-        self._metrics.writerow(METRIC_COLUMNS)
-        self._timings.writerow(TIMING_COLUMNS)
+    def __init__(self, files: dict[str, Any]):
+        self._files = files
+        self._tables = {name: csv.writer(file) for name, file in files.items()}
+        for name, table in self._tables.items():
+            table.writerow(COLUMNS[name])
 
     def metrics(self, step: int, seeds: Iterable[int], metric: str, values: Iterable[float]) -> None:
-        # Nine digits keep every float32; integers stay integers.
-        rows = [(step, seed, metric, f"{value:.9g}") for seed, value in zip(seeds, values, strict=True)]
-        self._metrics.writerows(rows)
+        self._tables[METRICS].writerows((step, s, metric, number(v)) for s, v in zip(seeds, values, strict=True))
+
+    def diagnostics(self, step: int, seed: int, layer: int, metric: str, value: float) -> None:
+        self._tables[DIAGNOSTICS].writerow((step, seed, layer, metric, number(value)))
+
+    def spectrum(self, step: int, seed: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
+        pairs = zip(frequencies, power, strict=True)
+        self._tables[SPECTRA].writerows((step, seed, layer, f, number(p)) for f, p in pairs)
 
     def timing(self, step: int, seconds: float, evaluations: int) -> None:
-        self._timings.writerow((step, f"{seconds:.4f}", evaluations))
-        for file in self._files:
+        self._tables[TIMINGS].writerow((step, f"{seconds:.4f}", evaluations))
+        for file in self._files.values():
             file.flush()
+
+
+def number(value: float) -> str:
+    """Nine digits keep every float32; integers stay integers."""
+    return f"{value:.9g}"
 
 
 def new_version(output_dir: str, name: str) -> Path:

@@ -30,6 +30,7 @@ class Settings:
     patience: int | None
     budget: dict[str, float] | None
     log_every: int
+    diagnostics: bool
     output_dir: str
 
     def __post_init__(self):

@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
+from kanexp.diagnostics import due, look
 from kanexp.experiment import Experiment
 from kanexp.model.network import Network
 from kanexp.objective import Objective
@@ -40,6 +41,7 @@ class Result:
     start: Tensor  # (seeds, length)
     network: Network  # of `best`: where layers were refined, another one than that of `start`
     best: Tensor  # the state of lowest loss on the validation data
+    last: Tensor  # the state at the end
     best_step: Tensor
     best_val: Tensor
     evaluations: Tensor
@@ -71,6 +73,7 @@ def train(
         start=start,
         network=network,
         best=start.clone(),
+        last=start,
         best_step=torch.zeros(len(seeds), dtype=torch.int64),
         best_val=torch.full_like(start[:, 0], torch.inf),
         evaluations=torch.zeros(len(seeds), dtype=torch.int64),
@@ -129,6 +132,8 @@ def train(
             else:
                 new, loss, evaluations = stepper.step(theta, objective)
 
+            if settings.diagnostics and (last or due(step)):
+                look(logs, step, seeds, alive, network, theta, objective(theta)[1], data.train.x)
             if log:
                 rows = {"train_loss": loss, "val_loss": val_loss}
                 rows |= {f"val_{k}": v for k, v in task.metrics(prediction, val_y).items()}
@@ -136,7 +141,8 @@ def train(
                     penalty = objective.penalty(theta)
                     weighted = objective.weight * penalty
                     rows |= {"train_loss": loss - weighted, "penalty": weighted, "penalty_unweighted": penalty}
-                rows |= {"evaluations": result.evaluations}
+                # Each evaluation of function and gradient sees one batch.
+                rows |= {"evaluations": result.evaluations, "samples": result.evaluations * batch.shape[-1]}
                 rows |= {"refinement_jump": jumps} if jumps is not None else {}
                 _write(logs, step, seeds, alive, rows)
                 logs.timing(step, time.perf_counter() - began, int(result.evaluations.sum()))
@@ -169,7 +175,7 @@ def train(
                 good = theta
             theta = new if trained is None else torch.where(trained, new, theta)
 
-    result.interrupted = interrupted()
+    result.last, result.interrupted = theta, interrupted()
     result.seconds = time.perf_counter() - began
     stopped = stepper.finished()
     if stopped is not None:

@@ -27,7 +27,7 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.reg.l1 import L1
 from kanexp.reg.none import NoPenalty
-from kanexp.run_folder import Logs
+from kanexp.run_folder import COLUMNS, Logs
 from kanexp.seeding import generator
 from kanexp.settings import Settings
 from kanexp.task.base import Data, Split
@@ -48,6 +48,7 @@ SETTINGS = Settings(
     patience=None,
     budget=None,
     log_every=10,
+    diagnostics=False,
     output_dir="outputs",
 )
 TASK = Function(train=60, val=20, test=20)
@@ -76,10 +77,14 @@ def train(e: Experiment, start=None, data=None, watch=lambda p: None):
     if data is None:
         loaded = e.task.load(generator(e.settings.data_seed, "data"))
         data = Data(*(Split(s.x.to(dtype), s.y.to(dtype)) for s in (loaded.train, loaded.val, loaded.test)))
-    metrics = io.StringIO()
-    result = training.train(e, network, start, data, Logs(metrics, io.StringIO()), watch)
-    metrics.seek(0)
-    return result, pd.read_csv(metrics), network
+    result, tables, network = train_with_tables(e, network, start, data, watch)
+    return result, tables["metrics.csv"], network
+
+
+def train_with_tables(e: Experiment, network, start, data, watch=lambda p: None):
+    files = {table: io.StringIO() for table in COLUMNS}
+    result = training.train(e, network, start, data, Logs(files), watch)
+    return result, {table: pd.read_csv(io.StringIO(file.getvalue())) for table, file in files.items()}, network
 
 
 @pytest.mark.parametrize("layer", [Fourier(), Chebyshev(), BSpline()], ids=name)

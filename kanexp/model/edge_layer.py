@@ -259,6 +259,20 @@ class EdgeLayer:
         # Fixed functions are the same for all seeds: their one row goes with every row of weights.
         return torch.einsum(f"{each},soti->soip", at.expand(len(w.coef), *at.shape[1:]), self.edge_weights(w))
 
+    def variances(self, w: LayerWeights, x: Tensor) -> Tensor:
+        """Of every edge function over inputs x (seeds or 1, n_in, batch), (seeds, n_out, n_in); never quite zero.
+
+        Edges that share their input share the covariance of its features, so that var phi = weight . cov weight, and
+        no edge is evaluated on the batch.
+        """
+        features, weight = self.at(w, x), self.edge_weights(w)
+        if self.basis.per_edge:
+            return variance(torch.einsum("stoib,soti->soib", features, weight))
+        by_input = (features - features.mean(dim=-1, keepdim=True)).transpose(1, 2)  # (seeds or 1, n_in, terms, batch)
+        covariance = by_input @ by_input.mT / max(1, x.shape[-1] - 1)
+        per_input = weight.permute(0, 3, 1, 2)  # (seeds, n_in, n_out, terms)
+        return _positive((per_input @ covariance * per_input).sum(-1).mT)
+
     def edges(self, index: int = 0, inner: Sequence[Tensor] = ()) -> Edges:
         """The layer as initializations see it; `index` is its place in the network, `inner` what was drawn for it."""
         basis = self.basis
@@ -313,3 +327,12 @@ class EdgeLayer:
 
 def _no_data(layer: EdgeLayer) -> Tensor:
     return torch.zeros(layer.n_in, 0, dtype=torch.float64)
+
+
+def variance(values: Tensor) -> Tensor:
+    """Over the last axis; never quite zero, where the slope of its root is infinite."""
+    return _positive(values.var(dim=-1, correction=min(1, values.shape[-1] - 1)))
+
+
+def _positive(values: Tensor) -> Tensor:
+    return values.clamp(min=torch.finfo(values.dtype).tiny)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.model.edge_layer import LayerWeights
+from kanexp.model.edge_layer import LayerWeights, variance
 from kanexp.reg.base import Regularizer
 
 
@@ -37,34 +37,9 @@ class Activation(Regularizer):
 
     def _layer(self, w: LayerWeights) -> Tensor:
         assert w.x is not None  # layers come from a forward pass
-        v = _variance(w, w.x).sqrt() / (_variance_of(w.x).sqrt()[:, None] + 0.1)  # (seeds, n_out, n_in)
+        v = w.layer.variances(w, w.x).sqrt() / (variance(w.x).sqrt()[:, None] + 0.1)  # (seeds, n_out, n_in)
         rows, columns = (_entropy(v / (v.sum(dim=dim, keepdim=True) + 1)).sum(dim).mean(1) for dim in (2, 1))
         return self.size * v.sum(dim=(1, 2)) + self.entropy * (rows + columns)
-
-
-def _variance(w: LayerWeights, x: Tensor) -> Tensor:
-    """Of every edge function over the batch, (seeds, n_out, n_in).
-
-    Edges that share their input share the covariance of its features, so that var phi = weight . cov weight, and no
-    edge is evaluated on the batch.
-    """
-    features, weight = w.layer.at(w, x), w.layer.edge_weights(w)
-    if w.basis.per_edge:
-        return _variance_of(torch.einsum("stoib,soti->soib", features, weight))
-    by_input = (features - features.mean(dim=-1, keepdim=True)).transpose(1, 2)  # (seeds or 1, n_in, terms, batch)
-    covariance = by_input @ by_input.mT / max(1, x.shape[-1] - 1)
-    per_input = weight.permute(0, 3, 1, 2)  # (seeds, n_in, n_out, terms)
-    return _positive((per_input @ covariance * per_input).sum(-1).mT)
-
-
-def _variance_of(values: Tensor) -> Tensor:
-    """Over the last axis."""
-    return _positive(values.var(dim=-1, correction=min(1, values.shape[-1] - 1)))
-
-
-def _positive(variance: Tensor) -> Tensor:
-    """Without the zeros, where the slope of the root is infinite."""
-    return variance.clamp(min=torch.finfo(variance.dtype).tiny)
 
 
 def _entropy(p: Tensor) -> Tensor:

@@ -207,12 +207,89 @@ def spectra(table: pd.DataFrame) -> Figure:
                 low, high = (grouped.agg(f).clip(lower=floor) for f in ("min", "max"))
                 axes.fill_between(median.index, low, high, color=colour, alpha=0.25, linewidth=0)
             axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axes.xaxis.set_minor_formatter(NullFormatter())
+            _plain_ticks(axes)
         panels[0].set_ylabel("power per edge")
         panels[0].legend(fontsize=8)
         return figure
+
+
+def layers(table: pd.DataFrame) -> Figure:
+    """A panel per metric of the layers over steps, a colour per layer: median over seeds and their range."""
+    panels = {
+        "gradient_norm": "gradient norm",
+        "beta": "exponent of the spectrum's decay",
+        "dead_edges": "share of dead edges",
+        "outside": "share of inputs outside the domain",
+    }
+    measured = [metric for metric in panels if table.loc[table["metric"] == metric, "value"].notna().any()]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(measured), 2.7), layout="constrained")
+        for axes, metric in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
+            here = table[table["metric"] == metric]
+            for i, (layer, rows) in enumerate(here.groupby("layer")):
+                grouped = rows.groupby("step")["value"]
+                low, median, high = grouped.min(), grouped.median(), grouped.max()
+                colour = CYCLE[i % len(CYCLE)]
+                axes.plot(median.index, median, "o-", markersize=2.5, color=colour, label=f"layer {layer + 1}")
+                axes.fill_between(median.index, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.set_xscale("symlog", linthresh=1)
+            if metric == "gradient_norm" and here["value"].min() > 0:
+                axes.set_yscale("log")
+            if metric in ("dead_edges", "outside"):
+                axes.set_ylim(-0.03, 1.03)
+            axes.set(title=panels[metric], xlabel="step")
+        axes.legend(fontsize=8)
+        return figure
+
+
+def training_spectra(table: pd.DataFrame) -> Figure:
+    """A panel per layer: its spectrum, median over seeds, from the first step (light) to the last (dark)."""
+    numbers, steps = sorted(table["layer"].unique()), sorted(table["step"].unique())
+    colours = mpl.colormaps["cividis_r"](np.linspace(0.05, 1, len(steps)))
+    floor = table["power"].max() * 1e-14
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(numbers) + 0.8, 2.9), layout="constrained")
+        panels = figure.subplots(1, len(numbers), squeeze=False, sharey=True)[0]
+        for axes, layer in zip(panels, numbers, strict=True):
+            here = table[table["layer"] == layer]
+            for step, colour in zip(steps, colours, strict=True):
+                median = here[here["step"] == step].groupby("frequency")["power"].median().clip(lower=floor)
+                axes.plot(median.index, median, color=colour, linewidth=1, label=f"{step}")
+            axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
+            _plain_ticks(axes)
+        panels[0].set_ylabel("power per edge")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", fontsize=7, title="step", title_fontsize=8)
+        return figure
+
+
+def diagnosis(table: pd.DataFrame) -> Figure:
+    """Training loss of every seed before and after it was continued: a gap the optimizer left, or a floor."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 0.32 * len(table) + 1.5), layout="constrained")
+        axes = figure.subplots()
+        rows = np.arange(len(table))
+        axes.hlines(rows, table["loss_after"], table["loss_before"], color=SKY, linewidth=4, alpha=0.5, label="gap")
+        axes.plot(table["loss_before"], rows, "o", color=BEFORE, markersize=6, label="as the run ended")
+        rest = (table["state"] == "at rest").to_numpy()
+        axes.plot(table["loss_after"][rest], rows[rest], "|", color=BLUE, markersize=14, mew=3, label="floor")
+        axes.plot(table["loss_after"][~rest], rows[~rest], "<", color=ORANGE, markersize=7, label="still falling")
+        axes.set_xscale("log")
+        # Whole decades: a gap of a few percent is to look like one.
+        low, high = table["loss_after"].clip(lower=1e-300).min(), table["loss_before"].max()
+        axes.set_xlim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high) + 0.05))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_yticks(rows, [f"seed {seed}" for seed in table["seed"]])
+        axes.set(xlabel="training loss", ylim=(len(table) - 0.5, -0.5))
+        axes.grid(axis="y", visible=False)
+        figure.legend(loc="outside upper center", ncols=4, fontsize=8)
+        return figure
+
+
+def _plain_ticks(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def words(metric: str) -> str:

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+from test_train import experiment, train_with_tables
+
+from kanexp import diagnostics, measure
+from kanexp.init.default import Default
+from kanexp.init.smooth import Smooth
+from kanexp.layer.bspline import BSpline
+from kanexp.layer.chebyshev import Chebyshev
+from kanexp.layer.fourier import Fourier
+from kanexp.model.kan import KAN
+from kanexp.seeding import generator
+from kanexp.task.base import Data, Split
+
+
+def started(layer, init, seeds=3, widths=(2, 4, 1)):
+    network = KAN().network(widths, layer)
+    return network, network.start(init, [generator(seed, "init") for seed in range(seeds)], torch.float64)
+
+
+def data_of(e):
+    loaded = e.task.load(generator(0, "data"))
+    return Data(*(Split(s.x, s.y) for s in (loaded.train, loaded.val, loaded.test)))
+
+
+def test_looks_become_rarer():
+    assert [step for step in range(2500) if diagnostics.due(step)] == [
+        0,
+        1,
+        2,
+        5,
+        10,
+        20,
+        50,
+        100,
+        200,
+        500,
+        1000,
+        2000,
+    ]
+
+
+def test_exponent_of_a_power_law():
+    frequencies = np.arange(1, 40)
+    draws = generator(0, "check")
+    beta = 1 + 3 * torch.rand(5, generator=draws, dtype=torch.float64)
+    height = torch.rand((5, 1), generator=draws, dtype=torch.float64)
+    powers = height * torch.from_numpy(frequencies)[None] ** -beta[:, None]
+    powers[:, 10] = 0.0  # a frequency that is absent says nothing about the decay of the others
+    torch.testing.assert_close(diagnostics.exponents(frequencies, powers), beta)
+    scattered = powers * torch.rand(powers.shape, generator=draws, dtype=torch.float64)
+    for row, found in zip(scattered, diagnostics.exponents(frequencies, scattered), strict=True):
+        seen = row > 1e-8 * row.max()
+        slope = np.polyfit(np.log(frequencies[seen]), row[seen].log(), 1)[0]
+        assert found.item() == pytest.approx(-slope)
+
+
+def test_a_straight_line_has_no_exponent():
+    powers = torch.tensor([[1e-30, 1e-31, 1e-33], [1.0, 0.0, 0.0]])
+    assert diagnostics.exponents(np.arange(1, 4), powers).isnan().all()
+
+
+def test_gradient_norms_are_those_of_each_layers_own_weights():
+    network, theta = started(Chebyshev(residual="silu", scale=True), Default())
+    grad = torch.randn(theta.shape, generator=generator(0, "check"), dtype=torch.float64)
+    norms = torch.stack(diagnostics.gradient_norms(network, grad))
+    torch.testing.assert_close(norms.square().sum(0), grad.square().sum(1))
+    first = sum(
+        part.flatten(1).square().sum(1) for n, part in network.unflatten(grad).items() if n.startswith("layers.0")
+    )
+    torch.testing.assert_close(norms[0], first.sqrt())
+
+
+@pytest.mark.parametrize("layer", [Fourier(), BSpline()])
+def test_training_writes_what_the_layers_do(layer):
+    e = experiment(layer=layer, steps=30, seeds=3, diagnostics=True)
+    network, start = started(layer, Default())
+    named = {name: w.clone() for name, w in network.unflatten(start).items()}
+    for name, weight in named.items():
+        if name.startswith("layers.0.") and name != "layers.0.bias":
+            weight[1, 2] = 0.0  # in the second seed nothing reaches the third node of the first layer: 2 of 8 edges
+    _, tables, _ = train_with_tables(e, network, network.flatten(named), data_of(e))
+    table, spectra = tables["diagnostics.csv"], tables["spectra.csv"]
+    assert table["step"].unique().tolist() == spectra["step"].unique().tolist() == [0, 1, 2, 5, 10, 20, 30]
+    at_start = table[table["step"] == 0].pivot(index="seed", columns=["layer", "metric"], values="value")
+    assert at_start[0, "dead_edges"].tolist() == [0.0, 0.25, 0.0]
+    assert (at_start[0, "gradient_norm"] > 0).all()
+    x = data_of(e).train.x
+    signal = measure.signal({"before": (network, network.flatten(named))}, x, [0, 1, 2])
+    for i in (0, 1):
+        outside = signal.query(f"layer == {i}")["outside"]
+        np.testing.assert_allclose(at_start[i, "outside"], outside, rtol=1e-7)
+    expected = measure.spectra({"before": (network, network.flatten(named))}, x, [0, 1, 2])
+    np.testing.assert_allclose(
+        spectra[spectra["step"] == 0].sort_values(["seed", "layer", "frequency"])["power"],
+        expected.sort_values(["seed", "layer", "frequency"])["power"],
+        rtol=1e-7,
+    )
+
+
+def test_the_smooth_start_begins_with_its_own_exponent():
+    e = experiment(layer=Fourier(frequencies=30), steps=2, seeds=3, diagnostics=True)
+    network, start = started(e.layer, Smooth(), widths=(2, 40, 1))
+    _, tables, _ = train_with_tables(e, network, start, data_of(e))
+    beta = tables["diagnostics.csv"].query("metric == 'beta' and step == 0 and layer == 0")["value"]
+    assert beta.tolist() == pytest.approx([4.0] * 3, abs=0.3)
+
+
+def test_looking_changes_nothing():
+    e = experiment(seeds=3, steps=20)
+    network, start = started(e.layer, Default())
+    quiet, tables, _ = train_with_tables(e, network, start, data_of(e))
+    assert tables["diagnostics.csv"].empty
+    e = experiment(seeds=3, steps=20, diagnostics=True)
+    looked, tables, _ = train_with_tables(e, network, start, data_of(e))
+    assert len(tables["diagnostics.csv"])
+    assert torch.equal(quiet.best, looked.best)
+
+
+def test_diagnose_tells_a_gap_from_a_floor(kanexp):
+    """x y is beyond one layer and within reach of two."""
+    words = ["task=function", "task.function=product", "layer=chebyshev", "steps=300", "seeds=2", "dtype=float64"]
+    words += ["optimizer.learning_rate=0.03", "log_every=100"]
+    expected = {"floor": ("[in,out]", "expressiveness floor"), "gap": ("[in,3,out]", "optimization gap")}
+    for name, (widths, sentence) in expected.items():
+        assert kanexp(*words, f"name={name}", f"widths={widths}").returncode == 0
+        done = kanexp("diagnose", f"outputs/{name}/latest", "--seconds", "8")
+        assert done.returncode == 0, done.stderr
+        assert sentence in done.stdout
+
+
+def test_diagnose_says_what_is_no_run(kanexp):
+    done = kanexp("diagnose", "nowhere")
+    assert done.returncode == 2
+    assert done.stderr == "error: diagnose: nowhere: no run.json, so this is no run folder\n"
+    assert "--seconds: must be positive, got 0.0" in kanexp("diagnose", "nowhere", "--seconds", "0").stderr
