@@ -70,7 +70,7 @@ def random_data() -> Data:
 
     def split(samples: int) -> Split:
         labels = torch.randint(CLASSES, (samples,), generator=g)
-        x = 2 * torch.rand((INPUTS, samples), generator=g) - 1
+        x = 2 * torch.rand((samples, INPUTS), generator=g).T - 1  # in rows, as pictures are read
         return Split(x, torch.eye(CLASSES)[labels].T.contiguous())
 
     return Data(split(SAMPLES), split(1000), split(1000))
@@ -89,7 +89,7 @@ class Classes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=780)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     keep_large_blocks()
