@@ -153,7 +153,9 @@ def train(
                 break
 
             finite_loss = loss.isfinite()
-            whole = new.sum(dim=1).isfinite()  # of finite weights nearly always, and ten times as fast as looking at each
+            whole = new.sum(
+                dim=1
+            ).isfinite()  # of finite weights nearly always, and ten times as fast as looking at each
             fine = finite_loss & (whole if bool(whole.all()) else new.isfinite().all(dim=1))
             if not bool((fine & alive).all()):
                 # The last state with a finite loss is kept: it goes on once, without what the optimizer remembers, and

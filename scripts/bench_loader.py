@@ -1,7 +1,7 @@
 """Samples per second of minibatch training on data of MNIST's shape, against the same network written plainly.
 
-The plain one is a torch module around nn.Linear: the same features, one linear layer over them, torch.optim.Adam (fused),
-and a loop over shuffled rows of one tensor, with nothing logged. Both go in turn, several times; ratios of medians.
+The plain one is a torch module around nn.Linear: the same features, one linear layer over them, torch.optim.Adam
+(fused), and a loop over shuffled rows of one tensor, with nothing logged. Both go in turn; ratios of medians.
 
 usage: OMP_NUM_THREADS=1 python scripts/bench_loader.py [--steps N] [--repeats N]
 """

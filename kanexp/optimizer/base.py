@@ -155,7 +155,9 @@ class Moments:
     def resize(self, resize: Callable[[Tensor], Tensor]) -> None:
         self.mean, self.square = resize(self.mean), resize(self.square)
         for i, own in self.anew.items():
-            own.mean, own.square = (resize(kept.expand(len(self.mean), -1))[i : i + 1] for kept in (own.mean, own.square))
+            own.mean, own.square = (
+                resize(kept.expand(len(self.mean), -1))[i : i + 1] for kept in (own.mean, own.square)
+            )
 
     def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, decay: float = 0.0) -> Tensor:
         """theta (1 - rate decay) - rate mean / (sqrt(square) + epsilon), the means corrected for their start."""

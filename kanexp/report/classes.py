@@ -40,7 +40,7 @@ def confusion(table: pd.DataFrame, title: str) -> Figure:
 
 def _name_classes(axes: Axes, names: Sequence[str]) -> None:
     every = -(-len(names) // 40)
-    at = np.arange(0, len(names), every)
+    at = range(0, len(names), every)
     long = max(map(len, names)) > 3
     axes.set_xticks(at, [names[i] for i in at], rotation=45 if long else 0, ha="right" if long else "center")
     axes.set_yticks(at, [names[i] for i in at])

@@ -62,7 +62,8 @@ class Image(Task):
         order = torch.randperm(self.size**2, generator=generator)
         val, test = (max(1, round(share * self.size**2)) for share in (self.val, self.test))
         parts = order.split([self.size**2 - val - test, val, test])
-        return Data(*(Split(x[:, part], y[:, part]) for part in parts))
+        train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
+        return Data(train, chosen, scored)
 
     def scene(self, data: Data) -> Scene:
         return Scene("picture", *self._pixels(), (self.size, self.size))

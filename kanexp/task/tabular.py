@@ -71,8 +71,10 @@ class Tabular(Task):
         parts = _parts(table.labels, len(table.rows), self.val, self.test, generator)
         x = _Inputs(table, parts[0], self.normalize == "range").numbers(table.rows)
         y, offset, scale = table.targets(parts[0])
-        splits = (Split(x[:, part], y[:, part]) for part in parts)
-        return Data(*splits, offset, scale, (*table.notes, f"{'/'.join(str(len(p)) for p in parts)} rows"))
+        train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
+        sizes = "/".join(str(len(part)) for part in parts)
+        notes = (*table.notes, f"{sizes} rows to train on, to select on and to score")
+        return Data(train, chosen, scored, offset, scale, notes)
 
     def scene(self, data: Data) -> Scene:
         """The test rows: the classes they were taken for, or the predictions over their targets."""
@@ -106,7 +108,7 @@ class Tabular(Task):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows whose target is known, what each column is, and the names of the classes (none where a number is learned)."""
+    """Rows whose target is known, what each column is, and the names of the classes, none where a number is learned."""
 
     rows: pd.DataFrame
     columns: Columns
@@ -197,9 +199,7 @@ def _classes(target: pd.Series, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(target.sort_values().astype(str)))
 
 
-def _notes(
-    rows: pd.DataFrame, columns: Columns, name: str, classes: tuple[str, ...], missing: int
-) -> tuple[str, ...]:
+def _notes(rows: pd.DataFrame, columns: Columns, name: str, classes: tuple[str, ...], missing: int) -> tuple[str, ...]:
     """What was done to the data, a sentence each."""
     what = f"{len(classes)} classes" if classes else "a number"
     notes = [f"'{name}' is {what}, {len(rows)} rows"]
