@@ -136,7 +136,7 @@ def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data
     x, y = data.train.x[None], data.train.y[None]
     objective = Objective(network, experiment.task, experiment.reg, experiment.reg.weight, x, network.prepare(x), y)
     loss, grad = objective(theta)
-    test = score(experiment.task, network, theta, data.test)
+    test = score(experiment.task, network, theta, data, data.test)
     return {"loss": loss, "gradient_norm": grad.norm(dim=1)} | {f"test_{name}": values for name, values in test.items()}
 
 

@@ -113,9 +113,13 @@ def _check_together(
     model: "Model",
 ) -> tuple[list[int], list[str]]:
     """The resolved widths, and the mistakes that no component can see alone."""
+    try:
+        inputs, outputs = task.inputs, task.outputs
+    except ValueError as error:  # a file that says how many, and cannot be read
+        return [], [f"task.{error}"]
     mistakes = []
     try:
-        widths = settings.resolve_widths(task.inputs, task.outputs)
+        widths = settings.resolve_widths(inputs, outputs)
     except ValueError as error:
         widths, mistakes = [], [str(error)]
     for basis in dict.fromkeys(model.bases(layer, max(1, len(widths) - 1))):

@@ -20,7 +20,7 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
     features, outputs, z = [], [], x
     with torch.enable_grad():
         for i, (layer, w) in enumerate(zip(network.layers, weights, strict=True)):
-            features.append(prepared if i == 0 and not layer.changes else layer.at(w, z))
+            features.append(prepared if i == 0 and prepared.dim() > 3 else layer.at(w, z))
             z = layer.combine(w, features[-1])
             z = z if z.requires_grad else z.requires_grad_()
             outputs.append(z)

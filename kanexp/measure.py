@@ -1,10 +1,13 @@
 """What is measured on a network before and after training, as tables: edge functions, spectra, signal, predictions."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from kanexp import scores
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.network import Network
 from kanexp.task.base import Scene
@@ -85,14 +88,44 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["state", "seed", "layer", "mean", "std", "slope_mean", "slope_std", "outside"])
 
 
-def predictions(states: States, scene: Scene, row: int) -> pd.DataFrame:
-    """One seed's answer at the scene's points: x1.., channel, target, and one column per state."""
+def predictions(states: States, scene: Scene, row: int, own_units: Callable[[Tensor], Tensor]) -> pd.DataFrame:
+    """One seed's answer at the scene's points: x1.., channel, target, and one column per state, in own units."""
     channels, points = scene.target.shape
     table = {f"x{i + 1}": np.tile(_numpy(scene.x[i]), channels) for i in range(len(scene.x))}
     table |= {"channel": np.repeat(np.arange(channels), points), "target": _numpy(scene.target).ravel()}
     for state, (network, theta) in states.items():
-        table[state] = _numpy(network(theta[row : row + 1], scene.x[None])[0]).ravel()
+        table[state] = _numpy(own_units(network(theta[row : row + 1], scene.x[None])[0])).ravel()
     return pd.DataFrame(table)
+
+
+def confusion(states: States, scene: Scene, row: int) -> pd.DataFrame:
+    """How often one seed took the scene's samples of each class for each: state, true, answer, count."""
+    names = np.array(scene.classes)
+    tables = []
+    for state, (network, theta) in states.items():
+        counts = scores.confusion(network(theta[row : row + 1], scene.x[None]), scene.target[None])[0]
+        pairs = {"true": np.repeat(names, len(names)), "answer": np.tile(names, len(names))}
+        tables.append(pd.DataFrame({"state": state, **pairs, "count": _numpy(counts).ravel().astype(int)}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def regions(states: States, scene: Scene, row: int) -> pd.DataFrame:
+    """One seed's class at every place of a grid over two inputs, and the samples' own: state, x1, x2, answer (number).
+
+    The state of samples is `sample`.
+    """
+    low, high = scene.x.amin(dim=1), scene.x.amax(dim=1)
+    edge = 0.08 * (high - low)
+    sides = [torch.linspace(a, b, 121, dtype=low.dtype) for a, b in zip(low - edge, high + edge, strict=True)]
+    second, first = torch.meshgrid(sides[1], sides[0], indexing="ij")
+    at = torch.stack([first.flatten(), second.flatten()]).to(scene.x.device)
+    places = {"x1": _numpy(at[0]), "x2": _numpy(at[1])}
+    tables = [
+        pd.DataFrame({"state": state, **places, "answer": _numpy(network(theta[row : row + 1], at[None])[0].argmax(0))})
+        for state, (network, theta) in states.items()
+    ]
+    samples = {"x1": _numpy(scene.x[0]), "x2": _numpy(scene.x[1]), "answer": _numpy(scene.target.argmax(0))}
+    return pd.concat([*tables, pd.DataFrame({"state": "sample", **samples})], ignore_index=True)
 
 
 def _numpy(x: Tensor) -> np.ndarray:

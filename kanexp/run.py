@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Bumps
 from kanexp.machine import keep_large_blocks, peak_memory, provenance
 from kanexp.model.network import Network
-from kanexp.report import figures
+from kanexp.report import classes, figures
 from kanexp.report.stats import median_interval
 from kanexp.run_folder import FORMAT, RunFolder, new_version
 from kanexp.seeding import generator
@@ -97,13 +98,20 @@ class _Run:
         e, network, start = self.experiment, self.network, self.start
         self.record |= {"compiled": network.layers[-1].compiled, "parameters": network.parameters}
         self.record |= {"scene": {"kind": scene.kind, "shape": list(scene.shape)}}
+        counts = {name: getattr(data, name).x.shape[1] for name in ("train", "val", "test")}
+        self.record |= {"data": {**counts, "notes": list(data.notes)}}
         if not self.brief:
             self._introduce(network)
+            if data.notes:
+                console.say(f"data: {'; '.join(data.notes)}")
             _show_signal(measure.signal({"before": (network, start)}, data.train.x, self.seeds))
 
         with self.folder.logs() as logs, console.TrainingProgress("training", e.settings.steps) as progress:
             result = train(e, network, start, data, logs, progress)
         self._save_model(result)
+        if not result.interrupted:
+            answers = result.network(result.best, scene.x[None])
+            result.test |= e.task.scene_metrics(data.own_units(answers), scene)
         self.record |= {
             "status": "interrupted" if result.interrupted else "done",
             "seed_status": dict(zip(map(str, self.seeds), result.status, strict=True)),
@@ -163,8 +171,15 @@ class _Run:
 
         tables["loss"] = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
         drawn["loss"] = figures.curves(tables["loss"])
-        tables["prediction"] = measure.predictions(states, scene, row)
-        drawn["prediction"] = figures.prediction(tables["prediction"], scene.kind, scene.shape, shown)
+        if scene.kind == "classes":
+            tables["confusion"] = measure.confusion(states, scene, row)
+            drawn["confusion"] = classes.confusion(tables["confusion"], f"test data, {shown}")
+            if len(scene.x) == 2:
+                tables["regions"] = measure.regions(states, scene, row)
+                drawn["regions"] = classes.regions(tables["regions"], scene.classes, shown)
+        else:
+            tables["prediction"] = measure.predictions(states, scene, row, data.own_units)
+            drawn["prediction"] = figures.prediction(tables["prediction"], scene.kind, scene.shape, shown)
         if self.experiment.settings.diagnostics:
             tables["layers"] = pd.read_csv(self.folder.diagnostics)
             drawn["layers"] = figures.layers(tables["layers"])
@@ -280,11 +295,11 @@ def to_device(data: Data, device: torch.device, dtype: torch.dtype) -> Data:
     def split(s: Split) -> Split:
         return Split(s.x.to(device, dtype), s.y.to(device, dtype))
 
-    return Data(split(data.train), split(data.val), split(data.test))
+    return replace(data, train=split(data.train), val=split(data.val), test=split(data.test))
 
 
 def _move(scene: Scene, device: torch.device, dtype: torch.dtype) -> Scene:
-    return Scene(scene.kind, scene.x.to(device, dtype), scene.target.to(device, dtype), scene.shape)
+    return replace(scene, x=scene.x.to(device, dtype), target=scene.target.to(device, dtype))
 
 
 def by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:

@@ -83,7 +83,9 @@ def train(
     restarted = torch.zeros_like(alive)
     stepper = experiment.optimizer.stepper(start)
     batches = _batches(data.train, settings.batch_size, seeds)
+    minibatches = settings.batch_size is not None and settings.batch_size < data.train.x.shape[1]
     samples, val_x, val_y = None, network.prepare(_lead(data.val.x)), _lead(data.val.y)
+    own_val_y = data.own_units(val_y)
     trained = network.trained
     pending = sorted((settings.refine or {}).items(), reverse=True)
     val_loss = result.best_val
@@ -125,7 +127,7 @@ def train(
 
             batch, y = next(batches)
             if batch is not samples:  # all samples are the same tensor at every step, prepared once
-                samples, x = batch, network.prepare(batch)
+                samples, x = batch, batch if minibatches else network.prepare(batch)
             objective = Objective(network, task, experiment.reg, experiment.reg.weight_at(step), batch, x, y)
             if last:
                 new, loss, evaluations = theta, objective(theta)[0], torch.zeros_like(result.evaluations)
@@ -136,7 +138,7 @@ def train(
                 look(logs, step, seeds, alive, network, theta, objective(theta)[1], data.train.x)
             if log:
                 rows = {"train_loss": loss, "val_loss": val_loss}
-                rows |= {f"val_{k}": v for k, v in task.metrics(prediction, val_y).items()}
+                rows |= {f"val_{k}": v for k, v in task.metrics(data.own_units(prediction), own_val_y).items()}
                 if experiment.reg.weight > 0:
                     penalty = objective.penalty(theta)
                     weighted = objective.weight * penalty
@@ -157,7 +159,10 @@ def train(
                 break
 
             finite_loss = loss.isfinite()
-            fine = finite_loss & new.isfinite().all(dim=1)
+            whole = new.sum(
+                dim=1
+            ).isfinite()  # of finite weights nearly always, and ten times as fast as looking at each
+            fine = finite_loss & (whole if bool(whole.all()) else new.isfinite().all(dim=1))
             if not bool((fine & alive).all()):
                 # The last state with a finite loss is kept: it goes on once, without what the optimizer remembers, and
                 # then no further. The other rows go on untouched.
@@ -182,7 +187,7 @@ def train(
         for i in (alive & stopped).nonzero().flatten().tolist():
             result.status[i] = "stalled"
     if not result.interrupted:
-        result.test = score(task, result.network, result.best, data.test)
+        result.test = score(task, result.network, result.best, data, data.test)
         for name, values in result.test.items():
             for i, seed in enumerate(seeds):
                 logs.metrics(int(result.best_step[i]), [seed], f"test_{name}", [float(values[i])])
@@ -215,9 +220,9 @@ def _interrupts_between_steps() -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def score(task: Task, network: Network, theta: Tensor, split: Split) -> dict[str, Tensor]:
-    """The task's metrics of every seed on held-out data, (seeds,) each."""
-    return task.metrics(network(theta, _lead(split.x)), _lead(split.y))
+def score(task: Task, network: Network, theta: Tensor, data: Data, split: Split) -> dict[str, Tensor]:
+    """The task's metrics of every seed on held-out data, in own units, (seeds,) each."""
+    return task.metrics(data.own_units(network(theta, _lead(split.x))), data.own_units(_lead(split.y)))
 
 
 def _lead(x: Tensor) -> Tensor:
@@ -254,9 +259,11 @@ def _batches(split: Split, size: int | None, seeds: list[int]) -> Iterator[tuple
         x, y = _lead(split.x), _lead(split.y)
         while True:
             yield x, y
+    # Samples in rows: a batch is read from a few places in memory instead of from one per number.
+    x, y = split.x.T.contiguous(), split.y.T.contiguous()
     generators: list[Generator] = [generator(seed, "batch") for seed in seeds]
     while True:
-        order = torch.stack([torch.randperm(samples, generator=g) for g in generators]).to(split.x.device)
+        order = torch.stack([torch.randperm(samples, generator=g) for g in generators]).to(x.device)
         for index in order.split(size, dim=1):
             if index.shape[1] == size:
-                yield split.x[:, index].transpose(0, 1), split.y[:, index].transpose(0, 1)
+                yield x[index].mT.contiguous(), y[index].mT

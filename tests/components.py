@@ -43,6 +43,7 @@ from kanexp.reg.sum import Sum
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.image import Image
+from kanexp.task.tabular import Tabular
 
 BASES = [
     Fourier(),
@@ -105,6 +106,11 @@ TASKS = [
     Image(size=16),
     Image(path="china", size=8, color=True, extent=3.14),
     Image(path="flower", size=8),
+    *(
+        Tabular(dataset=name)
+        for name in ("digits", "wine", "breast_cancer", "diabetes", "iris", "two_moons", "circles")
+    ),
+    Tabular(dataset="iris", normalize="range", target="sepal length (cm)"),
 ]
 
 

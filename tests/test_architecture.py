@@ -17,7 +17,7 @@ ALLOWED = {
     "init": {"kanexp.error"},
     "reg": {"kanexp.error", "kanexp.model.edge_layer"},
     "optimizer": {"kanexp.error"},
-    "task": {"kanexp.error", "kanexp.expression"},
+    "task": {"kanexp.error", "kanexp.expression", "kanexp.scores", "kanexp.table_file", "kanexp.picture_files"},
     "model": {
         "kanexp.error",
         "kanexp.layer.base",

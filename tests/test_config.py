@@ -26,7 +26,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 47
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 50
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 

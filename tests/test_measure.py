@@ -130,7 +130,7 @@ def test_large_networks_have_no_table_of_edges():
 def test_predictions():
     network, both = states(Chebyshev(), widths=(2, 3, 2))
     scene = Scene("picture", X[:, :6], X[:, :6].flip(0), (2, 3))
-    table = measure.predictions(both, scene, row=1)
+    table = measure.predictions(both, scene, row=1, own_units=lambda y: y)
     assert list(table) == ["x1", "x2", "channel", "target", "before", "after"]
     second = table[table["channel"] == 1]
     np.testing.assert_array_equal(second["target"], X[0, :6])

@@ -10,6 +10,9 @@ from torch import Generator, Tensor
 from kanexp.init.base import Init
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 
+KEPT = 2**26  # features of inputs that stay the same, above which they are computed anew each time
+PART = 2**22  # features of one layer and seed that exist at once when a network answers without learning
+
 
 class Network:
     """Edge layers in a row. It holds no weights: they are one matrix theta (seeds, parameters) that it is given.
@@ -96,20 +99,29 @@ class Network:
         return found
 
     def prepare(self, x: Tensor) -> Tensor:
-        """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features."""
+        """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features.
+
+        The inputs themselves, with their three axes, where features change or are too many to keep.
+        """
         first = self.layers[0]
-        return x if first.changes else first.features(x, seen=first.seen(x))
+        if first.changes or x.numel() * first.terms > KEPT:
+            return x
+        return first.features(x, seen=first.seen(x))
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
-        """Outputs (seeds, n_out, batch) for inputs that went through `prepare`."""
-        return self.trace(theta, prepared, prepared)[0]
+        """Outputs (seeds, n_out, batch) for inputs that went through `prepare`; those it left go part by part."""
+        if prepared.dim() > 3:
+            return self.trace(theta, prepared, prepared)[0]
+        wide = max(layer.n_in * layer.terms * (layer.n_out if layer.basis.per_edge else 1) for layer in self.layers)
+        parts = prepared.split(max(1, PART // wide), dim=-1)
+        return torch.cat([self.trace(theta, part, self.prepare(part))[0] for part in parts], dim=-1)
 
     def trace(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, list[LayerWeights]]:
-        """The same outputs at inputs x, and the weights of each layer together with what entered it."""
+        """The same outputs at inputs x, prepared or not, and the weights of each layer with what entered it."""
         first, *others = self.layers
         weights = self.weights(theta)
         traced = [weights[0]._replace(x=x)]
-        y = first.plain(weights[0], prepared) if first.changes else first.combine(weights[0], prepared)
+        y = first.forward(weights[0], x) if prepared.dim() == 3 else first.combine(weights[0], prepared)
         for layer, w in zip(others, weights[1:], strict=True):
             traced.append(w._replace(x=y))
             y = layer.forward(w, y)
@@ -117,7 +129,7 @@ class Network:
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
-        return self.forward(theta, self.prepare(x))
+        return self.forward(theta, x)
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         """The same outputs by operations that can be differentiated any number of times."""

@@ -50,4 +50,4 @@ class AdamWStepper(FirstOrderStepper):
         self.moments.forget(rows)
 
     def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
-        return self.moments.move(theta * (1 - rate * self.weight_decay), grad, rate, EPSILON)
+        return self.moments.move(theta, grad, rate, EPSILON, self.weight_decay)

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from kanexp.error import require
 
@@ -143,22 +144,41 @@ class Moments:
     def __init__(self, beta1: float, beta2: float, theta: Tensor):
         self.beta1, self.beta2 = beta1, beta2
         self.mean, self.square = torch.zeros_like(theta), torch.zeros_like(theta)
-        self.steps = torch.zeros((len(theta), 1), dtype=torch.float64, device=theta.device)  # since their start
+        self.steps = torch.zeros((), device=theta.device)
+        # Seeds that were started anew have means of their own, so that no other seed's rounding changes.
+        self.anew: dict[int, Moments] = {}
 
     def forget(self, rows: Tensor) -> None:
-        self.mean, self.square, self.steps = (
-            torch.where(rows[:, None], 0, kept) for kept in (self.mean, self.square, self.steps)
-        )
+        for i in rows.nonzero().flatten().tolist():
+            self.anew[i] = Moments(self.beta1, self.beta2, self.mean[i : i + 1])
 
     def resize(self, resize: Callable[[Tensor], Tensor]) -> None:
         self.mean, self.square = resize(self.mean), resize(self.square)
+        for i, own in self.anew.items():
+            own.mean, own.square = (
+                resize(kept.expand(len(self.mean), -1))[i : i + 1] for kept in (own.mean, own.square)
+            )
 
-    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float) -> Tensor:
-        """theta - rate mean / (sqrt(square) + epsilon), the means corrected for their start."""
-        self.steps = self.steps + 1
-        self.mean.lerp_(grad, 1 - self.beta1)
-        self.square.mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-        # In double precision: one minus a power of what is nearly one.
-        of_root = (1 - self.beta2**self.steps).rsqrt().to(theta.dtype)
-        step = (rate / (1 - self.beta1**self.steps)).to(theta.dtype)
-        return torch.addcdiv(theta, step * self.mean, (self.square.sqrt() * of_root).add_(epsilon), value=-1)
+    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, decay: float = 0.0) -> Tensor:
+        """theta (1 - rate decay) - rate mean / (sqrt(square) + epsilon), the means corrected for their start."""
+        new = theta.clone()
+        adam(
+            [new],
+            [grad],
+            [self.mean],
+            [self.square],
+            [],
+            [self.steps],
+            fused=True,  # one pass over all that would be ten
+            amsgrad=False,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            lr=rate,
+            weight_decay=decay,
+            eps=epsilon,
+            maximize=False,
+            decoupled_weight_decay=True,
+        )
+        for i, own in self.anew.items():
+            new[i] = own.move(theta[i : i + 1], grad[i : i + 1], rate, epsilon, decay)[0]
+        return new

@@ -292,9 +292,15 @@ def _plain_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def higher_is_better(metric: str) -> bool:
+    """Whether a metric is a score, as accuracy is, and no error."""
+    return metric.endswith(("psnr", "ssim", "accuracy", "f1", "r2"))
+
+
 def words(metric: str) -> str:
     """A metric's name as people write it."""
     known = {"val": "validation", "psnr": "PSNR (dB)", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "max": "max error"}
+    known |= {"r2": "R²", "f1": "F1", "l2": "L2", "ssim": "SSIM"}
     return " ".join(known.get(word, word) for word in metric.split("_"))
 
 
@@ -348,7 +354,7 @@ def arm_points(rows: pd.DataFrame, metric: str) -> Figure:
             axes.plot(here.loc[~fine, metric].astype(float), np.full((~fine).sum(), i), "x", color=RED, markersize=6)
             if len(values):
                 axes.plot([values.median()] * 2, [i - 0.36, i + 0.36], color=BLACK, linewidth=2)
-        if rows[metric].min() > 0 and metric != "test_psnr":
+        if rows[metric].min() > 0 and not higher_is_better(metric):
             axes.set_xscale("log")
         axes.set_yticks(range(len(arms)), arms)
         axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=f"{words(metric)}, a point per seed, a bar at the median")

@@ -123,7 +123,7 @@ def pictures(runs: Sequence[Run]) -> list[tuple[str, pd.DataFrame, tuple[int, in
 
 def figure_files(run: Run) -> list[Path]:
     """The pictures a run left, in the order a reader wants them."""
-    order = ("prediction", "loss", "spectra", "edges")
+    order = ("prediction", "confusion", "regions", "loss", "spectra", "edges")
     files = [run.folder.figures / f"{name}.png" for name in order]
     return [file for file in files if file.is_file()]
 

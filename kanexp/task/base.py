@@ -3,17 +3,21 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
+from kanexp.scores import errors, relative_l2
 
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs (n_in, samples) and targets (n_out, samples), float64."""
+    """Inputs (n_in, samples) and targets (n_out, samples), float64; float32 where eight bits are what was measured.
+
+    Classes are targets too: one row for each, 1 at the right one and 0 elsewhere.
+    """
 
     x: Tensor
     y: Tensor
@@ -21,11 +25,22 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Training data, data that select the best state, and data that are scored once, at the end."""
+    """Training data, data that select the best state, and data that are scored once, at the end.
+
+    What the network learns times `scale` plus `offset` is in the target's own units, in which metrics are given.
+    `notes` are sentences about what was done to the data.
+    """
 
     train: Split
     val: Split
     test: Split
+    offset: float = 0.0
+    scale: float = 1.0
+    notes: tuple[str, ...] = ()
+
+    def own_units(self, y: Tensor) -> Tensor:
+        """Predictions or targets as the data gave them."""
+        return y if (self.offset, self.scale) == (0.0, 1.0) else y * self.scale + self.offset
 
 
 @dataclass(frozen=True)
@@ -33,20 +48,24 @@ class Scene:
     """Points at which a prediction is drawn beside its target.
 
     x (n_in, points), target (n_out, points). `shape` is (rows, columns) for pictures and surfaces, whose points are in
-    reading order; (points,) for curves and for scatter plots of prediction over target.
+    reading order; (points,) for curves, for scatter plots of prediction over target, and for classes, which are named.
     """
 
-    kind: Literal["picture", "surface", "curve", "scatter"]
+    kind: Literal["picture", "surface", "curve", "scatter", "classes"]
     x: Tensor
     target: Tensor
     shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Task(ABC):
     """A problem with a known answer on held-out data."""
 
-    least_squares: ClassVar[bool] = True  # False where `loss` is another than the mean of squared errors
+    @property
+    def least_squares(self) -> bool:
+        """Whether `loss` is the mean of squared errors."""
+        return True
 
     @property
     @abstractmethod
@@ -76,6 +95,10 @@ class Task(ABC):
     @abstractmethod
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Named scores (seeds,) of predictions (seeds, n_out, samples); the first is the one to report."""
+
+    def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
+        """Named scores (seeds,) of all that is drawn (seeds, n_out, points), taken once, at the end."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +154,12 @@ class Regression(Task):
         return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        error = prediction - target
-        mse = error.square().mean(dim=(1, 2))
-        return {
-            "mse": mse,
-            "rmse": mse.sqrt(),
-            "mae": error.abs().mean(dim=(1, 2)),
-            "relative_l2": (mse / target.square().mean(dim=(1, 2))).sqrt(),
-            "max": error.abs().amax(dim=(1, 2)),
-        }
+        more = {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}
+        return errors(prediction, target) | more
+
+    def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
+        """On the dense grid of a curve or surface; beyond two inputs a grid is sparse and the test data do as well."""
+        return {} if scene.kind == "scatter" else {"grid_relative_l2": relative_l2(prediction, scene.target[None])}
 
     def _sample(self, samples: int, generator: Generator) -> Split:
         """Raises ValueError where the function is infinite or not a number."""

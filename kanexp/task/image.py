@@ -12,6 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from torch import Generator, Tensor
 
 from kanexp.error import require
+from kanexp.scores import psnr, ssim
 from kanexp.task.base import Data, Scene, Split, Task
 
 # Pictures that come with installed packages: package, file inside it.
@@ -61,14 +62,18 @@ class Image(Task):
         order = torch.randperm(self.size**2, generator=generator)
         val, test = (max(1, round(share * self.size**2)) for share in (self.val, self.test))
         parts = order.split([self.size**2 - val - test, val, test])
-        return Data(*(Split(x[:, part], y[:, part]) for part in parts))
+        train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
+        return Data(train, chosen, scored)
 
     def scene(self, data: Data) -> Scene:
         return Scene("picture", *self._pixels(), (self.size, self.size))
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        mse = (prediction - target).square().mean(dim=(1, 2))
-        return {"psnr": -10 * mse.log10(), "mse": mse}
+        return {"psnr": psnr(prediction, target), "mse": (prediction - target).square().mean(dim=(1, 2))}
+
+    def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
+        """Structural similarity is of whole pictures; of the training pixels too, which are most of them."""
+        return {} if self.size < 11 else {"picture_ssim": ssim(prediction, scene.target[None], (self.size, self.size))}
 
     def _pixels(self) -> tuple[Tensor, Tensor]:
         """Coordinates (2, pixels), x to the right and y downwards, and values (channels, pixels) in reading order."""

@@ -1,0 +1,84 @@
+"""Losses and scores of predictions (seeds, n_out, samples), one number per seed: of numbers, classes and pictures."""
+
+import torch
+from torch import Tensor
+
+
+def errors(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Mean squared error, its root, and the mean absolute error."""
+    error = prediction - target
+    mse = error.square().mean(dim=(1, 2))
+    return {"mse": mse, "rmse": mse.sqrt(), "mae": error.abs().mean(dim=(1, 2))}
+
+
+def relative_l2(prediction: Tensor, target: Tensor) -> Tensor:
+    """2-norm of the error over that of the target."""
+    return ((prediction - target).square().mean(dim=(1, 2)) / target.square().mean(dim=(1, 2))).sqrt()
+
+
+def r2(prediction: Tensor, target: Tensor) -> Tensor:
+    """Share of the targets' variance that is explained: 1 is exact, 0 is no better than their mean."""
+    around = (target - target.mean(dim=2, keepdim=True)).square().sum(dim=(1, 2))
+    return 1 - (prediction - target).square().sum(dim=(1, 2)) / around
+
+
+def cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean over the samples of -log of the probability given to the right class, natural logarithm.
+
+    prediction holds logits; target is 1 at the right class and 0 elsewhere, (seeds or 1, classes, samples).
+    """
+    return -(target * prediction.log_softmax(dim=1)).sum(dim=1).mean(dim=1)
+
+
+def confusion(prediction: Tensor, target: Tensor) -> Tensor:
+    """How often each class (rows) was taken for each (columns), (seeds, classes, classes)."""
+    answer = torch.zeros_like(prediction).scatter_(1, prediction.argmax(dim=1, keepdim=True), 1)
+    return target.expand_as(answer) @ answer.mT
+
+
+def class_scores(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Share of right answers; F1 = 2 TP / (2 TP + FP + FN), mean over the classes that occur; cross entropy."""
+    counts = confusion(prediction, target)
+    right = counts.diagonal(dim1=1, dim2=2)
+    mentioned = counts.sum(dim=1) + counts.sum(dim=2)
+    occurs = mentioned > 0
+    f1 = torch.where(occurs, 2 * right / mentioned.clamp(min=1), 0)
+    return {
+        "accuracy": right.sum(dim=1) / counts.sum(dim=(1, 2)),
+        "macro_f1": f1.sum(dim=1) / occurs.sum(dim=1),
+        "log_loss": cross_entropy(prediction, target),
+    }
+
+
+def psnr(prediction: Tensor, target: Tensor) -> Tensor:
+    """Peak signal over noise in decibels, for values between 0 and 1."""
+    return -10 * (prediction - target).square().mean(dim=(1, 2)).log10()
+
+
+def ssim(prediction: Tensor, target: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Structural similarity of pictures (seeds, channels, rows * columns) with values between 0 and 1; 1 is equal.
+
+    Local means, variances and covariance under a Gaussian window of 11 x 11 and standard deviation 1.5, at every place
+    where it lies inside; not a number for pictures smaller than the window.
+
+    Source: Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861
+    """
+    if min(shape) < 11:
+        return torch.full_like(prediction[:, 0, 0], torch.nan)
+    at = torch.arange(-5, 6, dtype=prediction.dtype, device=prediction.device)
+    bell = (-at.square() / (2 * 1.5**2)).exp()
+    bell = bell / bell.sum()
+
+    def local(values: Tensor) -> Tensor:
+        return (values.unfold(-2, 11, 1) @ bell).unfold(-1, 11, 1) @ bell
+
+    # Half off both: the variances are small differences of squares.
+    x, y = (p.unflatten(-1, shape) - 0.5 for p in (prediction, target))
+    mean_x, mean_y = local(x), local(y)
+    variance_x, variance_y = local(x * x) - mean_x**2, local(y * y) - mean_y**2
+    covariance = local(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return (luminance * structure).mean(dim=(1, 2, 3))
