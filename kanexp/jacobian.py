@@ -14,7 +14,8 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
     samples at once; in the weights it is the product of that and the features. Layers whose functions are trained
     themselves, and networks that are no plain row of layers, are differentiated by torch, sample by sample in parallel.
     """
-    if not network.wiring.direct or any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers):
+    trained_inside = any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers)
+    if trained_inside or not network.wiring.direct:
         return _by_torch(network, theta.detach(), x)
     weights = network.weights(theta.detach())
     features, outputs, z = [], [], x

@@ -25,7 +25,7 @@ from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
-from kanexp.model.mlp import ACTIVATIONS, Activation
+from kanexp.model.activation import ACTIVATIONS, Activation
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.hessian_free import HessianFree

@@ -26,7 +26,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 47
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 49
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -38,6 +38,8 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append(f"init.path={tmp_path / 'start.npz'}")
     if option.name == "sum":  # and one that needs penalties
         words.append("reg.parts={l1: 1}")
+    if option.name == "vit":  # or inputs that are a square picture
+        words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
     if option.name in ("levenberg_marquardt", "hessian_free"):
         words.append("dtype=float64")
     built = experiment(*words)
@@ -64,7 +66,8 @@ def test_settings_are_those_of_the_file_and_every_line_says_its_effect():
 def test_every_component_module_has_its_option():
     for group in KINDS:
         files = {p.stem for p in (ROOT / "kanexp" / group).glob("*.py")}
-        modules = files - {"__init__", "base", "network", "edge_layer"}  # the last two are what models are made of
+        made_of = {"network", "edge_layer", "wiring", "activation"} if group == "model" else set()
+        modules = files - {"__init__", "base"} - made_of
         assert modules == set(CATALOG.options[group])
         importlib.import_module(f"kanexp.{group}.base")
 

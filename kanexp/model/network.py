@@ -74,7 +74,7 @@ class Network:
         """
         rows = []
         for generator in generators:
-            named = {}
+            named: dict[str, Tensor] = {}
             for i, layer in enumerate(self.layers):
                 named |= {f"layers.{i}.{name}": w for name, w in layer.start(init, i, generator).items()}
             named |= self.wiring.start(generator)

@@ -43,8 +43,8 @@ class Transformer(Wiring):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         norms = [f"blocks.{i}.{name}" for i in range(self.depth) for name in ("norm", "ffn_norm")]
-        shapes = {"class": (self.dim, 1), "positions": (self.dim, self.tokens)}
-        return shapes | {name: (2, self.dim) for name in [*norms, "norm"]}
+        shapes: dict[str, tuple[int, ...]] = {"class": (self.dim, 1), "positions": (self.dim, self.tokens)}
+        return shapes | dict.fromkeys([*norms, "norm"], (2, self.dim))
 
     def start(self, generator: Generator) -> dict[str, Tensor]:
         """Class token and positions N(0, 0.02^2)."""
@@ -152,10 +152,8 @@ class ViT(Model):
         if not channels:
             return f"{inputs} inputs are no square picture, gray or in color; use model=kan"
         if side % self.patch:
-            fits = [str(n) for n in range(1, side) if side % n == 0]
-            return (
-                f"patch {self.patch} does not divide the {side} pixels of a side; use model.patch={', '.join(fits[-3:])}"
-            )
+            fits = max(n for n in range(1, side) if side % n == 0)
+            return f"patch {self.patch} does not divide the {side} pixels of a side; use model.patch={fits}"
         return ""
 
 
