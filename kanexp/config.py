@@ -191,9 +191,10 @@ def _complete_layers(words: Words, catalog: Catalog) -> list[str]:
 
 def _complete_like(words: Words, catalog: Catalog) -> list[str]:
     """The same for the model that another is matched to."""
-    match, mistakes = words.values.get("match"), []
-    if isinstance(match, dict) and "like" in match:
-        match["like"], mistakes = _complete("model", match["like"], "match.like", catalog)
+    match = words.values.get("match")
+    if not isinstance(match, dict) or "like" not in match:
+        return []
+    match["like"], mistakes = _complete("model", match["like"], "match.like", catalog)
     return mistakes
 
 

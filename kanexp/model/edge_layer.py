@@ -306,17 +306,11 @@ class EdgeLayer:
     def start(self, init: Init, index: int, generator: Generator, x: Tensor | None = None) -> dict[str, Tensor]:
         """Start weights by name, float64, for inputs like x (n_in, samples).
 
-        The functions' own are drawn first, for the scheme measures these. Where the scheme has no meaning, the layer
-        starts as its own paper draws it.
+        The functions' own are drawn first, for the scheme measures these.
         """
         inner = self.basis.draw_weights(self.n_out, self.n_in, generator)
-        named: dict[str, Tensor | None]
-        if init.conflict(self.basis.orders, self.basis.terms):  # a linear part among learned functions
-            named = {"coef": self.basis.draw_coef(self.n_out, self.n_in, generator)}
-            named |= {"bias": self.basis.draw_bias(self.n_out, self.n_in, generator)}
-        else:
-            start = init.start(self.edges(index, tuple(inner.values())), generator)
-            named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias}
+        start = init.start(self.edges(index, tuple(inner.values())), generator)
+        named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias}
         named |= inner | self.measured(_no_data(self) if x is None else x)
         if self.normalizes:
             named["norm"] = torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None].expand(2, self.n_in)
