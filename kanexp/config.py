@@ -144,7 +144,8 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, l
             mistakes += found
             right += [] if found else [override]
         composed = _compose([o for o in job if o in words or o in right], catalog) if right else base
-        unknown = _complete_parts(composed, catalog)
+        unknown = _complete_parts(composed, catalog) + _complete_layers(composed, catalog)
+        unknown += _complete_like(composed, catalog)
         return (None if unknown else composed), mistakes + unknown
     except (HydraException, OmegaConfBaseException) as error:
         return None, [_plain(error)]
@@ -172,6 +173,41 @@ def _complete_parts(words: Words, catalog: Catalog) -> list[str]:
             else:
                 parts[name] = load_file(options[name].file) | (given if isinstance(given, dict) else {"weight": given})
     return mistakes
+
+
+def _complete_layers(words: Words, catalog: Catalog) -> list[str]:
+    """The same for an option for each layer; joined, their names are the layer chosen."""
+    given = words.values.get("layers")
+    mistakes: list[str] = []
+    if not isinstance(given, list):
+        return []
+    for i, entry in enumerate(given):
+        given[i], found = _complete("layer", entry, f"layers.{i}", catalog)
+        mistakes += found
+    if not mistakes:
+        words.choices["layer"] = "_".join(entry["layer"] for entry in given)
+    return mistakes
+
+
+def _complete_like(words: Words, catalog: Catalog) -> list[str]:
+    """The same for the model that another is matched to."""
+    match = words.values.get("match")
+    if not isinstance(match, dict) or "like" not in match:
+        return []
+    match["like"], mistakes = _complete("model", match["like"], "match.like", catalog)
+    return mistakes
+
+
+def _complete(group: str, entry: Any, where: str, catalog: Catalog) -> tuple[Any, list[str]]:
+    """All values of an option given as its name, or as {group: name, key: value}; and what is wrong with it."""
+    given = entry if isinstance(entry, dict) else {group: entry}
+    name, options = given.get(group), catalog.options[group]
+    if name in options:
+        return {group: name} | load_file(options[name].file) | given, []
+    what = f"there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
+    if group not in given:
+        what = f"must name its option, {{{group}: {next(iter(options))}, ...}}"
+    return None, [f"{where}: {what}\n  options of {group}: {', '.join(options)}"]
 
 
 def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str]:

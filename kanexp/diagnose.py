@@ -122,12 +122,12 @@ def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tenso
         "seeds": record["seeds"],
     }
     experiment = build_experiment(Words(values, record["choices"], ()))
-    network = experiment.model.network(experiment.widths, experiment.layer)
+    network = experiment.network()
     sized = [
         layer if size is None else replace(layer, basis=layer.basis.resized(size))
         for layer, size in zip(network.layers, model["sizes"], strict=True)
     ]
-    network = Network(sized)
+    network = network.with_layers(sized)
     return experiment, network, network.flatten(model["state"]).double()
 
 

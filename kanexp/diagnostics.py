@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from kanexp.measure import MAX_SAMPLES, outside, power
+from kanexp.model.activation import Activation
 from kanexp.model.network import Network
 from kanexp.run_folder import Logs
 
@@ -32,20 +33,23 @@ def look(
     norms = gradient_norms(network, grad)
     rows = alive.nonzero().flatten().tolist()
     for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
-        frequencies, powers = power(layer, w, entering[i])
-        spread = layer.variances(w, entering[i]).sqrt().flatten(1)
+        values = entering[i][..., :MAX_SAMPLES]  # a transformer's layers see many tokens of each sample
+        spread = layer.variances(w, values).sqrt().flatten(1)
         dead = (spread < DEAD * spread.amax(1, keepdim=True)).double().mean(1)
         table = {
             "gradient_norm": norms[i],
-            "outside": outside(layer, entering[i]).expand(len(theta)),
+            "outside": outside(layer, values).expand(len(theta)),
             "dead_edges": dead,
-            "beta": exponents(frequencies, powers),
         }
+        fixed = isinstance(layer.basis, Activation)  # one known function for all edges
+        frequencies, powers = (np.empty(0), theta.new_empty(len(theta), 0)) if fixed else power(layer, w, values)
+        if not fixed:
+            table["beta"] = exponents(frequencies, powers)
         listed = {metric: values.tolist() for metric, values in table.items()}
         spectra = powers.tolist()
         for row in rows:
-            for metric, values in listed.items():
-                logs.diagnostics(step, seeds[row], i, metric, values[row])
+            for metric, numbers in listed.items():
+                logs.diagnostics(step, seeds[row], i, metric, numbers[row])
             logs.spectrum(step, seeds[row], i, frequencies, spectra[row])
 
 

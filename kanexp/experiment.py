@@ -1,6 +1,7 @@
 """From words to objects: the components of a run, each checked alone and all of them together."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:  # the components import torch, which a typo should not wait f
     from kanexp.config import Words
     from kanexp.init.base import Init
     from kanexp.layer.base import Basis
+    from kanexp.match import Match, Plan
     from kanexp.model.base import Model
+    from kanexp.model.network import Network
     from kanexp.optimizer.base import Optimizer
     from kanexp.reg.base import Regularizer
     from kanexp.task.base import Task
@@ -40,6 +43,12 @@ class Experiment:
     optimizer: "Optimizer"
     model: "Model"
     widths: list[int]
+    layers: tuple["Basis", ...] = ()  # one for each layer where they differ; empty where `layer` is that of all
+    match: "Match | None" = None
+
+    def network(self) -> "Network":
+        """The network at its start, before any refinement."""
+        return self.model.network(self.widths, *(self.layers or [self.layer]))
 
 
 def build_experiment(words: "Words") -> Experiment:
@@ -50,11 +59,17 @@ def build_experiment(words: "Words") -> Experiment:
         part, found = _build_component(group, words)
         parts[group] = part
         mistakes += found
+    layers, found = _build_layers(words)
+    mistakes += found
     if not mistakes:
-        widths, mistakes = _check_together(settings, **parts)  # type: ignore[arg-type]
+        widths, mistakes = _check_together(settings, layers, **parts)  # type: ignore[arg-type]
     if mistakes:
         raise ConfigError(*mistakes)
-    return Experiment(words, settings, **parts, widths=widths)  # type: ignore[arg-type]
+    assert settings is not None
+    plan, match = _match(settings, parts["model"], widths, layers or [parts["layer"]])
+    parts |= {"model": plan.model} | ({} if layers else {"layer": plan.layers[0]})
+    widths = plan.widths if plan.model.uses_widths else [widths[0], widths[-1]]
+    return Experiment(words, settings, **parts, widths=widths, layers=tuple(plan.layers if layers else []), match=match)
 
 
 def value_mistakes(words: "Words") -> list[str]:
@@ -103,8 +118,50 @@ def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -
     return (None, mistakes) if mistakes else build(cls, values, where, class_name)
 
 
+def _build_layers(words: "Words") -> tuple[list["Basis"], list[str]]:
+    """The basis of each layer where the run names them one by one."""
+    built: list[Any] = []
+    mistakes: list[str] = []
+    given = words.values.get("layers")
+    for i, values in enumerate(given if isinstance(given, list) else []):
+        own = {k: v for k, v in values.items() if k != "layer"} if isinstance(values, dict) else {}
+        layer, found = _build_option("layer", own, f"layers.{i}.", f"layers.{i}")
+        built.append(layer)
+        mistakes += found
+    if built and (beside := [text for text in words.overrides if text.startswith(("layer=", "layer."))]):
+        mistakes.append(f"{beside[0]}: layers already names the option of each layer; leave one of the two out")
+    return built, mistakes
+
+
+def _match(
+    settings: Settings, model: "Model", widths: list[int], layers: list["Basis"]
+) -> tuple["Plan", "Match | None"]:
+    """What the network is built from, resized where `match` asks for it. Raises ConfigError where no size fits."""
+    from kanexp.match import Plan, match
+
+    plan = Plan(model, widths, layers)
+    asked = settings.match
+    if asked is None:
+        return plan, None
+    target: Any = asked.get("parameters")
+    if "like" in asked:
+        like = dict(asked["like"]) if isinstance(asked["like"], dict) else {}
+        like.pop("model", None)
+        reference, mistakes = _build_option("model", like, "match.like.", "match.like")
+        if not mistakes and (why := reference.conflict(widths[0])):
+            mistakes = [f"match.like: {type(reference).__name__}: {why}"]
+        if mistakes:
+            raise ConfigError(*mistakes)
+        target = plan._replace(model=reference).parameters
+    try:
+        return match(plan, target, str(asked.get("by", "width")))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def _check_together(
     settings: Settings,
+    layers: Sequence["Basis"],
     task: "Task",
     layer: "Basis",
     init: "Init",
@@ -122,14 +179,25 @@ def _check_together(
         widths = settings.resolve_widths(inputs, outputs)
     except ValueError as error:
         widths, mistakes = [], [str(error)]
-    for basis in dict.fromkeys(model.bases(layer, max(1, len(widths) - 1))):
+    depth = max(1, len(widths) - 1)
+    if widths and (why := model.conflict(widths[0])):
+        mistakes.append(f"model: {type(model).__name__}: {why}")
+    if layers and len(layers) > 1 and not model.uses_widths:
+        mistakes.append(f"layers: {type(model).__name__} has one option for all its parts; use layer=")
+    elif widths and layers and len(layers) not in (1, depth):
+        mistakes.append(
+            f"layers: must name one option for each of the {depth} layers between widths {widths}, got {len(layers)}"
+        )
+    bases = dict.fromkeys(model.bases(layers or [layer], depth))
+    for basis in bases:
         basis_name = type(basis).__name__
         if why := init.conflict(basis.orders, basis.terms):
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
         if why := reg.conflict(basis.orders):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
     mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
-    mistakes += _refinement_mistakes(settings, layer, model)
+    if settings.refine:
+        mistakes += [mistake for basis in bases for mistake in _refinement_mistakes(settings, basis, model)]
     return widths, list(dict.fromkeys(mistakes))
 
 
@@ -164,9 +232,8 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
 
 def _refinement_mistakes(settings: Settings, layer: "Basis", model: "Model") -> list[str]:
     """What is wrong with a refinement schedule on this layer."""
-    if not settings.refine:
-        return []
-    name, sizes = type(layer).__name__, [settings.refine[step] for step in sorted(settings.refine)]
+    refine = settings.refine or {}
+    name, sizes = type(layer).__name__, [refine[step] for step in sorted(refine)]
     if not model.uses_layer or not layer.size:
         whose, choose = (name, "layer=bspline") if model.uses_layer else (type(model).__name__, "model=kan")
         return [f"refine: {whose} has no grid or degree to raise; use {choose}, or refine=null"]

@@ -12,9 +12,10 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
 
     Samples share no activations, so one backward pass per output gives the gradient at every layer's outputs for all
     samples at once; in the weights it is the product of that and the features. Layers whose functions are trained
-    themselves are differentiated by torch, sample by sample in parallel.
+    themselves, and networks that are no plain row of layers, are differentiated by torch, sample by sample in parallel.
     """
-    if any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers):
+    trained_inside = any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers)
+    if trained_inside or not network.wiring.direct:
         return _by_torch(network, theta.detach(), x)
     weights = network.weights(theta.detach())
     features, outputs, z = [], [], x
@@ -43,7 +44,8 @@ def _fill(layer: EdgeLayer, w: LayerWeights, features: Tensor, grad: Tensor, out
     terms, of_outputs = layer.basis.terms, grad[:, :, None, None]  # (seeds, n_out, 1, 1, batch)
     of_terms = features[:, :terms] if layer.basis.per_edge else features[:, None, :terms]
     torch.mul(of_outputs, of_terms, out=views["coef"])
-    views["bias"].copy_(grad)
+    if layer.bias:
+        views["bias"].copy_(grad)
     if w.residual is not None:
         torch.mul(grad[:, :, None], features[:, None, -1], out=views["residual"])
     if w.scale is not None:

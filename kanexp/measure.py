@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp import scores
+from kanexp.model.activation import Activation
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.network import Network
 from kanexp.task.base import Scene
@@ -43,7 +44,7 @@ def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
 
 
 def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
-    """Power of each layer's edge functions, mean over its edges: state, seed, layer, frequency, power.
+    """Power of each layer's learned edge functions, mean over its edges: state, seed, layer, frequency, power.
 
     A periodic basis is sampled over its period and the powers are exact, one frequency per coefficient. Others are
     sampled over their domain (without one, over the range their inputs span), freed of their linear trend and tapered
@@ -54,6 +55,8 @@ def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
         theta = theta.double()  # what rounding leaves at absent frequencies should lie far below the present ones
         entering = network.inputs(theta, x[None, :, :MAX_SAMPLES].double())
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
+            if isinstance(layer.basis, Activation):  # one fixed function for all edges
+                continue
             frequencies, powers = power(layer, w, entering[i])
             columns = {
                 "seed": np.repeat(seeds, len(frequencies)),
@@ -74,7 +77,8 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     for state, (network, theta) in states.items():
         values = network.inputs(theta, x[None, :, :MAX_SAMPLES])
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
-            entering, leaving = values[i], values[i + 1]
+            entering = values[i][..., :MAX_SAMPLES]
+            leaving = layer.plain(w, entering)
             slope = _slope(layer, w, entering)
             columns = [
                 leaving.mean((1, 2)),

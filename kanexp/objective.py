@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kanexp.jacobian import jacobian
+from kanexp.model.edge_layer import LayerWeights
 from kanexp.model.network import Network
 from kanexp.optimizer.base import Problem
 from kanexp.reg.base import Regularizer
@@ -29,14 +30,18 @@ class Objective(Problem):
         prediction, layers = self.network.trace(theta, self.x, self.prepared)
         loss = self.task.loss(prediction, self.y)
         if self.weight > 0:
-            loss = loss + self.weight * self.reg.penalty(layers)
+            loss = loss + self.weight * self._penalty(layers)
         # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
         (grad,) = torch.autograd.grad(loss.sum(), theta)
         return loss.detach(), grad
 
     def penalty(self, theta: Tensor) -> Tensor:
         """Without its weight, (seeds,)."""
-        return self.reg.penalty(self.network.trace(theta, self.x, self.prepared)[1])
+        return self._penalty(self.network.trace(theta, self.x, self.prepared)[1])
+
+    def _penalty(self, layers: list[LayerWeights]) -> Tensor:
+        """Of the layers on which it has a meaning: the linear parts of a transformer have no frequencies."""
+        return self.reg.penalty([w for w in layers if not self.reg.conflict(w.basis.orders)])
 
     def residuals(self, theta: Tensor) -> Tensor:
         return self._residuals(self.network.plain(theta, self.x))

@@ -17,8 +17,10 @@ SAMPLES = 1024  # of each input, where knots or ranges are measured
 
 
 def refine(network: Network, size: int) -> Network:
-    """The same layers with `size` intervals, nodes, frequencies, ...: whatever each basis counts."""
-    return Network([replace(layer, basis=layer.basis.resized(size)) for layer in network.layers])
+    """The same layers with `size` intervals, nodes, frequencies, ...: whatever each basis counts, if anything."""
+    return network.with_layers(
+        [replace(layer, basis=layer.basis.resized(size)) if layer.basis.size else layer for layer in network.layers]
+    )
 
 
 def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
@@ -31,8 +33,8 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
     """
     theta, dtype = theta.double(), theta.dtype
     named = old.unflatten(theta)
-    found: dict[str, Tensor] = {}
-    for i, (before, after) in enumerate(zip(old.layers, new.layers, strict=True)):
+    found = dict(named)
+    for i, (before, after) in _resized(old, new):
         own = {name: named[f"layers.{i}.{name}"] for name in before.shapes}
         if before.kept & set(before.inner_shapes):
             entering = old.inputs(theta, x.double())[i].expand(len(theta), -1, -1)
@@ -65,11 +67,17 @@ def carry(old: Network, new: Network, state: Tensor) -> Tensor:
     Terms with orders keep theirs and new ones begin at zero; those of local functions are joined by straight lines.
     """
     named = old.unflatten(state)
-    for i, (before, after) in enumerate(zip(old.layers, new.layers, strict=True)):
+    for i, (before, after) in _resized(old, new):
         named[f"layers.{i}.coef"] = _carry_terms(before.basis, after.basis, named[f"layers.{i}.coef"])
         for name, shape in after.inner_shapes.items():
             named[f"layers.{i}.{name}"] = state.new_zeros(len(state), *shape)
     return new.flatten(named)
+
+
+def _resized(old: Network, new: Network) -> list[tuple[int, tuple[EdgeLayer, EdgeLayer]]]:
+    """Number, old and new form of the layers whose basis counts something."""
+    pairs = enumerate(zip(old.layers, new.layers, strict=True))
+    return [(i, (before, after)) for i, (before, after) in pairs if before.basis.size]
 
 
 def _measure(layer: EdgeLayer, entering: Tensor) -> dict[str, Tensor]:

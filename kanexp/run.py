@@ -97,9 +97,12 @@ class _Run:
     def _steps(self, data: Data, scene: Scene) -> int:
         e, network, start = self.experiment, self.network, self.start
         self.record |= {"compiled": network.layers[-1].compiled, "parameters": network.parameters}
+        self.record |= {"flops_per_sample": network.flops, "match": e.match.record if e.match else None}
         self.record |= {"scene": {"kind": scene.kind, "shape": list(scene.shape)}}
         counts = {name: getattr(data, name).x.shape[1] for name in ("train", "val", "test")}
         self.record |= {"data": {**counts, "notes": list(data.notes)}}
+        if e.match:
+            console.say(str(e.match))
         if not self.brief:
             self._introduce(network)
             if data.notes:
@@ -121,6 +124,7 @@ class _Run:
             "evaluations": by_seed(self.seeds, result.evaluations),
             "refinement_jump": {str(step): by_seed(self.seeds, jumps) for step, jumps in result.jumps.items()},
             "parameters": result.network.parameters,
+            "flops_per_sample": result.network.flops,
             "best_step": by_seed(self.seeds, result.best_step),
             "best_val_loss": by_seed(self.seeds, result.best_val),
             "test": {name: by_seed(self.seeds, values) for name, values in result.test.items()},
@@ -136,8 +140,10 @@ class _Run:
             console.say(
                 f"note: {type(e.model).__name__} has no edge functions, so layer={e.words.choices['layer']} is not used"
             )
+        if not e.model.uses_widths and any(o.startswith("widths") for o in e.words.overrides):
+            console.say(f"note: {type(e.model).__name__} has sizes of its own, so hidden widths are not used")
         console.say(
-            f"{default_name(e.words)}: widths {network.widths}, {network.parameters} parameters, "
+            f"{default_name(e.words)}: widths {e.widths}, {network.parameters} parameters, "
             f"{_seeds(self.seeds)}, {self.device}, {e.settings.dtype}"
         )
 
@@ -146,7 +152,7 @@ class _Run:
         model = {
             "format": FORMAT,
             "config": self.experiment.words.values,
-            "widths": result.network.widths,
+            "widths": self.experiment.widths,
             "sizes": [getattr(layer.basis, layer.basis.size, None) for layer in result.network.layers],
             "seeds": self.seeds,
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
@@ -183,8 +189,10 @@ class _Run:
         if self.experiment.settings.diagnostics:
             tables["layers"] = pd.read_csv(self.folder.diagnostics)
             drawn["layers"] = figures.layers(tables["layers"])
-            tables["training_spectra"] = pd.read_csv(self.folder.spectra)
-            drawn["training_spectra"] = figures.training_spectra(tables["training_spectra"])
+            spectra = pd.read_csv(self.folder.spectra)
+            if len(spectra):  # a network of fixed functions has none
+                tables["training_spectra"] = spectra
+                drawn["training_spectra"] = figures.training_spectra(spectra)
         if self.experiment.model.uses_layer:
             tables["spectra"] = measure.spectra(states, x, self.seeds)
             drawn["spectra"] = figures.spectra(tables["spectra"])
@@ -240,7 +248,7 @@ class _Run:
 def _start(experiment: Experiment, x: Tensor) -> tuple[Network, Tensor]:
     """The network and its start weights (seeds, length) for data x (n_in, samples), on the CPU where they are drawn."""
     e = experiment
-    network = e.model.network(e.widths, e.layer)
+    network = e.network()
     if why := e.optimizer.conflict(network.parameters):
         raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
     if _worth_compiling(e, network, x.shape[1]):

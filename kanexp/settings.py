@@ -20,6 +20,8 @@ class Settings:
     seeds: int | list[int]
     data_seed: int
     widths: list[int | str]
+    layers: list[str | dict[str, object]] | None
+    match: dict[str, object] | None
     steps: int
     batch_size: int | None
     device: Literal["auto", "cpu", "cuda"]
@@ -42,6 +44,11 @@ class Settings:
                 f"seeds: must be different numbers from 0, got {_brief(self.seeds)}",
             ),
             (self.data_seed >= 0, f"data_seed: must be 0 or more, got {self.data_seed}"),
+            (
+                self.match is None or _is_match(self.match),
+                "match: must be {parameters: 5000} or {like: mlp}, with by: width (the usual) or by: grid, "
+                f"got {_brief(self.match)}",
+            ),
             (self.steps >= 1, f"steps: must be at least 1, got {self.steps}"),
             (
                 all(0 < step < self.steps and size >= 1 for step, size in (self.refine or {}).items()),
@@ -87,6 +94,12 @@ class Settings:
         if any(not isinstance(w, int) or w < 1 for w in inner):
             raise ValueError(f"widths: hidden widths must be numbers of at least 1, got {_brief(self.widths)}")
         return [inputs, *(int(w) for w in inner), outputs]
+
+
+def _is_match(match: Mapping[str, object]) -> bool:
+    asked, parameters = set(match) - {"by"}, match.get("parameters", 1)
+    right = isinstance(parameters, int) and not isinstance(parameters, bool) and parameters >= 1
+    return asked in ({"parameters"}, {"like"}) and right and match.get("by", "width") in ("width", "grid")
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tuple[T | None, list[str]]:
@@ -150,6 +163,8 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
             return False, value
         pairs = [(_fit(key, args[0]), _fit(item, args[1])) for key, item in value.items()]
         return all(k[0] and v[0] for k, v in pairs), {k[1]: v[1] for k, v in pairs}
+    if hint is object:  # judged by whoever takes it
+        return True, value
     if isinstance(value, bool):  # True is an int to Python, a mistake to the user
         return hint is bool, value
     if hint is float and isinstance(value, int):
@@ -172,8 +187,8 @@ def _words(hint: Any) -> str:
     return plain.get(hint, str(hint))
 
 
-_EXAMPLES = {int: "3, 7", int | str: "in, 10, out"}
-_PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}"}
+_EXAMPLES = {int: "3, 7", int | str: "in, 10, out", str | dict[str, object]: "fourier, bspline"}
+_PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}", object: "{parameters: 5000}"}
 
 
 def _brief(value: Any) -> str:

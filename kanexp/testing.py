@@ -7,12 +7,15 @@
 Every check raises AssertionError with a sentence.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from kanexp.init.base import Init
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
+from kanexp.model.base import Model
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.optimizer.base import Optimizer, Problem
@@ -72,6 +75,45 @@ def check_init(init: Init, basis: Basis) -> None:
     again, other = (layer.start(init, 0, generator(seed, "init"))["coef"] for seed in (0, 1))
     assert torch.equal(start["coef"], again), "the same generator must give the same start"
     assert not torch.equal(start["coef"], other), "another generator must give another start"
+
+
+def check_model(model: Model, basis: Basis, inputs: int = 16) -> None:
+    """Starts and answers seed by seed as alone, plain path and gradients agree, weights by name and back."""
+    network = model.network([inputs, 4, 5, 3], basis)
+    x = torch.randn((1, inputs, 6), generator=generator(0, "check"), dtype=torch.float64)
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64, x[0])
+    alone = network.start(Default(), [generator(1, "init")], torch.float64, x[0])
+    assert torch.equal(theta[1:2], alone), "a seed must start as it starts alone"
+    _same(tuple(theta.shape), (3, network.length), "shape of theta")
+    named = network.unflatten(theta)
+    assert torch.equal(network.flatten(named), theta), "weights must go back to where they came from"
+    _same({name: tuple(w.shape[1:]) for name, w in named.items()}, network.shapes, "shapes of the weights")
+
+    theta = theta + (0 if network.trained is None else network.trained) * 0.1  # so that no weight is zero
+    y, traced = network.trace(theta, x, network.prepare(x))
+    _same(tuple(y.shape), (3, 3, 6), "shape of the outputs")
+    close = partial(torch.testing.assert_close, rtol=1e-9, atol=1e-9)
+    close(y, network.plain(theta, x), msg="the plain path must give the same")
+    close(y[1:2], network(theta[1:2], x), msg="a seed must answer as it answers alone")
+    close(y, network(theta, x.expand(3, -1, -1)), msg="inputs of each seed must give what shared ones give")
+    close(y[..., 2:4], network(theta, x[..., 2:4]), msg="a sample must not depend on the others")
+    _same([w.layer for w in traced], list(network.layers), "every layer must be called once, in order")
+    for w, entering in zip(traced, network.inputs(theta, x), strict=False):
+        assert w.x is not None
+        close(w.x, entering, msg="what is traced must be what enters the layer")
+
+    def loss(theta: Tensor) -> Tensor:
+        return network(theta, x).square().sum()
+
+    def rise(h: float) -> Tensor:
+        return (loss(theta + h * move) - loss(theta - h * move)) / (2 * h)
+
+    move = torch.randn(theta.shape, generator=generator(1, "check"), dtype=torch.float64)
+    move = move if network.trained is None else move * network.trained
+    (grad,) = torch.autograd.grad(loss(theta.requires_grad_()), theta)
+    theta = theta.detach()
+    difference = (4 * rise(1e-7) - rise(2e-7)) / 3  # of fourth order: attention between sharp functions bends sharply
+    torch.testing.assert_close((grad * move).sum(), difference, rtol=1e-4, atol=1e-4, msg="gradients must be slopes")
 
 
 def check_reg(reg: Regularizer, basis: Basis) -> None:

@@ -25,7 +25,11 @@ from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
-from kanexp.model.mlp import ACTIVATIONS, Activation
+from kanexp.model.activation import ACTIVATIONS, Activation
+from kanexp.model.kan import KAN
+from kanexp.model.mlp import MLP
+from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.vit import ViT
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.hessian_free import HessianFree
@@ -94,6 +98,9 @@ INITS += [PykanV0(), Pykan(), Efficient(), Constant()]
 REGS = [NoPenalty(), L1(), L1(residual=True), L2(), L2(residual=True), Frequency(), Frequency(alpha=0.0)]
 REGS += [SmoothPenalty(), SmoothPenalty(order=1, live=False), SmoothPenalty(order=1, norm=True)]
 REGS += [Entropy(), ActivationPenalty(), Sum(parts={"l1": L1(), "activation": ActivationPenalty(weight=0.1)})]
+MODELS = [KAN(), MLP(), MLP(activation="gelu"), ResidualKAN(), ResidualKAN(skip="linear", norm="layer")]
+MODELS += [ResidualKAN(skip="none", norm="layer"), ViT(patch=2, dim=8), ViT(ffn="mlp", patch=1, dim=6, heads=3)]
+MODELS += [ViT(head="kan", qkv="kan", hidden=5, patch=4, dim=4, depth=1, heads=1)]
 OPTIMIZERS = [Adam(learning_rate=0.05), LBFGS(), LBFGS(history=2, max_evaluations=3)]
 OPTIMIZERS += [LevenbergMarquardt(), HessianFree(), AdamW(learning_rate=0.05), SGD(), SGD(nesterov=True, clip=1.0)]
 OPTIMIZERS += [Adam(learning_rate=0.05, clip=0.5, schedule="cosine", schedule_steps=40, warmup=5)]

@@ -24,6 +24,8 @@ ALLOWED = {
         "kanexp.init.base",
         "kanexp.model.edge_layer",
         "kanexp.model.network",
+        "kanexp.model.wiring",
+        "kanexp.model.activation",
     },
 }
 

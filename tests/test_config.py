@@ -11,6 +11,8 @@ from kanexp.catalog import GROUPS, Catalog, config_folder
 from kanexp.config import default_name, load
 from kanexp.error import ConfigError
 from kanexp.experiment import KINDS, build_experiment
+from kanexp.layer.bspline import BSpline
+from kanexp.layer.fourier import Fourier
 from kanexp.reg.l1 import L1
 from kanexp.reg.smooth import Smooth
 from kanexp.settings import Settings
@@ -26,7 +28,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 50
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 52
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -38,6 +40,8 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append(f"init.path={tmp_path / 'start.npz'}")
     if option.name == "sum":  # and one that needs penalties
         words.append("reg.parts={l1: 1}")
+    if option.name == "vit":  # or inputs that are a square picture
+        words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
     if option.name in ("levenberg_marquardt", "hessian_free"):
         words.append("dtype=float64")
     built = experiment(*words)
@@ -64,7 +68,8 @@ def test_settings_are_those_of_the_file_and_every_line_says_its_effect():
 def test_every_component_module_has_its_option():
     for group in KINDS:
         files = {p.stem for p in (ROOT / "kanexp" / group).glob("*.py")}
-        modules = files - {"__init__", "base", "network", "edge_layer"}  # the last two are what models are made of
+        made_of = {"network", "edge_layer", "wiring", "activation"} if group == "model" else set()
+        modules = files - {"__init__", "base"} - made_of
         assert modules == set(CATALOG.options[group])
         importlib.import_module(f"kanexp.{group}.base")
 
@@ -126,7 +131,52 @@ def test_the_written_config_repeats_the_run():
     assert yaml.safe_load(job.yaml) == job.values
 
 
+def test_an_option_for_each_layer_is_written_in_full():
+    e = experiment("task=function", "widths=[2,5,1]", "layers=[fourier,{layer: bspline, intervals: 8}]")
+    assert [layer.basis for layer in e.network().layers] == [Fourier(), BSpline(intervals=8)]
+    assert e.words.choices["layer"] == "fourier_bspline"
+    again = build_experiment(dataclasses.replace(e.words, values=yaml.safe_load(e.words.yaml)))
+    assert again.layers == e.layers
+
+
+def test_match_takes_the_closest_size():
+    words = ["task=function", "layer=chebyshev", "widths=[in,20,10,out]"]
+    for asked in ("{parameters: 700}", "{like: mlp}", "{parameters: 9000, by: grid}"):
+        e = experiment(*words, f"match={asked}")
+        off = [
+            abs(experiment(*words, other).network().parameters - e.match.target)
+            for n in range(1, 60)
+            for other in ([f"layer.degree={n}"] if "grid" in asked else [f"widths=[in,{n},{max(1, round(n / 2))},out]"])
+        ]
+        assert abs(e.network().parameters - e.match.target) == min(off)
+        assert e.match.record["parameters"] == e.network().parameters
+    assert experiment("task=function", "match={like: mlp}").match.target == 2 * 10 + 10 + 10 * 10 + 10 + 10 + 1
+
+
 MISTAKES = [
+    (
+        ["task=function", "layers=[forier]"],
+        ["layers.0: there is no layer 'forier'; did you mean 'fourier'?"],
+        1,
+    ),
+    (
+        ["task=function", "layers=[fourier,{layer: bspline, intervls: 3}]", "widths=[2,5,1]"],
+        ["layers.1.intervls: BSpline has no option 'intervls'; did you mean 'intervals'?"],
+        1,
+    ),
+    (
+        ["task=function", "layers=[fourier,bspline]"],
+        ["layers: must name one option for each of the 3 layers between widths [2, 10, 10, 1], got 2"],
+        1,
+    ),
+    (["task=function", "layers=[fourier]", "layer=rbf"], ["layer=rbf: layers already names the option"], 1),
+    (["match={parameters: 3}"], ["match: 3 parameters are fewer than the"], 1),
+    (["match={size: 3}"], ["match: must be {parameters: 5000} or {like: mlp}"], 1),
+    (["match={like: mpl}"], ["match.like: there is no model 'mpl'; did you mean 'mlp'?"], 1),
+    (["match={parameters: 500, by: grid}", "layer=sine"], ["match: Sine has no grid or degree to solve"], 1),
+    (["match={parameters: 500}", "widths=[in,out]"], ["have no hidden width to solve"], 1),
+    (["model=vit"], ["model: ViT: 2 inputs are no square picture, gray or in color; use model=kan"], 1),
+    (["model=vit", "model.heads=5"], ["heads must divide dim, got heads 5 and dim 64"], 1),
     (
         ["task=function", "task.expression=__import__(1)"],
         ["task: Function: expression has no function '__import__'; it knows numpy's elementary and scipy.special's"],

@@ -2,8 +2,9 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from components import BASES, INITS, name
+from components import BASES, INITS, MODELS, name
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
@@ -11,11 +12,17 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.layer.gram import Gram
+from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.rbf import RBF
+from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.mlp import MLP
 from kanexp.model.network import Network
+from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.vit import ViT
 from kanexp.seeding import generator
+from kanexp.testing import check_model
 
 
 def network_and_weights(basis, seeds=(0, 1, 2), widths=(2, 4, 3), dtype=torch.float64, model=None):
@@ -191,3 +198,123 @@ def test_compiled_functions_give_the_same(basis):
     for each in (network, network.compile()):
         gradients.append(torch.autograd.grad(each(theta, x).square().sum(), theta)[0])
     assert_close(*gradients, rtol=1e-10, atol=1e-11)
+
+
+MIXED = [Fourier(), BSpline(), BSpline(grid="quantiles"), Chebyshev(), RBF(layer_norm=True, bound="affine"), MLPEdge(3)]
+
+
+@pytest.mark.parametrize("basis", MIXED, ids=name)
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_models_keep_the_contract(model, basis):
+    check_model(model, basis)
+    if model.uses_widths or model.patch == 2:
+        check_model(model, basis, inputs=3 * 4 * 4)  # a picture in color
+
+
+@pytest.mark.parametrize("basis", [*MIXED, Wavelet(residual="silu", scale=True)], ids=name)
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_flops_are_those_that_torch_counts(model, basis):
+    network = model.network([16, 4, 5, 3], basis)
+    theta = network.start(Default(), [generator(0, "init")], torch.float64)
+    for samples in (1, 7):
+        with FlopCounterMode(display=False) as counter:
+            network.plain(theta, torch.randn(1, 16, samples, dtype=torch.float64))
+        assert counter.get_total_flops() == samples * network.flops
+
+
+def test_one_option_for_each_layer():
+    network = KAN().network([2, 4, 3], Fourier(frequencies=2), BSpline())
+    assert [layer.basis for layer in network.layers] == [Fourier(frequencies=2), BSpline()]
+    with pytest.raises(ValueError, match="zip"):
+        KAN().network([2, 4, 3], Fourier(), BSpline(), BSpline())
+
+
+@pytest.mark.parametrize("model", [ResidualKAN(), ResidualKAN(skip="linear"), ResidualKAN(norm="layer")], ids=name)
+def test_residuals_go_around_layers_that_start_as_those_of_a_kan(model):
+    network, theta = network_and_weights(Fourier(), widths=(2, 4, 4, 3), model=model)
+    plain, of_kan = network_and_weights(Fourier(), widths=(2, 4, 4, 3))
+    assert torch.equal(theta[:, : plain.length], of_kan)
+    named = network.unflatten(theta)
+    linear = {"skip.0", "skip.1", "skip.2"} if model.skip == "linear" else {"skip.0", "skip.2"}
+    assert {key for key in named if key.startswith("skip")} == linear
+    x = torch.randn(3, 2, 9, dtype=torch.float64)
+    y = x
+    for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
+        seen = torch.nn.functional.layer_norm(y.mT, y.shape[1:2]).mT if model.norm == "layer" and i else y
+        around = torch.einsum("sji,sib->sjb", named[f"skip.{i}"], y) if f"skip.{i}" in named else y
+        y = around + layer.plain(w, seen)
+    assert_close(network(theta, x), y, rtol=1e-10, atol=1e-10)
+
+
+def test_a_residual_network_without_residuals_is_a_kan():
+    network, theta = network_and_weights(BSpline(), model=ResidualKAN(skip="none"))
+    kan, of_kan = network_and_weights(BSpline())
+    x = torch.randn(1, 2, 20, dtype=torch.float64)
+    assert torch.equal(theta, of_kan)
+    assert_close(network(theta, x), kan(of_kan, x), rtol=1e-13, atol=1e-13)
+
+
+def test_parameters_of_the_matched_pair_of_vision_transformers():
+    assert ViT().network([784, 10], BSpline()).parameters == 105_482
+    assert ViT(hidden=26).network([784, 10], BSpline()).parameters == 105_482
+    assert ViT(ffn="mlp").network([784, 10], BSpline()).parameters == 105_098
+
+
+class Reference(torch.nn.Module):
+    """The pre-norm transformer of torch.nn's parts, patches by a convolution."""
+
+    def __init__(self, channels, side, patch, dim, depth, heads, classes):
+        super().__init__()
+        self.embed = torch.nn.Conv2d(channels, dim, patch, stride=patch)
+        self.token = torch.nn.Parameter(torch.randn(1, 1, dim))
+        self.positions = torch.nn.Parameter(torch.randn(1, (side // patch) ** 2 + 1, dim))
+        self.norms = torch.nn.ModuleList([torch.nn.LayerNorm(dim, eps=1e-6) for _ in range(2 * depth + 1)])
+        self.attention = torch.nn.ModuleList(
+            [torch.nn.MultiheadAttention(dim, heads, batch_first=True) for _ in range(depth)]
+        )
+        linear = torch.nn.Linear
+        self.ffn = torch.nn.ModuleList(
+            [torch.nn.Sequential(linear(dim, 4 * dim), torch.nn.GELU(), linear(4 * dim, dim)) for _ in range(depth)]
+        )
+        self.head = linear(dim, classes)
+
+    def forward(self, pictures):
+        x = self.embed(pictures).flatten(2).mT
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], dim=1) + self.positions
+        for i, (attention, ffn) in enumerate(zip(self.attention, self.ffn, strict=True)):
+            z = self.norms[2 * i](x)
+            x = x + attention(z, z, z, need_weights=False)[0]
+            x = x + ffn(self.norms[2 * i + 1](x))
+        return self.head(self.norms[-1](x)[:, 0])
+
+    def weights(self, of):
+        """In the order and shapes of our flat row; `of` takes the weight or its gradient of a parameter."""
+        for module in (self.embed, *self._blocks(), self.head):
+            yield from ((of(module.weight).flatten(1)), of(module.bias))
+        yield from (of(self.token).flatten(), of(self.positions)[0].T)
+        for norm in self.norms:
+            yield from (of(norm.weight), of(norm.bias))
+
+    def _blocks(self):
+        for attention, ffn in zip(self.attention, self.ffn, strict=True):
+            yield torch.nn.ParameterDict({"weight": attention.in_proj_weight, "bias": attention.in_proj_bias})
+            yield from (attention.out_proj, ffn[0], ffn[2])
+
+
+def test_the_vision_transformer_is_torchs():
+    torch.manual_seed(torch.randint(2**31, ()).item())  # torch.nn draws from the global generator
+    model = ViT(ffn="mlp", patch=2, dim=12, depth=3, heads=3)
+    reference = Reference(3, 6, 2, 12, 3, 3, 5).double()
+    for parameter in reference.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    network = model.network([3 * 6 * 6, 5], Fourier())
+    theta = torch.cat([w.detach().flatten() for w in reference.weights(lambda p: p)])[None].requires_grad_()
+    assert theta.shape[1] == network.length == sum(p.numel() for p in reference.parameters())
+    pictures = torch.randn(7, 3, 6, 6, dtype=torch.float64)
+    expected = reference(pictures).T
+    pulled = torch.randn_like(expected)
+    expected.backward(pulled)
+    gradient = torch.cat([g.flatten() for g in reference.weights(lambda p: p.grad)])
+    for outputs in (network(theta, pictures.flatten(1).T[None]), network.plain(theta, pictures.flatten(1).T[None])):
+        assert_close(outputs[0], expected, rtol=1e-10, atol=1e-10)
+        assert_close(torch.autograd.grad(outputs[0], theta, pulled)[0][0], gradient, rtol=1e-9, atol=1e-9)

@@ -38,6 +38,8 @@ SETTINGS = Settings(
     seeds=4,
     data_seed=0,
     widths=["in", 4, "out"],
+    layers=None,
+    match=None,
     steps=50,
     batch_size=None,
     device="cpu",
@@ -70,7 +72,7 @@ def experiment(layer=None, optimizer=None, reg=None, init=None, task=TASK, **set
 
 def train(e: Experiment, start=None, data=None, watch=lambda p: None):
     """Result, metrics as a table, and the network."""
-    network = e.model.network(e.widths, e.layer)
+    network = e.network()
     dtype = getattr(torch, e.settings.dtype)
     if start is None:
         start = network.start(e.init, [generator(s, "init") for s in e.settings.seed_list], dtype)
@@ -360,7 +362,7 @@ def test_jaxkan_tutorial_3_from_its_own_start_weights(scheme):
     d = {k: torch.tensor(TUTORIAL_3[k]).T for k in ("X_train", "X_test", "y_train", "y_test")}
     train_split, test_split = Split(d["X_train"], d["y_train"]), Split(d["X_test"], d["y_test"])
     e = replace(experiment(seeds=1, steps=2000, dtype="float32", log_every=2000), widths=[2, 6, 6, 1])
-    network = e.model.network(e.widths, e.layer)
+    network = e.network()
     named = {}
     for i, coef in enumerate(TUTORIAL_3["initial"][scheme]):
         named[f"layers.{i}.coef"] = torch.tensor(coef).transpose(1, 2)[None]

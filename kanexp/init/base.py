@@ -130,13 +130,17 @@ class Init(ABC):
         return ""
 
     def start(self, edges: Edges, generator: Generator) -> Start:
-        """All weights of one layer, drawn in a fixed order."""
-        coef = self.coef(edges, generator)
+        """All weights of one layer, drawn in a fixed order.
+
+        Where the scheme has no meaning, as on the linear parts of a transformer, functions start as in their own paper.
+        """
+        fits = not self.conflict(edges.orders, edges.terms)
+        coef = self.coef(edges, generator) if fits else edges.paper_coef(generator)
         return Start(
             coef=coef,
             residual=self.residual(edges, generator) if edges.residual else None,
             scale=self.scale(edges, generator) if edges.has_scale else None,
-            bias=self.bias(edges, coef, generator),
+            bias=self.bias(edges, coef, generator) if fits else edges.paper_bias(generator),
         )
 
 

@@ -107,6 +107,10 @@ class Basis(ABC):
         """How many intervals the basis cuts its domain into; the number of terms where it has no grid."""
         return self.terms
 
+    def flops(self, n_out: int, n_in: int) -> int:
+        """Of matmuls inside `features` for one column of inputs, two for a multiplication and its addition."""
+        return 0
+
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Start coefficients (n_out, terms, n_in), float64, as the basis' own paper draws them.
 

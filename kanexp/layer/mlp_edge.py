@@ -40,6 +40,9 @@ class MLPEdge(Basis):
     def orders(self) -> None:
         return None  # hidden units have no frequency
 
+    def flops(self, n_out: int, n_in: int) -> int:
+        return 2 * self.hidden * (1 + 2 * self.octaves) * n_out * n_in
+
     def draw_weights(self, n_out: int, n_in: int, generator: Generator) -> dict[str, Tensor]:
         """W N(0, 2 / ((n_in + n_out) hidden features)), b 0, as in MLP-KAN."""
         inputs = 1 + 2 * self.octaves

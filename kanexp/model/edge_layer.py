@@ -93,6 +93,7 @@ class EdgeLayer:
     n_in: int
     n_out: int
     compiled: bool = False
+    bias: bool = True
 
     @property
     def terms(self) -> int:
@@ -152,7 +153,12 @@ class EdgeLayer:
             shapes["norm"] = (2, self.n_in)
         if self.basis.bound == "affine":
             shapes["span"] = (2, self.n_in)
-        return shapes | {"bias": (self.n_out,)} | self.inner_shapes
+        return shapes | ({"bias": (self.n_out,)} if self.bias else {}) | self.inner_shapes
+
+    @property
+    def flops(self) -> int:
+        """Of the matmuls for one column of inputs, two for a multiplication and its addition."""
+        return 2 * self.n_out * self.n_in * self.terms + self.basis.flops(self.n_out, self.n_in)
 
     def seen(self, x: Tensor, norm: Tensor | None = None, span: Tensor | None = None) -> Tensor:
         """What the functions see of x (seeds, n_in, batch): normalized over the features, brought into the domain."""

@@ -1,30 +1,34 @@
-"""A stack of edge layers as a pure function of one flat weight vector per seed."""
+"""Edge layers and their wiring as a pure function of one flat weight vector per seed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.init.base import Init
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
+from kanexp.model.wiring import Row, Wiring
 
 KEPT = 2**26  # features of inputs that stay the same, above which they are computed anew each time
 PART = 2**22  # features of one layer and seed that exist at once when a network answers without learning
 
 
 class Network:
-    """Edge layers in a row. It holds no weights: they are one matrix theta (seeds, parameters) that it is given.
+    """Edge layers, in a row unless wired otherwise. It holds no weights: they are one matrix theta (seeds, length).
 
-    A flat row per seed makes all that optimizers, penalties and best states do per seed a plain matrix operation.
+    A flat row per seed makes all that optimizers, penalties and best states do per seed a plain matrix operation. Its
+    entries are the weights of the layers, one after the other, then those of the wiring.
     """
 
-    def __init__(self, layers: Sequence[EdgeLayer]):
+    def __init__(self, layers: Sequence[EdgeLayer], wiring: Wiring | None = None):
         self.layers = tuple(layers)
+        self.wiring = wiring or Row()
         self.shapes = {
             f"layers.{i}.{name}": shape for i, layer in enumerate(self.layers) for name, shape in layer.shapes.items()
-        }
+        } | self.wiring.shapes
         self._sizes = [math.prod(shape) for shape in self.shapes.values()]
         kept = {f"layers.{i}.{name}" for i, layer in enumerate(self.layers) for name in layer.kept}
         self._trained = [name not in kept for name in self.shapes]
@@ -33,7 +37,11 @@ class Network:
         """The same network with its elementwise functions compiled when first used, which takes seconds per layer."""
         # Layers of different shapes share their code; torch gives up on code that it compiled eight times.
         torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
-        return Network([replace(layer, compiled=True) for layer in self.layers])
+        return self.with_layers([replace(layer, compiled=True) for layer in self.layers])
+
+    def with_layers(self, layers: Sequence[EdgeLayer]) -> "Network":
+        """The same wiring of other layers."""
+        return Network(layers, self.wiring)
 
     @property
     def widths(self) -> list[int]:
@@ -43,6 +51,11 @@ class Network:
     def parameters(self) -> int:
         """Trained numbers of one seed."""
         return sum(size for size, trained in zip(self._sizes, self._trained, strict=True) if trained)
+
+    @property
+    def flops(self) -> int:
+        """Of all matmuls in a forward pass of one sample, two for a multiplication and its addition."""
+        return self.wiring.flops([layer.flops for layer in self.layers])
 
     @property
     def length(self) -> int:
@@ -64,17 +77,31 @@ class Network:
         """
         rows = []
         for generator in generators:
-            row, entering = [], x
+            named: dict[str, Tensor] = {}
             for i, layer in enumerate(self.layers):
-                start = layer.start(init, i, generator, entering)
-                row += [weight.flatten() for weight in start.values()]
-                # What measures nothing needs no data: their starts take no time to be passed on.
-                if entering is not None and any(later.kept for later in self.layers[i + 1 :]):
-                    alone = Network([layer])
-                    theta = torch.cat(row[-len(start) :])[None].to(entering.dtype)
-                    entering = alone.plain(theta, entering[None])[0]
-            rows.append(torch.cat(row))
+                named |= {f"layers.{i}.{name}": w for name, w in layer.start(init, i, generator).items()}
+            named |= self.wiring.start(generator)
+            if x is not None and any(layer.kept for layer in self.layers):
+                self._measure(named, x)
+            rows.append(torch.cat([named[name].flatten() for name in self.shapes]))
         return torch.stack(rows).to(dtype)
+
+    def _measure(self, named: dict[str, Tensor], x: Tensor) -> None:
+        """Replace what layers measure on their inputs in one seed's start, for data x (n_in, samples)."""
+        last = max(i for i, layer in enumerate(self.layers) if layer.kept)
+
+        def weights(names: Sequence[str]) -> dict[str, Tensor]:
+            return {name: named[name][None].to(x.dtype) for name in names}
+
+        def apply(i: int, entering: Tensor) -> Tensor:
+            layer = self.layers[i]
+            if i <= last:
+                named.update({f"layers.{i}.{name}": w for name, w in layer.measured(entering[0]).items()})
+            if i >= last:  # what measures nothing needs no data, only their number
+                return entering.new_zeros(1, layer.n_out, entering.shape[-1])
+            return layer.plain(self._of_layer(i, weights([f"layers.{i}.{name}" for name in layer.shapes])), entering)
+
+        self._run(apply, x[None], weights(list(self.wiring.shapes)))
 
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
         """Named views of theta, (seeds, *shape) each."""
@@ -89,14 +116,17 @@ class Network:
 
     def weights(self, theta: Tensor) -> list[LayerWeights]:
         """The weights of each layer, as views of theta."""
-        named, found = self.unflatten(theta), []
-        for i, layer in enumerate(self.layers):
-            own = {name: named[f"layers.{i}.{name}"] for name in layer.shapes}
-            inner = tuple(own[name].detach() if name in layer.kept else own[name] for name in layer.inner_shapes)
-            residual, scale, norm, span = (own.get(name) for name in ("residual", "scale", "norm", "span"))
-            span = None if span is None else span.detach()
-            found.append(LayerWeights(layer, own["coef"], residual, scale, own["bias"], inner, norm, span))
-        return found
+        named = self.unflatten(theta)
+        return [self._of_layer(i, named) for i in range(len(self.layers))]
+
+    def _of_layer(self, i: int, named: Mapping[str, Tensor]) -> LayerWeights:
+        layer = self.layers[i]
+        own = {name: named[f"layers.{i}.{name}"] for name in layer.shapes}
+        inner = tuple(own[name].detach() if name in layer.kept else own[name] for name in layer.inner_shapes)
+        residual, scale, norm, span = (own.get(name) for name in ("residual", "scale", "norm", "span"))
+        span = None if span is None else span.detach()
+        bias = own["bias"] if layer.bias else own["coef"].new_zeros(len(own["coef"]), layer.n_out)
+        return LayerWeights(layer, own["coef"], residual, scale, bias, inner, norm, span)
 
     def prepare(self, x: Tensor) -> Tensor:
         """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features.
@@ -104,9 +134,13 @@ class Network:
         The inputs themselves, with their three axes, where features change or are too many to keep.
         """
         first = self.layers[0]
-        if first.changes or x.numel() * first.terms > KEPT:
+        if not self._prepares or x.numel() * first.terms > KEPT:
             return x
         return first.features(x, seen=first.seen(x))
+
+    @property
+    def _prepares(self) -> bool:
+        return self.wiring.direct and not self.layers[0].changes
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`; those it left go part by part."""
@@ -118,14 +152,18 @@ class Network:
 
     def trace(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, list[LayerWeights]]:
         """The same outputs at inputs x, prepared or not, and the weights of each layer with what entered it."""
-        first, *others = self.layers
-        weights = self.weights(theta)
-        traced = [weights[0]._replace(x=x)]
-        y = first.forward(weights[0], x) if prepared.dim() == 3 else first.combine(weights[0], prepared)
-        for layer, w in zip(others, weights[1:], strict=True):
-            traced.append(w._replace(x=y))
-            y = layer.forward(w, y)
-        return y, traced
+        named = self.unflatten(theta)
+        traced: list[LayerWeights] = []
+
+        def apply(i: int, entering: Tensor) -> Tensor:
+            layer, w, ready = self.layers[i], self._of_layer(i, named), i == 0 and prepared.dim() > 3
+            traced.append(w._replace(x=x if ready else entering))
+            if ready:
+                return layer.combine(w, prepared)
+            # Inputs that all seeds share have their features computed once.
+            return layer.plain(w, entering) if len(entering) < len(theta) else layer.forward(w, entering)
+
+        return self._run(apply, prepared, named), traced
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
@@ -133,13 +171,19 @@ class Network:
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         """The same outputs by operations that can be differentiated any number of times."""
-        for layer, w in zip(self.layers, self.weights(theta), strict=True):
-            x = layer.plain(w, x)
-        return x
+        return self.inputs(theta, x)[-1]
 
     def inputs(self, theta: Tensor, x: Tensor) -> list[Tensor]:
-        """What enters each layer, and last what leaves the network: (seeds or 1, width, batch) each."""
-        values = [x]
-        for layer, w in zip(self.layers, self.weights(theta), strict=True):
-            values.append(layer.plain(w, values[-1]))
-        return values
+        """What enters each layer, and last what leaves the network: (seeds or 1, width, columns) each."""
+        named = self.unflatten(theta)
+        values: list[Tensor] = []
+
+        def apply(i: int, entering: Tensor) -> Tensor:
+            values.append(entering)
+            return self.layers[i].plain(self._of_layer(i, named), entering)
+
+        y = self._run(apply, x, named)
+        return [*values, y]
+
+    def _run(self, apply: Callable[[int, Tensor], Tensor], x: Tensor, named: Mapping[str, Tensor]) -> Tensor:
+        return self.wiring.run(x, [partial(apply, i) for i in range(len(self.layers))], named)

@@ -1,0 +1,45 @@
+"""Fixed functions in the place of learned ones: what linear layers are made of."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from kanexp.layer.base import Basis, uniform
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": torch.clone,
+    "silu": functional.silu,
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "tanh": torch.tanh,
+}
+
+
+@dataclass(frozen=True)
+class Activation(Basis):
+    """One fixed function as a basis of one term: a linear layer after it is an edge layer."""
+
+    name: str = "identity"
+
+    @property
+    def terms(self) -> int:
+        return 1
+
+    @property
+    def orders(self) -> None:
+        return None
+
+    def features(self, x: Tensor) -> Tensor:
+        return ACTIVATIONS[self.name](x).unsqueeze(-3)
+
+    def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
+        """U(+-1/sqrt(n_in)), as torch.nn.Linear."""
+        return uniform((n_out, 1, n_in), 1 / math.sqrt(n_in), generator)
+
+    def draw_bias(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
+        """U(+-1/sqrt(n_in)), as torch.nn.Linear."""
+        return uniform((n_out,), 1 / math.sqrt(n_in), generator)

@@ -1,0 +1,59 @@
+"""How edge layers make a network: where each gets its inputs from, and the weights that are no edge's."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+Apply = Callable[[Tensor], Tensor]  # an edge layer with its weights: (seeds, n_in, columns) -> (seeds, n_out, columns)
+
+
+class Wiring(ABC):
+    """The way through the edge layers of a network, with named weights of its own where it needs any."""
+
+    direct: ClassVar[bool] = False  # True: inputs go to the first layer alone, so that its features can be kept
+
+    @abstractmethod
+    def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
+        """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch).
+
+        Calls every layer once, in their order. `own` holds the weights that `shapes` names, (seeds, *shape) each.
+        """
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the weights that are no edge's, for one seed."""
+        return {}
+
+    def start(self, generator: Generator) -> dict[str, Tensor]:
+        """Start of these weights, float64."""
+        return {}
+
+    def flops(self, layers: Sequence[int]) -> int:
+        """Of all matmuls for one sample, from those of each edge layer for one column of its inputs."""
+        return sum(layers)
+
+
+class Row(Wiring):
+    """One layer after the other."""
+
+    direct: ClassVar[bool] = True
+
+    def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
+        for layer in layers:
+            x = layer(x)
+        return x
+
+
+def normalized(x: Tensor, weights: Tensor, epsilon: float) -> Tensor:
+    """LayerNorm of x (seeds, n, columns) over its n features, with gain and offset weights (seeds, 2, n)."""
+    centered = x - x.mean(dim=1, keepdim=True)
+    gain, offset = weights.unsqueeze(-1).unbind(dim=1)
+    return centered * (centered.square().mean(dim=1, keepdim=True) + epsilon).rsqrt() * gain + offset
+
+
+def unit_norm(n: int) -> Tensor:
+    """Gain one and offset zero (2, n), where every LayerNorm starts."""
+    return torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None].repeat(1, n)
