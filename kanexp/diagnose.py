@@ -12,7 +12,7 @@ from kanexp import config, console
 from kanexp.config import Words
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
-from kanexp.machine import keep_large_blocks, provenance
+from kanexp.machine import provenance, tune
 from kanexp.model.network import Network
 from kanexp.objective import Objective
 from kanexp.optimizer.base import Optimizer
@@ -38,7 +38,7 @@ def diagnose(path: Path, seconds: float) -> int:
     Writes <run>/diagnosis/vNNN and prints the loss before and after. Returns 0, or 130 on Ctrl-C. Raises ConfigError
     where the folder is no run that has ended.
     """
-    keep_large_blocks()
+    tune()
     run = RunFolder(path)
     experiment, network, theta = _restore(run, seconds)
     data, _ = load_data(experiment)

@@ -19,7 +19,7 @@ from kanexp.config import Words, default_name
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Bumps
-from kanexp.machine import keep_large_blocks, peak_memory, provenance
+from kanexp.machine import peak_memory, provenance, tune
 from kanexp.model.network import Network
 from kanexp.report import classes, figures
 from kanexp.report.stats import median_interval
@@ -35,7 +35,7 @@ def run(words: Words, folder: Path | None = None) -> int:
     Returns the exit code: 0 done, 1 failed or a seed diverged, 130 stopped by Ctrl-C. Raises ConfigError before
     anything is written. A job of a sweep says less.
     """
-    keep_large_blocks()
+    tune()
     experiment = build_experiment(words)
     device = find_device(experiment.settings.device)
     dtype = getattr(torch, experiment.settings.dtype)

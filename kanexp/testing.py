@@ -89,7 +89,8 @@ def check_model(model: Model, basis: Basis, inputs: int = 16) -> None:
     assert torch.equal(network.flatten(named), theta), "weights must go back to where they came from"
     _same({name: tuple(w.shape[1:]) for name, w in named.items()}, network.shapes, "shapes of the weights")
 
-    theta = theta + (0 if network.trained is None else network.trained) * 0.1  # so that no weight is zero
+    trained = network.trained()
+    theta = theta + (0 if trained is None else trained) * 0.1  # so that no weight is zero
     y, traced = network.trace(theta, x, network.prepare(x))
     _same(tuple(y.shape), (3, 3, 6), "shape of the outputs")
     close = partial(torch.testing.assert_close, rtol=1e-9, atol=1e-9)
@@ -109,7 +110,7 @@ def check_model(model: Model, basis: Basis, inputs: int = 16) -> None:
         return (loss(theta + h * move) - loss(theta - h * move)) / (2 * h)
 
     move = torch.randn(theta.shape, generator=generator(1, "check"), dtype=torch.float64)
-    move = move if network.trained is None else move * network.trained
+    move = move if trained is None else move * trained
     (grad,) = torch.autograd.grad(loss(theta.requires_grad_()), theta)
     theta = theta.detach()
     difference = (4 * rise(1e-7) - rise(2e-7)) / 3  # of fourth order: attention between sharp functions bends sharply
@@ -120,9 +121,10 @@ def check_reg(reg: Regularizer, basis: Basis) -> None:
     """One number per seed, never negative, no seed in another's gradient, finite slope where all weights are zero."""
     network = Network([EdgeLayer(basis, 2, 3), EdgeLayer(basis, 3, 1)])
     theta = torch.randn((4, network.length), generator=generator(0, "check"), dtype=torch.float64)
-    if network.trained is not None:  # knots and ranges at random would be none
+    trained = network.trained()
+    if trained is not None:  # knots and ranges at random would be none
         kept = network.start(Default(), [generator(seed, "init") for seed in range(4)], torch.float64)
-        theta = torch.where(network.trained, theta, kept)
+        theta = torch.where(trained, theta, kept)
     x = torch.randn((1, 2, 20), generator=generator(1, "check"), dtype=torch.float64)
     prepared = network.prepare(x)
     theta.requires_grad_()

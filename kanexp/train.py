@@ -86,7 +86,7 @@ def train(
     minibatches = settings.batch_size is not None and settings.batch_size < data.train.x.shape[1]
     samples, val_x, val_y = None, network.prepare(_lead(data.val.x)), _lead(data.val.y)
     own_val_y = data.own_units(val_y)
-    trained = network.trained
+    trained = network.trained(start.device)
     pending = sorted((settings.refine or {}).items(), reverse=True)
     val_loss = result.best_val
     began = time.perf_counter()
@@ -104,7 +104,7 @@ def train(
                 if settings.refine_optimizer == "reset" or not stepper.carry(resize):
                     stepper = experiment.optimizer.stepper(fitted)
                 network = result.network = refined
-                trained = network.trained
+                trained = network.trained(start.device)
                 theta = good = fitted
                 samples, val_x = None, network.prepare(_lead(data.val.x))
                 result.best_val = task.loss(network.forward(result.best, val_x), val_y)

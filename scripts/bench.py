@@ -5,7 +5,9 @@ are in the CSV for reference only. Big blocks are kept by the allocator on every
 are measured too where they are installed (pip install kanexp[bench]); jaxKAN brings threads of its own, which
 OMP_NUM_THREADS does not bound.
 
-usage: scripts/bench [--repeats N] [--readme] [LAYER ...]
+With --device cuda every side is on the GPU and waited for; two more replay plain and compiled steps as a CUDA graph.
+
+usage: scripts/bench [--repeats N] [--readme] [--device cuda] [LAYER ...]
 """
 
 import argparse
@@ -37,7 +39,7 @@ from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
-from kanexp.machine import keep_large_blocks
+from kanexp.machine import tune
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.report import figures
@@ -70,7 +72,9 @@ JAXKAN = {  # layer there, and what it calls the size
 PER_EDGE_LIMIT = 2e8  # numbers in the features of a per-edge layer, above which a shape is left out
 
 
-def contenders(name: str, shape: tuple[int, int, int, int]) -> dict[str, tuple[Callable[[], Tensor], list[Tensor]]]:
+def contenders(
+    name: str, shape: tuple[int, int, int, int], device: str
+) -> dict[str, tuple[Callable[[], Tensor], list[Tensor]]]:
     """Forward functions by name, each with the tensors whose gradients its backward must give."""
     batch, n_in, n_out, size = shape
     basis = LAYERS[name](size)
@@ -78,14 +82,16 @@ def contenders(name: str, shape: tuple[int, int, int, int]) -> dict[str, tuple[C
     network = Network([layer])
     compiled = network.compile().layers[0]
     g = generator(0, "bench")
-    theta = network.start(Default(), [g], torch.float32).requires_grad_()
-    x = torch.randn((1, n_in, batch), generator=g).requires_grad_()
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=g).to(device).requires_grad_()
+
+    theta = network.start(Default(), [g], torch.float32).to(device).requires_grad_()
+    x = normal(1, n_in, batch)
     terms = 1 if basis.per_edge else basis.terms
-    features = torch.randn((1, terms * n_in, batch), generator=g).requires_grad_()
-    weight = torch.randn((1, n_out, terms * n_in), generator=g).requires_grad_()
-    bias = torch.zeros(1, n_out, 1).requires_grad_()
-    linear = nn.Linear(n_in, n_out)
-    rows = torch.randn((batch, n_in), generator=g).requires_grad_()
+    features, weight = normal(1, terms * n_in, batch), normal(1, n_out, terms * n_in)
+    bias = torch.zeros(1, n_out, 1, device=device, requires_grad=True)
+    linear, rows = nn.Linear(n_in, n_out).to(device), normal(batch, n_in)
     return {
         "floor": (lambda: torch.baddbmm(bias, weight, features), [features, weight, bias]),
         "linear + silu": (lambda: linear(nn.functional.silu(rows)), [rows, *linear.parameters()]),
@@ -129,28 +135,51 @@ def peers(name: str, shape: tuple[int, int, int, int]) -> dict[str, tuple[Callab
     return found
 
 
-def milliseconds(run: Callable[[], object]) -> float:
+def milliseconds(run: Callable[[], object], device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
     began = time.perf_counter()
     run()
+    if device == "cuda":
+        torch.cuda.synchronize()
     return 1000 * (time.perf_counter() - began)
 
 
-def measure(name: str, shape: tuple[int, int, int, int], repeats: int) -> list[dict]:
+def captured(run: Callable[[], object]) -> Callable[[], object]:
+    """The same work as one CUDA graph, which is launched at once."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # where lazily made workspaces must not be part of the graph
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    return graph.replay
+
+
+def measure(name: str, shape: tuple[int, int, int, int], repeats: int, device: str = "cpu") -> list[dict]:
     sides: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {}
-    for side, (forward, inputs) in contenders(name, shape).items():
+    for side, (forward, inputs) in contenders(name, shape, device).items():
 
         def both(forward: Callable[[], Tensor] = forward, inputs: list[Tensor] = inputs) -> None:
             y = forward()
             torch.autograd.grad(y, inputs, torch.ones_like(y))
 
         sides[side] = (forward, both)
-    sides |= peers(name, shape)
+    if device == "cuda":
+        with torch.no_grad():
+            ahead = {side: captured(sides[side][0]) for side in ("plain", "compiled")}
+        sides |= {f"{side}, captured": (run, captured(sides[side][1])) for side, run in ahead.items()}
+    else:
+        sides |= peers(name, shape)
     times: dict[tuple[str, str], list[float]] = {}
     for repeat in range(repeats + 2):
         for side, (forward, both) in sides.items():
             with torch.no_grad():
-                alone = milliseconds(forward)
-            together = milliseconds(both)
+                alone = milliseconds(forward, device)
+            together = milliseconds(both, device)
             if repeat >= 2:  # the first two warm up
                 times.setdefault((side, "forward"), []).append(alone)
                 times.setdefault((side, "forward + backward"), []).append(together)
@@ -164,7 +193,8 @@ def measure(name: str, shape: tuple[int, int, int, int], repeats: int) -> list[d
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    ours = table[(table["side"] == "compiled") & (table["pass"] == "forward + backward")]
+    best = "compiled, captured" if "compiled, captured" in set(table["side"]) else "compiled"
+    ours = table[(table["side"] == best) & (table["pass"] == "forward + backward")]
     shapes = list(dict.fromkeys(zip(ours["batch"], ours["in"], ours["out"], ours["size"], strict=True)))
     figure = Figure(figsize=(8.5, 0.32 * ours["layer"].nunique() + 1.3), layout="constrained")
     axes = figure.subplots()
@@ -181,7 +211,10 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Forward + backward of every layer and shape in times of the floor: plain / compiled, peers in brackets."""
+    """Forward + backward of every layer and shape in times of the floor: plain / compiled, peers in brackets.
+
+    On a GPU: plain / compiled / plain captured / compiled captured.
+    """
     both = table[table["pass"] == "forward + backward"]
     shapes = [tuple(row) for row in both[SHAPE].drop_duplicates().to_numpy().tolist()]
     lines = ["| layer | " + " | ".join(map(str, shapes)) + " |", "|---" * (len(shapes) + 1) + "|"]
@@ -189,7 +222,7 @@ def markdown(table: pd.DataFrame) -> str:
         cells = []
         for shape in shapes:
             at = rows[(rows[SHAPE] == list(shape)).all(axis=1)].set_index("side")["times_floor"]
-            sides = [at[side] for side in ("plain", "compiled") if side in at]
+            sides = [at[side] for side in ("plain", "compiled", "plain, captured", "compiled, captured") if side in at]
             shown = [f"**{value:.1f}**" if value == min(sides) else f"{value:.1f}" for value in sides]
             peers = [f"{peer} {at[peer]:.1f}" for peer in ("jaxKAN", "pykan") if peer in at]
             cells.append(" / ".join(shown) + (f" ({', '.join(peers)})" if peers else "") or "-")
@@ -197,9 +230,9 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def into_readme(text: str) -> None:
+def into_readme(text: str, name: str) -> None:
     readme = Path(__file__).resolve().parent.parent / "README.md"
-    between = r"(<!-- bench -->\n).*?(<!-- /bench -->)"
+    between = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
     readme.write_text(re.sub(between, lambda m: f"{m[1]}{text}\n{m[2]}", readme.read_text(), flags=re.DOTALL))
 
 
@@ -208,8 +241,11 @@ def main() -> None:
     parser.add_argument("layers", nargs="*", metavar="LAYER", help=f"of {', '.join(LAYERS)}; all where none is named")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--readme", action="store_true", help="write the table into the README as well")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     given = parser.parse_args()
-    keep_large_blocks()
+    if given.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU")
+    tune()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, GPU: {torch.cuda.is_available()}")
     rows: list[dict] = []
     for name in given.layers or LAYERS:
@@ -218,7 +254,7 @@ def main() -> None:
             if basis.per_edge and shape[0] * shape[1] * shape[2] * basis.terms > PER_EDGE_LIMIT:
                 print(f"{name:<17} {shape!s:<22} left out: over {PER_EDGE_LIMIT:.0e} numbers in its features")
                 continue
-            measured = measure(name, shape, given.repeats)
+            measured = measure(name, shape, given.repeats, given.device)
             rows += measured
             times = {(row["side"], row["pass"]): row["times_floor"] for row in measured}
             shown = [
@@ -230,11 +266,12 @@ def main() -> None:
     out = Path("outputs/bench")
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows)
-    table.to_csv(out / "layers.csv", index=False)
-    figures.save(draw(table), out / "layers")
-    print(out / "layers.csv")
+    file = "layers" if given.device == "cpu" else "layers_cuda"
+    table.to_csv(out / f"{file}.csv", index=False)
+    figures.save(draw(table), out / file)
+    print(out / f"{file}.csv")
     if given.readme:
-        into_readme(markdown(table))
+        into_readme(markdown(table), "bench" if given.device == "cpu" else "bench cuda")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from kanexp.catalog import Catalog, config_folder
 from kanexp.config import load
 from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Basis
-from kanexp.machine import keep_large_blocks
+from kanexp.machine import tune
 from kanexp.run_folder import Logs
 from kanexp.scores import cross_entropy
 from kanexp.seeding import generator
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=780)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
-    keep_large_blocks()
+    tune()
     data = random_data()
     for layer in LAYERS:
         off = ["layer.residual=none", "layer.scale=false"] if layer == "bspline" else []

@@ -5,9 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "tests" / "reference"
+
+
+def pytest_report_header() -> str:
+    if torch.cuda.is_available():
+        return f"GPU: {torch.cuda.get_device_name()}; what concerns devices is tested on it as well"
+    return "GPU: none found; on one, only shapes and a mix of devices are tested (test_device.py)"
 
 
 @pytest.fixture(scope="session")

@@ -65,9 +65,11 @@ def test_gradients_equal_those_of_the_plain_path(basis):
 
 @pytest.mark.parametrize("basis", BASES, ids=name)
 @pytest.mark.parametrize("size", [1, 5, 40])  # of the grid or the degree: both the sparse and the dense way
-def test_chunks_give_what_the_plain_path_gives(basis, size, monkeypatch):
+@pytest.mark.parametrize("kept", [0, 2**23])
+def test_chunks_give_what_the_plain_path_gives(basis, size, kept, monkeypatch):
     """Outputs and all gradients of one layer, in chunks of which the last is shorter, and on huge inputs."""
     monkeypatch.setattr("kanexp.model.edge_layer.CHUNK", 3 * 3 * 7 * basis.terms)
+    monkeypatch.setattr("kanexp.model.edge_layer.KEPT", kept)
     sizes = {field.name for field in fields(basis)} & {"degree", "frequencies", "intervals", "centers", "nodes"}
     points = {"points": 4 * size} if isinstance(basis, Gram) else {}
     layer = EdgeLayer(

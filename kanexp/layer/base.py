@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -285,12 +285,10 @@ BOUNDS: dict[str, Callable[[Tensor, float, float, Tensor | None], Tensor]] = {
 }
 
 
-def weighted_sum(weights: Iterable[float], a: Tensor, b: Tensor) -> Tensor:
-    """sum_m weights_m a_m b_m over the terms of a and b (..., terms, n_in, batch), without the product's memory."""
-    total = torch.zeros_like(a.select(-3, 0))
-    for weight, left, right in zip(weights, a.unbind(-3), b.unbind(-3), strict=True):
-        total.addcmul_(left, right, value=weight)
-    return total
+def weighted_sums(weights: Sequence[Iterable[float]], x: Tensor) -> tuple[Tensor, ...]:
+    """sum_m weights_m x_m over the terms of x (..., terms, n_in, batch), for each row of weights."""
+    rows = torch.tensor([list(row) for row in weights], dtype=x.dtype, device=x.device)
+    return (rows @ x.flatten(-2)).unflatten(-1, x.shape[-2:]).unbind(-3)
 
 
 def normal(shape: tuple[int, ...], std: float, generator: Generator) -> Tensor:

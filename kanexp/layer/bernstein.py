@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, weighted_sum
+from kanexp.layer.base import Basis, weighted_sums
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,8 @@ class Bernstein(Basis):
             power.mul_(rest)
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
-        mass = weighted_sum([1.0] * self.terms, features, grad)
-        moment = weighted_sum(range(self.terms), features, grad)
-        return moment.sub_(mass.mul_(torch.sigmoid(x)), alpha=self.degree)
+        mass, moment = weighted_sums(([1.0] * self.terms, range(self.terms)), grad.mul_(features))
+        return torch.addcmul(moment, mass, torch.sigmoid(x), value=-self.degree)
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """d B_m / dx = (m - degree s) B_m: the slope s (1 - s) of the sigmoid cancels both divisions."""

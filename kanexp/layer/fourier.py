@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, normal, weighted_sum
+from kanexp.layer.base import Basis, normal, weighted_sums
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ class Fourier(Basis):
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
         cos, sin = features.split(self.frequencies, dim=-3)
         of_cos, of_sin = grad.split(self.frequencies, dim=-3)
+        of_cos.mul_(sin)
+        of_sin.mul_(cos)
         k = range(1, self.frequencies + 1)
-        return weighted_sum(k, of_sin, cos).sub_(weighted_sum(k, of_cos, sin))
+        return weighted_sums(([*(-f for f in k), *k],), grad)[0]
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in frequencies): each output starts with variance 1."""

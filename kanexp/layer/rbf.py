@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from kanexp.error import require
-from kanexp.layer.base import Bounded, truncated_normal, weighted_sum
+from kanexp.layer.base import Bounded, truncated_normal, weighted_sums
 
 # A bump below exp(-50) is zero: far from its center it would become a number so small that processors take a hundred
 # times longer over it, in the exponential and again in the matmul.
@@ -75,8 +75,8 @@ class RBF(Bounded):
         middle = (self.low + self.high) / 2
         spacing = (self.high - self.low) / (self.centers - 1)
         centers = [(m - (self.centers - 1) / 2) * spacing for m in range(self.centers)]
-        mass, moment = (weighted_sum(weights, features, grad) for weights in ([1.0] * self.centers, centers))
-        return moment.sub_((x - middle).mul_(mass)).mul_(1 / self._std**2)
+        mass, moment = weighted_sums(([1.0] * self.centers, centers), grad.mul_(features))
+        return torch.addcmul(moment, x - middle, mass, value=-1).mul_(1 / self._std**2)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in centers), cut at two standard deviations (as in jaxKAN)."""

@@ -39,29 +39,35 @@ class Kernels(NamedTuple):
 
 
 # Numbers in one chunk of features. The sum over a large batch goes chunk by chunk: features and their gradient are
-# written and read again before they leave the processor's cache, and more than one chunk never exists.
-CHUNK = 2**21
+# written and read again before they leave the processor's cache. No more of them exist at once, but for the KEPT that
+# wait for the backward of a layer which has no more of them than that.
+CHUNK = 2**22
+KEPT = 2**23
 
 # A recurrence is compiled as one long expression: minutes at 120 terms, and nothing gained over the fast path.
 MOST_UNROLLED = 32
 
 
 class _Product(torch.autograd.Function):
-    """Features, then matmul, for all layers with fixed functions: only the inputs are kept for the backward.
+    """Features, then matmul, for all layers with fixed functions.
 
-    Features are computed again there, unless all of them fit into one chunk. The plain path, differentiating through
-    `features`, keeps every intermediate of a recurrence.
+    Few features are kept for the backward; many are computed again there, from the inputs. The plain path,
+    differentiating through `features`, keeps every intermediate of a recurrence.
     """
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, layer: "EdgeLayer") -> Tensor:
         y = x.new_empty(len(x), layer.n_out, x.shape[-1])
         chunks = layer.chunks(x)
+        keep, kept = any(ctx.needs_input_grad) and x.numel() * layer.terms <= KEPT, []
         memory = layer.memory(x[..., chunks[0]])
         for chunk in chunks:
             features = layer.kernels.features(x[..., chunk], memory)
             torch.baddbmm(bias.unsqueeze(-1), weight.flatten(2), features.flatten(1, 2), out=y[..., chunk])
-        ctx.save_for_backward(x, weight, *([features] if len(chunks) == 1 else []))
+            if keep:
+                kept.append(features)
+                memory = layer.memory(x[..., chunk])
+        ctx.save_for_backward(x, weight, *kept)
         ctx.layer = layer
         return y
 
@@ -74,9 +80,9 @@ class _Product(torch.autograd.Function):
         grad_weight = torch.zeros_like(weight) if wanted[1] else None
         chunks = layer.chunks(x)
         memory = None if kept else layer.memory(x[..., chunks[0]])
-        for chunk in chunks:
+        for i, chunk in enumerate(chunks):
             at, pulled = x[..., chunk], grad[..., chunk]
-            features = kept[0] if kept else layer.kernels.features(at, memory)
+            features = kept[i] if kept else layer.kernels.features(at, memory)
             if grad_weight is not None:
                 grad_weight.flatten(2).baddbmm_(pulled, features.flatten(1, 2).mT)
             if grad_x is not None:

@@ -62,12 +62,11 @@ class Network:
         """Numbers in a row of theta: the parameters, and what was measured on data and is kept."""
         return sum(self._sizes)
 
-    @property
-    def trained(self) -> Tensor | None:
+    def trained(self, device: torch.device | None = None) -> Tensor | None:
         """Which entries of a row of theta are trained, bool; None where all are."""
         if all(self._trained):
             return None
-        return torch.tensor(self._trained).repeat_interleave(torch.tensor(self._sizes))
+        return torch.tensor(self._trained).repeat_interleave(torch.tensor(self._sizes)).to(device)
 
     def start(self, init: Init, generators: Sequence[Generator], dtype: torch.dtype, x: Tensor | None = None) -> Tensor:
         """Start weights theta (seeds, length): seed by seed, layer by layer, from that seed's own generator.
