@@ -159,7 +159,7 @@ class Moments:
                 resize(kept.expand(len(self.mean), -1))[i : i + 1] for kept in (own.mean, own.square)
             )
 
-    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, decay: float = 0.0) -> Tensor:
+    def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, decay: float) -> Tensor:
         """theta (1 - rate decay) - rate mean / (sqrt(square) + epsilon), the means corrected for their start."""
         new = theta.clone()
         adam(
@@ -182,3 +182,36 @@ class Moments:
         for i, own in self.anew.items():
             new[i] = own.move(theta[i : i + 1], grad[i : i + 1], rate, epsilon, decay)[0]
         return new
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptive(FirstOrder):
+    """Settings of an optimizer that divides every weight's step by the size of its gradients."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            (0 <= self.beta1 < 1, f"beta1 must be at least 0 and below 1, got {self.beta1}"),
+            (0 <= self.beta2 < 1, f"beta2 must be at least 0 and below 1, got {self.beta2}"),
+        )
+
+
+class AdaptiveStepper(FirstOrderStepper):
+    """Adam's two moments."""
+
+    def __init__(self, settings: Adaptive, theta: Tensor, epsilon: float, decay: float):
+        super().__init__(settings, theta)
+        self.moments, self.epsilon, self.decay = Moments(settings.beta1, settings.beta2, theta), epsilon, decay
+
+    def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
+        self.moments.resize(resize)
+        return True
+
+    def forget(self, rows: Tensor) -> None:
+        self.moments.forget(rows)
+
+    def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
+        return self.moments.move(theta, grad, rate, self.epsilon, self.decay)
