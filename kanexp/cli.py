@@ -108,11 +108,17 @@ def _report(arguments: list[str]) -> int:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="run folders, or folders above them")
     parser.add_argument("--out", type=Path, help="where to write (default: PATH/report)")
+    parser.add_argument(
+        "--over",
+        choices=("step", "evaluations", "samples", "seconds"),
+        default="step",
+        help="what curves are drawn over",
+    )
     given = parser.parse_args(arguments)
     from kanexp import console
     from kanexp.report.page import report
 
-    out, summary, problems = report(given.paths, given.out)
+    out, summary, problems = report(given.paths, given.out, given.over)
     rows = [
         (str(s.arm), str(s.metric), f"{s.median:.4g}", f"{s.low:.4g} .. {s.high:.4g}", f"{s.seeds}", f"{s.failed}")
         for s in summary.drop_duplicates("arm").itertuples()  # the first metric; the others are in summary.csv

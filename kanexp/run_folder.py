@@ -47,6 +47,10 @@ class RunFolder:
         return self.path / FIGURES
 
     @property
+    def timings(self) -> Path:
+        return self.path / TIMINGS
+
+    @property
     def metrics(self) -> Path:
         return self.path / METRICS
 

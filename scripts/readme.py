@@ -1,4 +1,4 @@
-"""Rebuild the README's numbers and figure from real runs in outputs/."""
+"""Rebuild the README's numbers and figures from real runs in outputs/."""
 
 import json
 import os
@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURE = ROOT / "outputs" / "readme" / "pictures.png"
+FIGURES = ROOT / "outputs" / "readme"
+OPTIMIZERS = {"adam": 10, "sgd": 10, "lbfgs": 1, "hessian_free": 1, "levenberg_marquardt": 1}  # steps between rows
 
 
 def kanexp(*words: str, code: int = 0) -> float:
@@ -64,12 +66,41 @@ def measure() -> list[tuple[str, str, str]]:
     return rows
 
 
+def pairs() -> tuple[str, str, str]:
+    """L-BFGS against Adam on the same ten starts."""
+    seconds = kanexp("experiment=jaxkan_t11", "name=t11/adam")
+    seconds += kanexp("experiment=jaxkan_t11", "optimizer=lbfgs", "steps=100", "name=t11/lbfgs")
+    adam, lbfgs = scores("t11/adam/latest", "mse"), scores("t11/lbfgs/latest", "mse")
+    ratio = adam / lbfgs
+    found = f"test MSE: Adam {spread(adam, '.2g')} (published 5.6e-3), L-BFGS {spread(lbfgs, '.2g')} (4.8e-4); "
+    found += f"L-BFGS lower in {(ratio > 1).sum()} of {len(ratio)} pairs, {spread(ratio, '.1f')} times"
+    return "`kanexp experiment=jaxkan_t11`, and with `optimizer=lbfgs steps=100`", found, f"{seconds:.0f} s"
+
+
+def race() -> tuple[str, str, str]:
+    """Every optimizer on the same network and ten starts for the same seconds, in double precision."""
+    words = ["experiment=jaxkan_t11", "dtype=float64", "steps=1000000", "budget={seconds: 3}", "diagnostics=false"]
+    seconds, folders, reached = 0.0, [], {}
+    for name, every in OPTIMIZERS.items():
+        seconds += kanexp(*words, f"optimizer={name}", f"log_every={every}", f"name=race/{name}")
+        folder = ROOT / "outputs/race" / name / "latest"
+        folders.append(str(folder.resolve().relative_to(ROOT)))
+        metrics, timings = (pd.read_csv(folder / file) for file in ("metrics.csv", "timings.csv"))
+        losses = metrics[metrics["metric"] == "train_loss"].merge(timings[["step", "seconds"]], on="step")
+        reached[name] = losses[losses["seconds"] <= 1].groupby("seed")["value"].last().median()
+    kanexp("report", *folders, "--over", "seconds", "--out", "outputs/race/report")
+    shutil.copy(ROOT / "outputs/race/report/curves.png", FIGURES / "optimizers.png")
+    found = "median training MSE after one second for ten seeds together: "
+    found += ", ".join(f"{name} {loss:.1e}" for name, loss in sorted(reached.items(), key=lambda pair: -pair[1]))
+    return "`kanexp experiment=jaxkan_t11 dtype=float64 'budget={seconds: 3}' optimizer=...`", found, f"{seconds:.0f} s"
+
+
 def main() -> None:
     os.environ["COLUMNS"] = "110"
-    rows = measure()
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    rows = [*measure(), pairs(), race()]
     kanexp("report", "outputs/fourier_120/latest")
-    FIGURE.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "outputs/fourier_120/latest/report/pictures.png", FIGURE)
+    shutil.copy(ROOT / "outputs/fourier_120/latest/report/pictures.png", FIGURES / "pictures.png")
     table = ["| command | found: median [lowest, highest] seed | time |", "|---|---|---|"]
     table += [f"| {' | '.join(row)} |" for row in rows]
     readme = ROOT / "README.md"

@@ -53,6 +53,9 @@ def make_run(path, init="default", mse=(0.1, 0.2, 0.3), status=None, **changes):
         for step in (0, 10, 20):
             for metric in ("train_loss", "val_loss"):
                 logs.metrics(step, seeds, metric, [v * (3 - step / 10) for v in mse if v is not None])
+            for metric, factor in {"evaluations": 2, "samples": 80}.items():
+                logs.metrics(step, seeds, metric, [factor * step * (1 + s) for s in seeds])
+            logs.timing(step, step / 4, 2 * step)
     return folder
 
 
@@ -73,6 +76,26 @@ def test_one_row_per_run_and_seed(tmp_path):
         assert (out / f"{name}.png").stat().st_size > 5000
         assert "<svg" in (out / f"{name}.svg").read_text()
     assert len(pd.read_csv(out / "curves.csv")) == 2 * 3 * 5
+
+
+def test_curves_over_what_was_spent(tmp_path):
+    """Seeds that spent more for a step reach its loss later; there is no value before a seed's first."""
+    run = table.read([make_run(tmp_path / "a", mse=(0.1, 0.2))])[0]
+    curves = table.curves(run)
+    last = curves[(curves["step"] == 20) & (curves["metric"] == "val_loss")].set_index("seed")
+    assert last["evaluations"].tolist() == [40, 80]
+    assert last["samples"].tolist() == [1600, 3200]
+    assert last["seconds"].tolist() == [5, 5]
+    assert set(curves["metric"]) == {"train_loss", "val_loss"}
+    by_seed = figures._over(curves[curves["metric"] == "val_loss"], "evaluations")
+    assert 40 <= by_seed.index[0] < 40.2  # the second seed's first step took 40
+    at = by_seed.loc[by_seed.index >= 79.9].iloc[0]
+    assert at.tolist() == pytest.approx([0.1, 0.2])
+    at = by_seed.loc[by_seed.index < 79].iloc[-1]
+    assert at.tolist() == pytest.approx([0.1, 0.4])
+    for over in table.OVER:
+        out, _, _ = report([tmp_path / "a"], tmp_path / over, over)
+        assert figures.SPENT[over] in (out / "curves.svg").read_text()
 
 
 def test_the_page_stands_alone(tmp_path):

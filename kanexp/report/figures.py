@@ -304,28 +304,54 @@ def words(metric: str) -> str:
     return " ".join(known.get(word, word) for word in metric.split("_"))
 
 
-def arm_curves(table: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
-    """Loss over steps, one colour per arm: median over seeds as a line, their range as a band."""
+def arm_curves(table: pd.DataFrame, over: str = "step", names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
+    """Loss over steps, or what else the seeds spent, a colour per arm: median over seeds as a line, range as a band."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.4, 3.2), layout="constrained")
         panels = figure.subplots(1, len(names))
         for axes, name in zip(panels, names, strict=True):
             here = table[table["metric"] == name]
             for i, (arm, rows) in enumerate(here.groupby("arm", sort=False)):
-                grouped = rows.groupby("step")["value"]
-                low, median, high = grouped.min(), grouped.median(), grouped.max()
+                by_seed = _over(rows, over)
+                low, median, high = by_seed.min(axis=1), by_seed.median(axis=1), by_seed.max(axis=1)
                 colour = CYCLE[i % len(CYCLE)]
                 dashes = ("-", "--", ":", "-.")[i // len(CYCLE) % 4]
                 axes.plot(median.index, median, dashes, color=colour, linewidth=1.5, label=arm)
                 axes.fill_between(median.index, low, high, color=colour, alpha=0.15, linewidth=0)
             if here["value"].min() > 0:
                 axes.set_yscale("log")
-            axes.set(title=words(name), xlabel="step")
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.set(title=words(name), xlabel=SPENT[over])
+            if over == "step":
+                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            else:
+                axes.set_xscale("log")
         handles, labels = panels[0].get_legend_handles_labels()
         title = "median and range over seeds"
         figure.legend(handles, labels, loc="outside right upper", fontsize=8, title=title, title_fontsize=8)
         return figure
+
+
+SPENT = {
+    "step": "step",
+    "evaluations": "evaluations of function and gradient",
+    "samples": "samples seen",
+    "seconds": "seconds of training, all seeds together",
+}
+
+
+def _over(rows: pd.DataFrame, over: str) -> pd.DataFrame:
+    """Values of one metric by step, or by 200 amounts spent, and seed: the last value each had reached by then."""
+    each = ["run", "seed"]
+    if over == "step":
+        return rows.pivot_table(values="value", index="step", columns=each)
+    rows = rows[rows[over] > 0].sort_values(over)
+    amounts = np.geomspace(rows[over].min(), rows[over].max(), 200) if len(rows) else np.empty(0)
+    found = {}
+    for seed, own in rows.groupby(each):
+        last = np.searchsorted(own[over], amounts * (1 + 1e-9), side="right") - 1
+        found[seed] = np.where(last >= 0, own["value"].to_numpy()[last.clip(0)], np.nan)
+    # From where each seed has a value on: a median must not jump because another one joins.
+    return pd.DataFrame(found, index=amounts).dropna()
 
 
 def arm_pictures(pictures: Sequence[tuple[str, pd.DataFrame, Sequence[int]]]) -> Figure:

@@ -19,11 +19,12 @@ MAX_STRIPS = 12  # arms whose pictures are drawn below each other
 MAX_PICTURED_RUNS = 24  # the page carries their figures inside; more would be too much to load and to look at
 
 
-def report(paths: Sequence[Path], out: Path | None) -> tuple[Path, pd.DataFrame, list[str]]:
+def report(paths: Sequence[Path], out: Path | None, over: str = "step") -> tuple[Path, pd.DataFrame, list[str]]:
     """Write report.csv, figures and report.html about all runs at or below the paths.
 
-    Returns the folder written, the summary per arm, and a sentence for each folder that could not be read. The folder
-    is `out`, or `report` in the only path given, or a new version of outputs/report.
+    Curves are drawn over one of table.OVER. Returns the folder written, the summary per arm, and a sentence for each
+    folder that could not be read. The folder is `out`, or `report` in the only path given, or a new version of
+    outputs/report.
     Raises ConfigError where there is nothing to report or no place to write.
     """
     missing = [str(path) for path in paths if not path.is_dir()]
@@ -38,18 +39,18 @@ def report(paths: Sequence[Path], out: Path | None) -> tuple[Path, pd.DataFrame,
     out = out or (paths[0] / "report" if len(paths) == 1 else new_version("outputs", "report"))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        summary = _write(runs, problems, out)
+        summary = _write(runs, problems, out, over)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another with --out PATH") from error
     return out, summary, problems
 
 
-def _write(runs: Sequence[table.Run], problems: list[str], out: Path) -> pd.DataFrame:
+def _write(runs: Sequence[table.Run], problems: list[str], out: Path, over: str) -> pd.DataFrame:
     rows, curves = table.rows(runs), table.curves(runs)
     summary = summarize(rows)
     drawn = {}
     if not curves.empty:
-        drawn["curves"] = figures.arm_curves(curves)
+        drawn["curves"] = figures.arm_curves(curves, over)
         curves.to_csv(out / "curves.csv", index=False)
     metrics = [c for c in rows.columns if c.startswith("test_")]
     if metrics and rows[metrics[0]].notna().any():

@@ -14,6 +14,7 @@ from kanexp.run_folder import CONFIG, RunFolder, UnreadableRun
 GROUPS = ("task", "layer", "init", "reg", "optimizer", "model")
 # The columns every report begins with; the tasks' metrics and the options that differ follow.
 COLUMNS = ("run", "arm", "experiment", *GROUPS, "seed", "status", "widths", "parameters", "steps", "best_step")
+OVER = ("step", "evaluations", "samples", "seconds")  # what a curve can be drawn over
 COSTS = ("evaluations", "train_seconds", "peak_memory_bytes")
 
 
@@ -98,17 +99,31 @@ def rows(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def curves(runs: Sequence[Run]) -> pd.DataFrame:
-    """The rows of every metrics.csv with the run's arm: arm, run, step, seed, metric, value."""
+    """The rows of every metrics.csv with the run's arm: arm, run, seed, metric, value, and all of OVER."""
     tables = []
     for run, arm in zip(runs, arms(runs), strict=True):
         if run.folder.metrics.is_file():
             # A killed run may end within a line.
             table = pd.read_csv(run.folder.metrics, on_bad_lines="skip")
             table["value"] = pd.to_numeric(table["value"], errors="coerce")
-            tables.append(table.assign(run=run.label, arm=arm).dropna())
+            table = table.dropna().assign(run=run.label, arm=arm)
+            spent = table[table["metric"].isin(OVER)].pivot_table(
+                values="value", index=["step", "seed"], columns="metric"
+            )
+            table = table[~table["metric"].isin(OVER)].join(spent.reindex(columns=OVER[1:3]), on=["step", "seed"])
+            table["seconds"] = table["step"].map(_seconds(run.folder))
+            tables.append(table)
     tables = [table for table in tables if len(table)]
-    columns = ["arm", "run", "step", "seed", "metric", "value"]
+    columns = ["arm", "run", "seed", "metric", "value", *OVER]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def _seconds(folder: RunFolder) -> "pd.Series[float]":
+    """Training time at each step that was logged."""
+    if not folder.timings.is_file():
+        return pd.Series(dtype=float)
+    timings = pd.read_csv(folder.timings, on_bad_lines="skip").drop_duplicates("step")
+    return pd.to_numeric(timings.set_index("step")["seconds"], errors="coerce")
 
 
 def pictures(runs: Sequence[Run]) -> list[tuple[str, pd.DataFrame, tuple[int, int]]]:
