@@ -193,7 +193,7 @@ def _check_together(
         basis_name = type(basis).__name__
         if why := init.conflict(basis.orders, basis.terms):
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
-        if why := reg.conflict(basis.orders):
+        if why := reg.conflict(basis):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
     mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
     if settings.refine:

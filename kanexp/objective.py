@@ -30,18 +30,21 @@ class Objective(Problem):
         prediction, layers = self.network.trace(theta, self.x, self.prepared)
         loss = self.task.loss(prediction, self.y)
         if self.weight > 0:
-            loss = loss + self.weight * self._penalty(layers)
+            loss = loss + self.weight * self.reg.penalty(self._penalized(layers))
         # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
         (grad,) = torch.autograd.grad(loss.sum(), theta)
         return loss.detach(), grad
 
-    def penalty(self, theta: Tensor) -> Tensor:
-        """Without its weight, (seeds,)."""
-        return self._penalty(self.network.trace(theta, self.x, self.prepared)[1])
+    def penalties(self, theta: Tensor) -> dict[str, Tensor]:
+        """The penalty with its weight and without, and without weights what it is the sum of, (seeds,) each."""
+        layers = self._penalized(self.network.trace(theta, self.x, self.prepared)[1])
+        penalty = self.reg.penalty(layers)
+        parts = {f"penalty_unweighted_{name}": value for name, value in self.reg.penalties(layers).items()}
+        return {"penalty": self.weight * penalty, "penalty_unweighted": penalty} | parts
 
-    def _penalty(self, layers: list[LayerWeights]) -> Tensor:
-        """Of the layers on which it has a meaning: the linear parts of a transformer have no frequencies."""
-        return self.reg.penalty([w for w in layers if not self.reg.conflict(w.basis.orders)])
+    def _penalized(self, layers: list[LayerWeights]) -> list[LayerWeights]:
+        """Those on which the penalty has a meaning: the linear parts of a transformer have no frequencies."""
+        return [w for w in layers if not self.reg.conflict(w.basis)]
 
     def residuals(self, theta: Tensor) -> Tensor:
         return self._residuals(self.network.plain(theta, self.x))

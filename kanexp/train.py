@@ -140,9 +140,8 @@ def train(
                 rows = {"train_loss": loss, "val_loss": val_loss}
                 rows |= {f"val_{k}": v for k, v in task.metrics(data.own_units(prediction), own_val_y).items()}
                 if experiment.reg.weight > 0:
-                    penalty = objective.penalty(theta)
-                    weighted = objective.weight * penalty
-                    rows |= {"train_loss": loss - weighted, "penalty": weighted, "penalty_unweighted": penalty}
+                    penalties = objective.penalties(theta)
+                    rows |= {"train_loss": loss - penalties["penalty"]} | penalties
                 # Each evaluation of function and gradient sees one batch.
                 rows |= {"evaluations": result.evaluations, "samples": result.evaluations * batch.shape[-1]}
                 rows |= {"refinement_jump": jumps} if jumps is not None else {}

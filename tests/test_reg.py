@@ -1,6 +1,6 @@
 import pytest
 import torch
-from components import BASES, REGS, name
+from components import ACTIVATION_BASES, BASES, REGS, name
 
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
@@ -25,7 +25,7 @@ from kanexp.testing import check_reg
 @pytest.mark.parametrize("basis", BASES, ids=name)
 @pytest.mark.parametrize("reg", REGS, ids=name)
 def test_battery(reg, basis):
-    if not reg.conflict(basis.orders):
+    if not reg.conflict(basis):
         check_reg(reg, basis)
 
 
@@ -84,8 +84,8 @@ def test_degree_plays_the_frequency_on_polynomials():
 
 
 def test_frequency_says_why_it_does_not_go_with_local_functions():
-    assert "no frequency or degree" in Frequency().conflict(BSpline().orders)
-    assert Frequency().conflict(Fourier().orders) == ""
+    assert "no frequency or degree" in Frequency().conflict(BSpline())
+    assert Frequency().conflict(Fourier()) == ""
 
 
 def test_l2_is_the_sum_of_squared_coefficients():
@@ -169,6 +169,29 @@ def test_a_sum_adds_its_weighted_parts():
     layers = weights(Fourier(), theta_for(Fourier()))
     total = Sum(parts={"l1": L1(weight=0.5), "l2": L2(weight=2.0)}).penalty(layers)
     torch.testing.assert_close(total, 0.5 * L1().penalty(layers) + 2 * L2().penalty(layers))
+
+
+@pytest.mark.parametrize("basis", [*BASES, *ACTIVATION_BASES], ids=name)
+def test_a_basis_knows_whether_it_bends(basis):
+    """Against second derivatives by autograd at places where no basis has a kink."""
+    drawn = basis.draw_weights(1, 1, generator(0, "check")) | basis.fixed_weights(torch.linspace(-1, 1, 99)[None])
+    x = torch.linspace(-0.917, 0.871, 40, dtype=torch.float64)[None].requires_grad_()
+
+    def functions(x):  # with the residual, which is a part of the edge functions
+        return EdgeLayer(basis, 1, 1).features(x[None], *(w[None] for w in drawn.values())).flatten(1, -2)[0]
+
+    bent = torch.zeros(40, dtype=torch.bool)
+    for f in range(len(functions(x))):
+        (slope,) = torch.autograd.grad(functions(x)[f].sum(), x, create_graph=True)
+        if slope.requires_grad:
+            (second,) = torch.autograd.grad(slope.sum(), x, allow_unused=True)
+            bent |= (second[0].abs() > 1e-9) if second is not None else False
+    assert bool(bent.any()) is basis.bends
+
+
+def test_a_second_derivative_that_is_zero_cannot_be_penalized():
+    assert "use reg.order=1" in Smooth().conflict(PiecewiseLinear())
+    assert Smooth(order=1).conflict(PiecewiseLinear()) == Smooth().conflict(BSpline(order=1)) == ""
 
 
 @pytest.mark.parametrize(("schedule", "shares"), [("constant", "111"), ("warmup", "0½1"), ("decay", "1½0")])

@@ -25,8 +25,10 @@ from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
 from kanexp.reg.none import NoPenalty
+from kanexp.reg.sum import Sum
 from kanexp.run_folder import COLUMNS, Logs
 from kanexp.seeding import generator
 from kanexp.settings import Settings
@@ -195,6 +197,16 @@ def test_the_penalty_is_logged_apart_and_shrinks_the_weights():
     loss = TASK.loss(network(result.start, loaded.train.x[None]), loaded.train.y[None])[0]
     assert first["train_loss"] == pytest.approx(float(loss), rel=1e-8)
     assert (L1().penalty(network.weights(result.best)) < L1().penalty(network.weights(plain.best))).all()
+
+
+def test_each_part_of_a_sum_is_logged():
+    parts = {"l1": L1(weight=0.1), "frequency": Frequency(weight=0.01)}
+    _, metrics, _ = train(experiment(reg=Sum(parts=parts, weight=2.0), steps=1))
+    rows = metrics[(metrics["step"] == 0)].pivot(index="metric", columns="seed", values="value")
+    l1, frequency = (rows.loc[f"penalty_unweighted_{name}"] for name in parts)
+    assert rows.loc["penalty"].tolist() == pytest.approx((2 * (0.1 * l1 + 0.01 * frequency)).tolist(), rel=1e-7)
+    assert (l1 > 0).all()
+    assert l1.tolist() != pytest.approx(frequency.tolist())
 
 
 @dataclass(frozen=True, kw_only=True)

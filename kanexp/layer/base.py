@@ -85,6 +85,11 @@ class Basis(ABC):
         return tuple(range(1, self.terms + 1))
 
     @property
+    def bends(self) -> bool:
+        """Whether functions of this basis have a second derivative that is not zero almost everywhere."""
+        return True
+
+    @property
     def domain(self) -> tuple[float, float] | None:
         """The interval on which the basis can represent functions; None for the whole line."""
         return None

@@ -48,6 +48,10 @@ class BSpline(Bumps):
         return self.intervals + self.order
 
     @property
+    def bends(self) -> bool:
+        return self.order > 1 or self.residual == "silu"
+
+    @property
     def orders(self) -> None:
         return None  # bumps side by side: none oscillates faster than another
 

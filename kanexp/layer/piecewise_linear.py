@@ -35,6 +35,10 @@ class PiecewiseLinear(Bumps):
         return self.nodes
 
     @property
+    def bends(self) -> bool:
+        return self.residual == "silu"
+
+    @property
     def orders(self) -> None:
         return None  # hats side by side
 

@@ -33,6 +33,10 @@ class Activation(Basis):
     def orders(self) -> None:
         return None
 
+    @property
+    def bends(self) -> bool:
+        return self.name not in ("identity", "relu")
+
     def features(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.name](x).unsqueeze(-3)
 

@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from kanexp.error import require
+from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import LayerWeights
 
 
@@ -38,8 +39,12 @@ class Regularizer(ABC):
     def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
         """The penalty without its weight, (seeds,), of layers that come from `Network.trace`."""
 
-    def conflict(self, orders: tuple[int, ...] | None) -> str:
-        """Why this penalty has no meaning on a basis with these orders; empty where it has one."""
+    def penalties(self, layers: Sequence[LayerWeights]) -> dict[str, Tensor]:
+        """The penalties that add up to `penalty`, by name and each without its weight; empty where it is one."""
+        return {}
+
+    def conflict(self, basis: Basis) -> str:
+        """Why this penalty has no meaning on this basis; empty where it has one."""
         return ""
 
 

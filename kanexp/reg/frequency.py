@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
+from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import LayerWeights
 from kanexp.reg.base import Regularizer
 
@@ -28,8 +29,8 @@ class Frequency(Regularizer):
         super().__post_init__()
         require((0 <= self.alpha < math.inf, f"alpha must be zero or more, got {self.alpha}"))
 
-    def conflict(self, orders: tuple[int, ...] | None) -> str:
-        if orders is None:
+    def conflict(self, basis: Basis) -> str:
+        if basis.orders is None:
             return "its terms have no frequency or degree; use reg=l1, or layer=fourier or layer=chebyshev"
         return ""
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
+from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import LayerWeights
 from kanexp.reg.base import Regularizer
 
@@ -32,6 +33,11 @@ class Smooth(Regularizer):
     def __post_init__(self):
         super().__post_init__()
         require((self.order in (1, 2), f"order must be 1 or 2, got {self.order}"))
+
+    def conflict(self, basis: Basis) -> str:
+        if self.order == 2 and not basis.bends:
+            return "its functions are straight between their kinks, with no second derivative; use reg.order=1"
+        return ""
 
     def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
         return torch.stack([self._layer(w) for w in layers]).sum(0)

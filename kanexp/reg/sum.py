@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
+from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import LayerWeights
 from kanexp.reg.base import Regularizer
 
@@ -33,9 +34,13 @@ class Sum(Regularizer):
             ),
         )
 
-    def conflict(self, orders: tuple[int, ...] | None) -> str:
-        found = {name: part.conflict(orders) for name, part in (self.parts or {}).items()}
+    def conflict(self, basis: Basis) -> str:
+        found = {name: part.conflict(basis) for name, part in (self.parts or {}).items()}
         return "; ".join(f"{name}: {why}" for name, why in found.items() if why)
 
     def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
-        return torch.stack([part.weight * part.penalty(layers) for part in (self.parts or {}).values()]).sum(0)
+        parts = self.parts or {}
+        return torch.stack([parts[name].weight * value for name, value in self.penalties(layers).items()]).sum(0)
+
+    def penalties(self, layers: Sequence[LayerWeights]) -> dict[str, Tensor]:
+        return {name: part.penalty(layers) for name, part in (self.parts or {}).items()}

@@ -60,9 +60,9 @@ def arms(runs: Sequence[Run]) -> list[str]:
 
 
 def differing_options(runs: Sequence[Run]) -> list[str]:
-    """Keys of the flat configs whose values are not the same in all runs, places and names left out."""
+    """Keys of the flat configs whose values are not the same in all runs; places, names and logging left out."""
     keys = dict.fromkeys(key for run in runs for key in run.config)
-    ignored = ("name", "output_dir")
+    ignored = ("name", "output_dir", "log_every", "diagnostics")
     return [
         key
         for key in keys
