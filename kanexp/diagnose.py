@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kanexp import config, console
 from kanexp.config import Words
+from kanexp.equation import Equation
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
 from kanexp.machine import provenance, tune
@@ -81,7 +82,8 @@ def choose(experiment: Experiment, network: Network, theta: Tensor, data: Data) 
     """The optimizer that gets furthest on a problem of this size: lbfgs where the loss is no sum of squares."""
     squares = experiment.task.least_squares and experiment.reg.weight == 0
     second = LevenbergMarquardt()
-    if squares and not second.conflict(network.parameters) and theta.numel() * data.train.y.numel() <= MAX_JACOBIAN:
+    slopes = squares and not isinstance(experiment.task, Equation)
+    if slopes and not second.conflict(network.parameters) and theta.numel() * data.train.y.numel() <= MAX_JACOBIAN:
         return second
     return HessianFree() if squares and network.parameters <= MAX_PRODUCTS else LBFGS()
 

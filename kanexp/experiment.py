@@ -48,7 +48,9 @@ class Experiment:
 
     def network(self) -> "Network":
         """The network at its start, before any refinement."""
-        return self.model.network(self.widths, *(self.layers or [self.layer]))
+        network = self.model.network(self.widths, *(self.layers or [self.layer]))
+        unknowns = getattr(self.task, "unknowns", {})  # of an equation
+        return network.with_unknowns({name: start for name, (start, _) in unknowns.items()})
 
 
 def build_experiment(words: "Words") -> Experiment:
@@ -195,6 +197,11 @@ def _check_together(
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
         if why := reg.conflict(basis):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
+        if getattr(task, "second", ()) and basis.kinks:
+            mistakes.append(
+                f"task: {type(task).__name__} has second derivatives, which do not see the kinks of {basis_name}; "
+                f"use {'layer=chebyshev' if model.uses_layer else 'model.activation=tanh'}"
+            )
     mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
     if settings.refine:
         mistakes += [mistake for basis in bases for mistake in _refinement_mistakes(settings, basis, model)]
@@ -203,7 +210,25 @@ def _check_together(
 
 def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", optimizer: "Optimizer") -> list[str]:
     """What the optimizer cannot work with."""
+    from kanexp.equation import Equation
+
     name, mistakes = type(optimizer).__name__, []
+    if isinstance(task, Equation):
+        if settings.batch_size is not None:
+            mistakes.append(
+                f"batch_size: {type(task).__name__} is learned at all of its points, got {settings.batch_size}; "
+                "use batch_size=null, with task.points and task.resample"
+            )
+        if task.resample is not None and not optimizer.minibatches:
+            mistakes.append(
+                f"task.resample: {name} compares losses of different steps and needs the same points in each, "
+                f"got {task.resample}; use task.resample=null or optimizer=adam"
+            )
+        if optimizer.jacobian:
+            mistakes.append(
+                f"optimizer: {name} needs the slopes of every residual, which {type(task).__name__}'s do not give; "
+                "use optimizer=hessian_free or optimizer=lbfgs"
+            )
     if settings.batch_size is not None and not optimizer.minibatches:
         mistakes.append(
             f"batch_size: {name} compares losses along a line and needs all samples in each step, "

@@ -12,9 +12,10 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.diagnostics import due, look
+from kanexp.equation import Equation
 from kanexp.experiment import Experiment
 from kanexp.model.network import Network
-from kanexp.objective import Objective
+from kanexp.objective import Objective, predict, prepare
 from kanexp.refine import carry, jump, refine, refit
 from kanexp.run_folder import Logs
 from kanexp.seeding import generator
@@ -82,9 +83,12 @@ def train(
     alive = torch.ones(len(seeds), dtype=torch.bool, device=start.device)
     restarted = torch.zeros_like(alive)
     stepper = experiment.optimizer.stepper(start)
-    batches = _batches(data.train, settings.batch_size, seeds)
+    if isinstance(task, Equation) and task.resample:
+        batches = _redrawn(task, data.train, settings.data_seed)
+    else:
+        batches = _batches(data.train, settings.batch_size, seeds)
     minibatches = settings.batch_size is not None and settings.batch_size < data.train.x.shape[1]
-    samples, val_x, val_y = None, network.prepare(_lead(data.val.x)), _lead(data.val.y)
+    samples, val_x, val_y = None, prepare(task, network, _lead(data.val.x)), _lead(data.val.y)
     own_val_y = data.own_units(val_y)
     trained = network.trained(start.device)
     pending = sorted((settings.refine or {}).items(), reverse=True)
@@ -106,8 +110,8 @@ def train(
                 network = result.network = refined
                 trained = network.trained(start.device)
                 theta = good = fitted
-                samples, val_x = None, network.prepare(_lead(data.val.x))
-                result.best_val = task.loss(network.forward(result.best, val_x), val_y)
+                samples, val_x = None, prepare(task, network, _lead(data.val.x))
+                result.best_val = task.loss(predict(task, network, result.best, val_x), val_y)
 
             # The row of a step describes theta after that many steps, before the next.
             spent = alive & _spent(settings, time.perf_counter() - began, result.evaluations).to(alive.device)
@@ -115,7 +119,7 @@ def train(
             last = step == settings.steps or not going.any() or (not pending and not _going(going, stepper.finished()))
             log = last or jumps is not None or step % settings.log_every == 0 or not going.equal(alive)
             if log:
-                prediction = network.forward(theta, val_x)
+                prediction = predict(task, network, theta, val_x)
                 val_loss = task.loss(prediction, val_y)
                 better = alive & (val_loss < result.best_val)
                 result.best = torch.where(better[:, None], theta, result.best)
@@ -127,7 +131,7 @@ def train(
 
             batch, y = next(batches)
             if batch is not samples:  # all samples are the same tensor at every step, prepared once
-                samples, x = batch, batch if minibatches else network.prepare(batch)
+                samples, x = batch, batch if minibatches else prepare(task, network, batch)
             objective = Objective(network, task, experiment.reg, experiment.reg.weight_at(step), batch, x, y)
             if last:
                 new, loss, evaluations = theta, objective(theta)[0], torch.zeros_like(result.evaluations)
@@ -138,7 +142,10 @@ def train(
                 look(logs, step, seeds, alive, network, theta, objective(theta)[1], data.train.x)
             if log:
                 rows = {"train_loss": loss, "val_loss": val_loss}
-                rows |= {f"val_{k}": v for k, v in task.metrics(data.own_units(prediction), own_val_y).items()}
+                if isinstance(task, Equation):  # its metrics are those of the solution, which training must not see
+                    rows |= {name: value.flatten() for name, value in network.unknown(theta).items()}
+                else:
+                    rows |= {f"val_{k}": v for k, v in task.metrics(data.own_units(prediction), own_val_y).items()}
                 if experiment.reg.weight > 0:
                     penalties = objective.penalties(theta)
                     rows |= {"train_loss": loss - penalties["penalty"]} | penalties
@@ -221,7 +228,13 @@ def _interrupts_between_steps() -> Iterator[Callable[[], bool]]:
 
 def score(task: Task, network: Network, theta: Tensor, data: Data, split: Split) -> dict[str, Tensor]:
     """The task's metrics of every seed on held-out data, in own units, (seeds,) each."""
-    return task.metrics(data.own_units(network(theta, _lead(split.x))), data.own_units(_lead(split.y)))
+    scores = task.metrics(data.own_units(network(theta, _lead(split.x))), data.own_units(_lead(split.y)))
+    if isinstance(task, Equation):
+        found = network.unknown(theta)
+        scores |= {
+            f"{name}_error": (found[name].flatten() / true - 1).abs() for name, (_, true) in task.unknowns.items()
+        }
+    return scores
 
 
 def _lead(x: Tensor) -> Tensor:
@@ -245,6 +258,17 @@ def _write(logs: Logs, step: int, seeds: list[int], alive: Tensor, rows: dict[st
     for name, values in rows.items():
         listed = values.tolist()
         logs.metrics(step, [seeds[i] for i in kept], name, [listed[i] for i in kept])
+
+
+def _redrawn(equation: Equation, split: Split, data_seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Collocation points of each step, the same for all seeds: those given, and others every `resample` steps."""
+    anew = generator(data_seed, "batch")
+    while True:
+        batch = _lead(split.x), _lead(split.y)
+        for _ in range(equation.resample or 1):
+            yield batch
+        drawn = equation.sample(anew)
+        split = Split(drawn.x.to(split.x), drawn.y.to(split.y))
 
 
 def _batches(split: Split, size: int | None, seeds: list[int]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -15,9 +15,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ALLOWED = {
     "layer": {"kanexp.error"},
     "init": {"kanexp.error"},
-    "reg": {"kanexp.error", "kanexp.model.edge_layer"},
+    "reg": {"kanexp.error", "kanexp.layer.base", "kanexp.model.edge_layer"},
     "optimizer": {"kanexp.error"},
-    "task": {"kanexp.error", "kanexp.expression", "kanexp.scores", "kanexp.table_file", "kanexp.picture_files"},
+    "task": {
+        "kanexp.error",
+        "kanexp.equation",
+        "kanexp.expression",
+        "kanexp.scores",
+        "kanexp.table_file",
+        "kanexp.picture_files",
+    },
     "model": {
         "kanexp.error",
         "kanexp.layer.base",

@@ -85,9 +85,9 @@ class Basis(ABC):
         return tuple(range(1, self.terms + 1))
 
     @property
-    def bends(self) -> bool:
-        """Whether functions of this basis have a second derivative that is not zero almost everywhere."""
-        return True
+    def kinks(self) -> bool:
+        """Whether slopes jump, which a second derivative almost everywhere does not see."""
+        return False
 
     @property
     def domain(self) -> tuple[float, float] | None:

@@ -48,8 +48,8 @@ class BSpline(Bumps):
         return self.intervals + self.order
 
     @property
-    def bends(self) -> bool:
-        return self.order > 1 or self.residual == "silu"
+    def kinks(self) -> bool:
+        return self.order == 1
 
     @property
     def orders(self) -> None:

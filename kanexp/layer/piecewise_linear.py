@@ -35,8 +35,8 @@ class PiecewiseLinear(Bumps):
         return self.nodes
 
     @property
-    def bends(self) -> bool:
-        return self.residual == "silu"
+    def kinks(self) -> bool:
+        return True
 
     @property
     def orders(self) -> None:

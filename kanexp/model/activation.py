@@ -34,8 +34,8 @@ class Activation(Basis):
         return None
 
     @property
-    def bends(self) -> bool:
-        return self.name not in ("identity", "relu")
+    def kinks(self) -> bool:
+        return self.name == "relu"
 
     def features(self, x: Tensor) -> Tensor:
         return ACTIVATIONS[self.name](x).unsqueeze(-3)

@@ -20,15 +20,20 @@ class Network:
     """Edge layers, in a row unless wired otherwise. It holds no weights: they are one matrix theta (seeds, length).
 
     A flat row per seed makes all that optimizers, penalties and best states do per seed a plain matrix operation. Its
-    entries are the weights of the layers, one after the other, then those of the wiring.
+    entries are the weights of the layers, one after the other, then those of the wiring, then unknown numbers of the
+    task with what they start from.
     """
 
-    def __init__(self, layers: Sequence[EdgeLayer], wiring: Wiring | None = None):
+    def __init__(
+        self, layers: Sequence[EdgeLayer], wiring: Wiring | None = None, unknowns: Mapping[str, float] | None = None
+    ):
         self.layers = tuple(layers)
         self.wiring = wiring or Row()
+        self.unknowns = dict(unknowns or {})
         self.shapes = {
             f"layers.{i}.{name}": shape for i, layer in enumerate(self.layers) for name, shape in layer.shapes.items()
-        } | self.wiring.shapes
+        }
+        self.shapes |= self.wiring.shapes | {f"unknowns.{name}": (1,) for name in self.unknowns}
         self._sizes = [math.prod(shape) for shape in self.shapes.values()]
         kept = {f"layers.{i}.{name}" for i, layer in enumerate(self.layers) for name in layer.kept}
         self._trained = [name not in kept for name in self.shapes]
@@ -41,7 +46,11 @@ class Network:
 
     def with_layers(self, layers: Sequence[EdgeLayer]) -> "Network":
         """The same wiring of other layers."""
-        return Network(layers, self.wiring)
+        return Network(layers, self.wiring, self.unknowns)
+
+    def with_unknowns(self, unknowns: Mapping[str, float]) -> "Network":
+        """The same network beside numbers that are trained with it."""
+        return Network(self.layers, self.wiring, unknowns)
 
     @property
     def widths(self) -> list[int]:
@@ -80,6 +89,7 @@ class Network:
             for i, layer in enumerate(self.layers):
                 named |= {f"layers.{i}.{name}": w for name, w in layer.start(init, i, generator).items()}
             named |= self.wiring.start(generator)
+            named |= {f"unknowns.{name}": torch.tensor([value]).double() for name, value in self.unknowns.items()}
             if x is not None and any(layer.kept for layer in self.layers):
                 self._measure(named, x)
             rows.append(torch.cat([named[name].flatten() for name in self.shapes]))
@@ -117,6 +127,11 @@ class Network:
         """The weights of each layer, as views of theta."""
         named = self.unflatten(theta)
         return [self._of_layer(i, named) for i in range(len(self.layers))]
+
+    def unknown(self, theta: Tensor) -> dict[str, Tensor]:
+        """The unknown numbers, (seeds, 1, 1) each."""
+        named = self.unflatten(theta)
+        return {name: named[f"unknowns.{name}"].unsqueeze(-1) for name in self.unknowns}
 
     def _of_layer(self, i: int, named: Mapping[str, Tensor]) -> LayerWeights:
         layer = self.layers[i]

@@ -69,6 +69,7 @@ class Optimizer(ABC):
 
     minibatches: ClassVar[bool] = True  # False: it compares losses of different steps, which need the same samples
     least_squares: ClassVar[bool] = False  # True: it needs a loss that is a sum of squares, in double precision
+    jacobian: ClassVar[bool] = False  # True: it needs the derivatives of every residual
 
     def conflict(self, parameters: int) -> str:
         """Why this optimizer cannot train that many parameters; empty where it can."""

@@ -26,6 +26,7 @@ class LevenbergMarquardt(Optimizer):
 
     minibatches: ClassVar[bool] = False
     least_squares: ClassVar[bool] = True
+    jacobian: ClassVar[bool] = True
     damping: float = 1e-2
     floor: float = 1e-2
 

@@ -35,8 +35,8 @@ class Smooth(Regularizer):
         require((self.order in (1, 2), f"order must be 1 or 2, got {self.order}"))
 
     def conflict(self, basis: Basis) -> str:
-        if self.order == 2 and not basis.bends:
-            return "its functions are straight between their kinks, with no second derivative; use reg.order=1"
+        if self.order == 2 and basis.kinks:
+            return "its functions have kinks, which second derivatives do not see; use reg.order=1"
         return ""
 
     def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:

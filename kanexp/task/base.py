@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +57,17 @@ class Scene:
     target: Tensor
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
+
+
+def dense_scene(ranges: Sequence[tuple[float, float]], solution: Callable[[Tensor], Tensor]) -> Scene:
+    """A curve over one input or a surface over two, from an exact solution."""
+    side = 400 if len(ranges) == 1 else 61
+    axes = [torch.linspace(low, high, side, dtype=torch.float64) for low, high in ranges]
+    if len(axes) == 1:
+        return Scene("curve", axes[0][None], solution(axes[0][None]), (side,))
+    second, first = torch.meshgrid(axes[1], axes[0], indexing="ij")
+    x = torch.stack([first.flatten(), second.flatten()])
+    return Scene("surface", x, solution(x), (side, side))
 
 
 @dataclass(frozen=True)
@@ -142,15 +154,8 @@ class Regression(Task):
 
     def scene(self, data: Data) -> Scene:
         """A curve, a surface, or for more inputs the predictions of the test data over their targets."""
-        sides = [
-            torch.linspace(low, high, 400 if self.inputs == 1 else 61, dtype=torch.float64) for low, high in self.ranges
-        ]
-        if self.inputs == 1:
-            return Scene("curve", sides[0][None], self.solution(sides[0][None]), (400,))
-        if self.inputs == 2:
-            second, first = torch.meshgrid(sides[1], sides[0], indexing="ij")
-            x = torch.stack([first.flatten(), second.flatten()])
-            return Scene("surface", x, self.solution(x), (61, 61))
+        if self.inputs <= 2:
+            return dense_scene(self.ranges, self.solution)
         return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:

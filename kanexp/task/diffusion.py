@@ -1,0 +1,59 @@
+"""How fast something spreads, from measurements of it."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from kanexp.equation import Equation, Jet
+from kanexp.error import require
+from kanexp.task.base import Split
+
+COEFFICIENT = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diffusion(Equation):
+    """u_t = D u_xx for t and x in [0, 1] with D unknown: it is trained with the network, from 1 on.
+
+    u is measured at `measured` points, uniform in the domain, with normal noise. The solution is
+    exp(-D pi^2 t) sin(pi x) + exp(-4 D pi^2 t) sin(2 pi x) / 2 with D = 0.1; test scores are its error and D's.
+
+    Source: an inverse problem as in Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045
+    """
+
+    second: ClassVar[tuple[int, ...]] = (1,)
+    edges: ClassVar[tuple[tuple[int, int], ...]] = ()
+    unknowns: ClassVar[dict[str, tuple[float, float]]] = {"diffusion": (1.0, COEFFICIENT)}
+    measured: int = 200
+    noise: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            (self.measured >= 1, f"measured must be at least 1, got {self.measured}"),
+            (0 <= self.noise < math.inf, f"noise must be zero or more, got {self.noise}"),
+        )
+
+    @property
+    def ranges(self) -> list[tuple[float, float]]:
+        return [(0.0, 1.0)] * 2
+
+    @property
+    def known_points(self) -> int:
+        return self.measured
+
+    def known(self, generator: Generator) -> Split:
+        x = torch.rand((2, self.measured), generator=generator, dtype=torch.float64)
+        noise = torch.randn((1, self.measured), generator=generator, dtype=torch.float64)
+        return Split(x, self.solution(x) + self.noise * noise)
+
+    def left_side(self, jet: Jet, x: Tensor) -> Tensor:
+        return jet.first[:, :1] - jet.unknowns["diffusion"] * jet.second[1]
+
+    def solution(self, x: Tensor) -> Tensor:
+        t, place = x
+        decay, wave = -COEFFICIENT * math.pi**2 * t, math.pi * place
+        return (decay.exp() * wave.sin() + (4 * decay).exp() * (2 * wave).sin() / 2)[None]

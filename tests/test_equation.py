@@ -1,0 +1,204 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.fft
+import torch
+from components import BASES, name
+from test_train import experiment, train
+from torch.testing import assert_close
+
+from kanexp import testing
+from kanexp.equation import Jet
+from kanexp.init.default import Default
+from kanexp.init.glorot import Glorot
+from kanexp.jet import jet
+from kanexp.layer.chebyshev import Chebyshev
+from kanexp.model.kan import KAN
+from kanexp.model.mlp import MLP
+from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.hessian_free import HessianFree
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.seeding import generator
+from kanexp.task.allen_cahn import DIFFUSION, REACTION, AllenCahn
+from kanexp.task.burgers import Burgers
+from kanexp.task.diffusion import COEFFICIENT, Diffusion
+from kanexp.task.helmholtz import Helmholtz
+from kanexp.task.poisson import Poisson
+
+EXACT = [Poisson(), Helmholtz(), Helmholtz(k=2.5, waves_x=3.0, waves_y=0.5), Burgers(viscosity=0.05), Diffusion()]
+EQUATIONS = [*EXACT, AllenCahn(), Burgers()]
+
+
+def jet_of(solution, x, second):
+    """Of a function of x (inputs, points) by autograd."""
+    x = x.clone().requires_grad_()
+    u = solution(x)
+    (first,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+    twice = {k: torch.autograd.grad(first[k].sum(), x, create_graph=True)[0][None, k : k + 1] for k in second}
+    return u[None], first[None], twice
+
+
+@pytest.mark.parametrize("equation", EXACT, ids=name)
+def test_declared_solutions_solve_their_equations(equation):
+    x = equation._draw(500, "uniform", generator(0, "check"))
+    x = x[:, x[0] > 1e-3]  # at time zero the quadrature of Burgers has no slope
+    value, first, second = jet_of(equation.solution, x, equation.second)
+    unknowns = {name: torch.full((1, 1, 1), true) for name, (_, true) in equation.unknowns.items()}
+    left = equation.left_side(Jet(value, first, second, unknowns), x[None])[0]
+    size = max(float(s.detach().abs().max()) for s in second.values())
+    assert_close(left, equation.right_side(x), rtol=1e-7, atol=1e-8 * size)
+    assert size > 0.1
+
+
+@pytest.mark.parametrize("equation", EQUATIONS, ids=name)
+@pytest.mark.parametrize("sampling", ["grid", "sobol", "uniform"])
+def test_points_lie_in_the_domain_and_known_ones_on_its_edges(equation, sampling):
+    equation = replace(equation, sampling=sampling, points=100, edge_points=7)
+    testing.check_task(equation)
+    data, k = equation.load(generator(0, "data")), equation.known_points
+    for split in (data.train, data.val):
+        low, high = torch.tensor(equation.ranges, dtype=torch.float64).T[..., None]
+        assert (split.x >= low).all()
+        assert (split.x <= high).all()
+        assert_close(split.y[:, -k:], equation.solution(split.x[:, -k:]))
+        assert_close(split.y[:, :-k], equation.right_side(split.x[:, :-k]))
+    assert data.train.x.shape[1] == 100 + k
+    for i, (axis, end) in enumerate(equation.edges):
+        assert (data.train.x[axis, 100 + 7 * i : 107 + 7 * i] == equation.ranges[axis][end]).all()
+
+
+def test_burgers_starts_as_it_says_and_steepens():
+    x = torch.linspace(-1, 1, 41, dtype=torch.float64)
+    at = Burgers().solution(torch.stack([torch.zeros_like(x), x]))[0]
+    assert_close(at, -(math.pi * x).sin(), rtol=1e-12, atol=1e-12)
+    # The published slope at the origin, 152.00516 at 1.6037 / pi (Basdevant et al. 1986).
+    place = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    time = torch.full((1,), 1.6037 / math.pi, dtype=torch.float64)
+    u = Burgers().solution(torch.stack([time, place]))
+    (slope,) = torch.autograd.grad(u.sum(), place)
+    assert float(slope.detach()) == pytest.approx(-152.00516, rel=1e-3)
+
+
+def test_allen_cahn_against_a_split_solver():
+    """Strang splitting: sine transforms for the diffusion of u + 1, the exact solution of the reaction."""
+    places, steps = 1024, 1000
+    x = np.linspace(-1, 1, places + 1)[1:-1]
+    decay = np.exp(-DIFFUSION * (np.pi * np.arange(1, places) / 2) ** 2 / steps)
+
+    def react(u):
+        grown = np.exp(REACTION / steps / 2)
+        return u * grown / np.sqrt(1 + u**2 * (grown**2 - 1))
+
+    u = x**2 * np.cos(np.pi * x)
+    for _ in range(steps):
+        u = react(u)
+        u = scipy.fft.idst(decay * scipy.fft.dst(u + 1, type=1), type=1) - 1
+        u = react(u)
+    stored = AllenCahn().solution(torch.from_numpy(np.stack([np.ones_like(x), x])))[0].numpy()
+    assert np.abs(stored - u).max() < 2e-3
+    assert np.sqrt(np.mean((stored - u) ** 2)) < 2e-4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.func's own use of torch.jit
+@pytest.mark.parametrize("basis", [basis for basis in BASES if not basis.kinks], ids=name)
+def test_jets_are_the_derivatives(basis):
+    """Against the same function by torch.func's forward mode."""
+    network = KAN().network((2, 3, 1), basis)
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(2)], torch.float64)
+    x = 1.9 * torch.rand(1, 2, 9, dtype=torch.float64) - 0.95
+    ours = jet(network, theta, x, (0, 1))
+    for k in (0, 1):
+        along = torch.zeros_like(x).index_fill(1, torch.tensor([k]), 1.0)
+
+        def slope(x, along=along):
+            return torch.func.jvp(lambda x: network.plain(theta, x), (x,), (along,))
+
+        (value, first), (_, second) = torch.func.jvp(slope, (x,), (along,))
+        assert_close(ours.value, value)
+        assert_close(ours.first[:, k : k + 1], first, rtol=1e-8, atol=1e-9)
+        assert_close(ours.second[k], second, rtol=1e-7, atol=1e-8)
+
+
+SMALL = {"points": 100, "edge_points": 10}
+
+
+@pytest.mark.parametrize("optimizer", [Adam(learning_rate=0.01), LBFGS(), HessianFree(iterations=8)], ids=name)
+def test_seeds_learn_an_equation_as_they_do_alone(optimizer):
+    words = {"task": Poisson(**SMALL), "optimizer": optimizer, "init": Glorot(), "steps": 60}
+    together, metrics, _ = train(experiment(**words))
+    alone, _, _ = train(experiment(**words, seeds=[2]))
+    assert_close(together.best[2], alone.best[0], rtol=1e-5, atol=1e-6)
+    losses = metrics[metrics["metric"] == "train_loss"].groupby("step")["value"].max()
+    assert losses.iloc[-1] < 0.5 * losses.iloc[0]
+    assert not {"val_relative_l2", "val_mse"} & set(metrics["metric"])
+
+
+def test_an_unknown_number_is_found():
+    e = experiment(task=Diffusion(points=400, measured=100), optimizer=LBFGS(), init=Glorot(), steps=600, seeds=2)
+    result, metrics, network = train(replace(e, widths=[2, 6, 6, 1]))
+    rows = metrics[metrics["metric"] == "diffusion"].groupby("step")["value"]
+    assert rows.first().iloc[0] == 1
+    found = network.unknown(result.best)["diffusion"].flatten()
+    assert_close(found, torch.full_like(found, COEFFICIENT), rtol=0.03, atol=0)
+    assert_close(result.test["diffusion_error"], (found / COEFFICIENT - 1).abs())
+    assert (result.test["relative_l2"] < 0.1).all()
+
+
+def test_points_are_drawn_anew():
+    equation, seen = Poisson(**SMALL, resample=3), []
+
+    class Spy(Poisson):
+        def prediction(self, jet, x):
+            seen.append(x.clone())
+            return super().prediction(jet, x)
+
+    train(experiment(task=Spy(**SMALL, resample=3), steps=8, log_every=100))
+    steps = [x for x in seen if x.shape[-1] == 140]  # not those that select
+    assert torch.equal(steps[0], steps[2])
+    assert not torch.equal(steps[2], steps[3])
+    assert torch.equal(steps[3], steps[5])
+    again, _, _ = train(experiment(task=equation, steps=8))
+    same, _, _ = train(experiment(task=equation, steps=8))
+    assert torch.equal(again.best, same.best)
+
+
+def test_the_loss_weighs_the_equation():
+    equation = Poisson(**SMALL, weight=0.25)
+    prediction, target = torch.randn(3, 1, 140, dtype=torch.float64), torch.randn(1, 1, 140, dtype=torch.float64)
+    square = (prediction - target).square()
+    expected = 0.25 * square[..., :100].mean((1, 2)) + square[..., 100:].mean((1, 2))
+    assert_close(equation.loss(prediction, target), expected)
+
+
+def test_an_mlp_solves_equations_too():
+    e = experiment(task=Poisson(**SMALL), optimizer=LBFGS(), steps=5)
+    result, _, _ = train(replace(e, model=MLP(activation="tanh")))
+    assert result.test["relative_l2"].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["layer=piecewise_linear"], "do not see the kinks of PiecewiseLinear; use layer=chebyshev"),
+        (["model=mlp", "model.activation=relu"], "kinks of Activation; use model.activation=tanh"),
+        (["batch_size=10"], "batch_size: Poisson is learned at all of its points, got 10"),
+        (["optimizer=lbfgs", "task.resample=5"], "task.resample: LBFGS compares losses of different steps"),
+        (["optimizer=levenberg_marquardt", "dtype=float64"], "use optimizer=hessian_free"),
+        (["task.sampling=grid", "task.resample=5"], "resample needs points that can be drawn anew"),
+        (["task.points=1"], "points must be at least 4, got 1"),
+    ],
+)
+def test_mistakes(kanexp, words, sentence):
+    done = kanexp("task=poisson", *words)
+    assert done.returncode == 2
+    assert sentence in " ".join(done.stderr.split())
+
+
+def test_chebyshev_gets_close_to_poisson():
+    e = experiment(
+        layer=Chebyshev(degree=8), task=Poisson(points=400, weight=0.01), optimizer=LBFGS(), steps=300, seeds=2
+    )
+    result, _, _ = train(e)
+    assert (result.test["relative_l2"] < 0.05).all()
