@@ -123,6 +123,10 @@ class _Run:
             "milliseconds_per_step": round(1000 * result.seconds / max(1, result.steps), 4),
             "evaluations": by_seed(self.seeds, result.evaluations),
             "refinement_jump": {str(step): by_seed(self.seeds, jumps) for step, jumps in result.jumps.items()},
+            "test_before_refinement": {
+                str(step): {name: by_seed(self.seeds, values) for name, values in scores.items()}
+                for step, scores in result.coarse.items()
+            },
             "parameters": result.network.parameters,
             "flops_per_sample": result.network.flops,
             "best_step": by_seed(self.seeds, result.best_step),

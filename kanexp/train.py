@@ -52,6 +52,7 @@ class Result:
     # "ok", "stalled", or "stopped", "restarted" or "diverged" with "at step ...: cause"
     status: list[str] = field(default_factory=list)
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
+    coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
 
@@ -101,6 +102,8 @@ def train(
             if pending and step == pending[-1][0]:
                 refined = refine(network, pending.pop()[1])
                 train_x = _lead(data.train.x)
+                # Each size is a network of its own, whose best state is scored once; nothing is chosen by it.
+                result.coarse[step] = score(task, network, result.best, data, data.test)
                 fitted = refit(network, theta, refined, train_x)
                 jumps = result.jumps[step] = jump(network, theta, refined, fitted, train_x)
                 result.best = refit(network, result.best, refined, train_x)
