@@ -42,6 +42,9 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
     # A kink has no slope: a point that happens to lie on one is left out, most points must not.
     assert error.quantile(0.95) < slope_tolerance, f"slopes differ from differences by {error.quantile(0.95):.2g}"
 
+    if not basis.kinks and not basis.per_edge:
+        _check_curvature(basis, inner)
+
     for dtype in (torch.float32, torch.float64):
         extreme = torch.tensor([-1e4, -1.0, 0.0, 1.0, 1e4], dtype=dtype).expand(3, 5)
         cast = tuple(weight.to(dtype) for weight in inner)
@@ -59,6 +62,28 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
         _same(len(basis.orders), basis.terms, "orders must have one entry per term")
     drawn = basis.draw_coef(4, 3, generator(1, "check"))
     _same(tuple(drawn.shape), (4, basis.terms, 3), "draw_coef must be (n_out, terms, n_in)")
+
+
+def _check_curvature(basis: Basis, inner: tuple[Tensor, ...]) -> None:
+    """Second derivatives are those on the left or on the right, also where pieces join and where functions peak."""
+    low, high = basis.domain or (-1.0, 1.0)
+    x = torch.linspace(low, high, 4 * basis.pieces + 1, dtype=torch.float64).repeat(3, 1).requires_grad_()
+    values = basis.features(x, *inner) + 0 * x**3  # a straight line has derivatives too
+    v = torch.zeros_like(values, requires_grad=True)  # the gradient in it holds those of every term at once
+    (slope,) = torch.autograd.grad(values, x, v, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), x, create_graph=True)
+    (curvatures,) = torch.autograd.grad(curvature.sum(), v)
+
+    h = 1e-4 / basis.pieces
+
+    def slopes(times: int) -> Tensor:
+        there = x.detach() + times * h
+        return basis.slopes(there, basis.features(there, *inner), *inner)
+
+    left, right = (slopes(-1) - slopes(-2)) / h, (slopes(2) - slopes(1)) / h
+    away = torch.maximum(torch.minimum(left, right) - curvatures, curvatures - torch.maximum(left, right))
+    worst = (away.amax() / curvatures.abs().amax().clamp(min=1)).item()
+    assert worst < 0.01, f"second derivatives differ from differences of slopes by {worst:.2g} of the largest"
 
 
 def check_init(init: Init, basis: Basis) -> None:

@@ -85,7 +85,7 @@ class BSpline(Bumps):
 
     def bump_slope(self, w: Tensor) -> Tensor:
         slope = self._powers(self._depth(w), self.order - 1) / math.factorial(self.order - 1)
-        return slope * torch.sign(self._middle - w)
+        return torch.where(w < self._middle, slope, -slope)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with standard deviation 0.1 (as in jaxKAN)."""
@@ -121,7 +121,9 @@ class BSpline(Bumps):
 
     def _depth(self, w: Tensor) -> Tensor:
         """How many knot spacings w lies inside the nearer end of the spline's support [-order, 1]."""
-        return (self.order + 1) / 2 - (w - self._middle).abs()
+        # Not by abs(): differentiated twice it has no curvature in the middle, where a grid of points often lies.
+        w = w - self._middle
+        return (self.order + 1) / 2 - torch.where(w < 0, -w, w)
 
     def _powers(self, v: Tensor, degree: int) -> Tensor:
         """sum_j (-1)^j C(order + 1, j) max(v - j, 0)^degree: the cardinal spline, for v up to its middle.
