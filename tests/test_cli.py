@@ -193,9 +193,21 @@ def test_a_folder_that_cannot_be_written(kanexp, tmp_path):
     assert "cannot write to 'locked/image-fourier-default' (Permission denied)" in done.stderr
 
 
+def listen_to_ctrl_c() -> None:
+    """In a child: tests that a shell runs in the background ignore the signal, and so would it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_the_best_state_so_far(tmp_path):
     command = [sys.executable, "-m", "kanexp.cli", *SMALL, "steps=1000000", "log_every=1"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_ctrl_c,
+    )
     metrics = tmp_path / "outputs/function-chebyshev-default/v001/metrics.csv"
     deadline = time.monotonic() + 60
     while not (metrics.is_file() and metrics.stat().st_size > 20_000) and time.monotonic() < deadline:

@@ -50,9 +50,11 @@ def test_the_commands_shown_are_right(kanexp):
 
 def test_the_numbers_were_filled_in():
     rows = re.search(r"<!-- numbers -->\n(.*?)<!-- /numbers -->", README, re.DOTALL)[1].splitlines()[2:]
-    assert rows and all(re.fullmatch(r"\| `kanexp .*`.* \| .*\d.* \|.*\|", row) for row in rows)
+    assert len(rows) > 4
+    assert all(re.fullmatch(r"\| `kanexp .*`.* \| .*\d.* \|.*\|", row) for row in rows)
 
 
 def test_the_pictures_shown_are_there():
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    assert pictures and all((ROOT / path).is_file() for path in pictures)
+    assert len(pictures) > 1
+    assert all((ROOT / path).is_file() for path in pictures)

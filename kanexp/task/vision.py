@@ -1,4 +1,4 @@
-"""Labelled pictures: mnist, fashion_mnist, cifar10, and folders of class folders."""
+"""Labelled pictures: digits, mnist, fashion_mnist, cifar10, and folders of class folders."""
 
 import os
 from dataclasses import dataclass
@@ -38,24 +38,25 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
     "cifar10": ("https://www.cs.toronto.edu/~kriz/", {CIFAR_ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}),
 }
 NAMES = {
+    "digits": tuple("0123456789"),
     "mnist": tuple("0123456789"),
     "fashion_mnist": ("top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 }
-VALUES = {"mnist": 28 * 28, "fashion_mnist": 28 * 28, "cifar10": 3 * 32 * 32}
+VALUES = {"digits": 8 * 8, "mnist": 28 * 28, "fashion_mnist": 28 * 28, "cifar10": 3 * 32 * 32}
 
 
 @dataclass(frozen=True)
 class Vision(Task):
     """The values of a picture, in [-1, 1], to its class. Nothing is flipped, turned or cut: a six would become a nine.
 
-    Test pictures are those of the set; of a folder without `train` and `test` below it, a random share. Validation
-    pictures are a random share of the others.
+    Test pictures are those of the set; of digits and of a folder without `train` and `test` below it, a random share.
+    Validation pictures are a random share of the others. digits comes with scikit-learn, on 8 x 8 pixels.
 
     Source: LeCun et al. 1998 (IDX); https://github.com/zalandoresearch/fashion-mnist; Krizhevsky 2009
     """
 
-    dataset: Literal["mnist", "fashion_mnist", "cifar10", "folder"] = "mnist"
+    dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder"] = "mnist"
     data_dir: str | None = None
     size: int = 32
     val: float = 0.1
@@ -134,7 +135,9 @@ class Vision(Task):
         return Split(x.T, torch.eye(len(self.classes))[torch.from_numpy(labels)].T)
 
     def _read(self, part: str) -> Pictures | None:
-        """None for the test part of a folder that is not divided."""
+        """None for the test part of what is not divided."""
+        if self.dataset == "digits":
+            return _digits() if part == "train" else None
         return self._from_folders(part) if self.dataset == "folder" else self._from_set(part)
 
     def _from_set(self, part: str) -> Pictures:
@@ -161,6 +164,13 @@ class Vision(Task):
         folder = Path(self.data_dir or "").expanduser()
         divided = all((folder / name).is_dir() for name in ("train", "test"))
         return folder / part if divided else folder
+
+
+def _digits() -> Pictures:
+    from sklearn.datasets import load_digits  # takes half a second
+
+    values, labels = load_digits(return_X_y=True)
+    return Pictures(np.rint(values * (255 / 16)).astype(np.uint8), labels.astype(np.int64))
 
 
 def _fetched(name: str) -> Path:
