@@ -21,6 +21,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 a run failed, 2 a mistake in the command, 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    sys.path.append(str(Path(__file__).with_name("_plugins")))  # before Hydra starts, which looks for plugins once
     if "OMP_WAIT_POLICY" not in os.environ:
         # Idle threads spin for milliseconds by default, which brings two runs side by side nearly to a halt: 53 s each
         # instead of 10 for what takes 2.6 s alone. At this count they sleep soon, at 3.2 s alone.
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _report(arguments[1:])
         if arguments[:1] == ["diagnose"]:
             return _diagnose(arguments[1:])
+        if arguments[:1] == ["resume"]:
+            return _resume(arguments[1:])
         return _run(arguments)
     except ConfigError as error:
         from kanexp import console
@@ -63,7 +66,7 @@ def _run(arguments: list[str]) -> int:
         return 0
 
     # A user's own components lie where they work, or beside their configuration.
-    sys.path += [str(Path.cwd()), *(str(folder.resolve().parent) for folder in given.config_dir)]
+    _find_components(given.config_dir)
     from kanexp import config
     from kanexp.experiment import build_experiment
 
@@ -76,10 +79,17 @@ def _run(arguments: list[str]) -> int:
     if given.multirun:
         from kanexp.sweep import sweep
 
-        return sweep(jobs)
+        return sweep(jobs, " ".join(["kanexp", *arguments]))
     from kanexp.run import run
 
     return run(jobs[0])
+
+
+def _find_components(folders: Sequence[Path]) -> None:
+    """A user's own components lie where they work, or beside their configuration; so they do for worker processes."""
+    found = [str(Path.cwd()), *(str(folder.resolve().parent) for folder in folders)]
+    sys.path += [path for path in found if path not in sys.path]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), *found]))
 
 
 def _list(arguments: list[str]) -> int:
@@ -130,6 +140,19 @@ def _report(arguments: list[str]) -> int:
     return 0
 
 
+def _resume(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kanexp resume",
+        description="Go on with a run or a sweep that was stopped or killed, from its last checkpoint.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a run's folder, or a sweep's: outputs/NAME/latest")
+    given = parser.parse_args(arguments)
+    _find_components([])
+    from kanexp.resume import resume
+
+    return resume(given.folder)
+
+
 def _diagnose(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="kanexp diagnose",
@@ -164,6 +187,7 @@ usage:
   kanexp -m WORD=V1,V2 ...        a sweep over all combinations
   kanexp list [GROUP ...]         every group and option, with defaults
   kanexp report PATH ...          tables, figures and a page about finished runs
+  kanexp resume DIR               go on with a run or sweep that was stopped or killed
   kanexp diagnose RUN             was it the optimizer, or what the network can express?
 
 groups (one option each; their own settings are group.key=value):

@@ -47,8 +47,13 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure beside its table, as PNG and as SVG."""
     files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
     with mpl.rc_context(STYLE):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out by now; doing it again for each file takes half of the time
+        for axes in figure.axes:
+            # The layout differs in its last digits from time to time, and with it the names inside the SVG.
+            left, bottom, width, height = (round(float(x), 6) for x in axes.get_position(original=True).bounds)
+            axes.set_position((left, bottom, width, height))
         figure.savefig(files[0], dpi=DPI)
-        figure.set_layout_engine("none")  # laid out by now; doing it again for the SVG takes half of the time
         figure.savefig(files[1], metadata={"Date": None})
     return files
 
