@@ -161,7 +161,7 @@ def _show(found: "Findings") -> None:
             f"{s.problem}: {s.arm}" if several else s.arm,
             s.metric,
             f"{s.median:.4g}",
-            f"{s.low:.4g} .. {s.high:.4g}",
+            f"{s.low:.3g} .. {s.high:.3g}",
             f"{s.seeds}",
             f"{s.failed}",
             f"{s.trials}",

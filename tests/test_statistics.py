@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, permutation_test
 
 from kanexp.report import stats
 from kanexp.report.metric import LOST, Metric
@@ -44,7 +44,7 @@ def test_nothing_known_is_said_as_such():
     assert np.isnan(median_interval([]).median)
     assert np.isnan(stats.bootstrap([], stats.median).value)
     assert np.isnan(stats.chance([], [1]).value)
-    assert stats.sign_flip([]) == 1
+    assert stats.sign_flip([]) == stats.sign_flip([0.3]) == stats.sign_flip([0, 0, 0]) == 1
 
 
 def test_only_lost_seeds_are_left_out():
@@ -76,10 +76,17 @@ def test_sign_flip_is_right_as_often_as_it_says():
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.03)
 
 
+@pytest.mark.parametrize(("n", "near"), [(9, 1e-12), (16, 1e-12), (20, 0.006)])
+def test_sign_flip_is_scipys_permutation_test(n, near):
+    d = np.random.default_rng(n).normal(0.4, size=n)
+    with_scipy = permutation_test((d,), np.mean, permutation_type="samples", n_resamples=2**16, rng=0)
+    assert stats.sign_flip(d) == pytest.approx(with_scipy.pvalue, abs=near)
+
+
 def test_many_pairs_are_drawn_and_still_never_certain():
     p = stats.sign_flip(np.arange(1.0, 41))
-    assert 0 < p < 0.001
-    assert p == stats.sign_flip(np.arange(1.0, 41))
+    assert p == stats.least_p(40) == stats.sign_flip(np.arange(1.0, 41)) > 0
+    assert stats.least_p(16) == 2 / 2**16
 
 
 def test_holm_by_hand():

@@ -40,7 +40,8 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
             for i, arm in enumerate(arms):
                 own = here[here["arm"] == arm]
                 axes.plot(own["at"], own["median"], linewidth=1.5, label=arm, **look(i))
-                axes.fill_between(own["at"], own["low"], own["high"], color=look(i)["color"], alpha=0.15, linewidth=0)
+                shade = 0.15 if len(arms) <= 6 else 0.05  # a dozen bands would hide the lines
+                axes.fill_between(own["at"], own["low"], own["high"], color=look(i)["color"], alpha=shade, linewidth=0)
             if here["low"].min() > 0:
                 axes.set_yscale("log")
                 decades(axes.yaxis, here["low"].min(), here["high"].max())

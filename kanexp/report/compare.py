@@ -1,5 +1,6 @@
 """Two folders against each other: every run in the one is one arm, every run in the other the other arm."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def compare(first: Path, second: Path, metric: str | None = None) -> Findings:
     Where a folder holds several settings of one problem, validation chooses the one that is compared. Raises
     ConfigError where a folder holds no runs, both hold the same, or they share no score.
     """
-    names = (str(first), str(second))
+    names = _names(first, second)
     (ours, lost), (theirs, also_lost) = read([first]), read([second])
     if {run.folder.path.resolve() for run in ours} & {run.folder.path.resolve() for run in theirs}:
         raise ConfigError(f"compare: {names[0]} and {names[1]} hold the same run; give two different ones")
@@ -25,6 +26,15 @@ def compare(first: Path, second: Path, metric: str | None = None) -> Findings:
     if not found.pairs:
         raise ConfigError(f"compare: nothing to compare: {_lacking(ours, names[0])}; {_lacking(theirs, names[1])}")
     return replace(found, warnings=[*notes, *found.warnings])
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """The paths without the folders that they begin with both: glorot and default, or x/latest and y/latest."""
+    pairs = zip(first.parts, second.parts, strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    short = [Path(*path.parts[common:]) for path in (first, second)]
+    left, right = (str(first), str(second)) if Path() in short else map(str, short)
+    return left, right
 
 
 def _two_arms(ours: list[Run], theirs: list[Run], names: tuple[str, str]) -> tuple[arm.Arms, list[str]]:

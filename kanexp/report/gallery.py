@@ -18,6 +18,7 @@ MOST_POINTS = 40  # arms that have a row of points
 MOST_STRIPS = 12  # arms whose pictures are drawn below each other
 MOST_PROBLEMS = 6  # problems that have figures of their own
 MOST_LINES = 8  # lines in a figure over a swept number
+LEAST_SPREAD = 1.05  # of costs, below which a front is one of noise
 MOST_VALUES = 60  # cells along an axis of a map
 
 
@@ -108,7 +109,7 @@ def _front(s: Subject, problem: str) -> Iterable[Drawing]:
     tables = []
     for cost in ("parameters", "train_seconds"):
         at = here[cost].astype(float)
-        if at.notna().all() and at.nunique() > 1:
+        if at.notna().all() and at.max() > LEAST_SPREAD * at.min():
             table = here[["problem", "arm", "median", "low", "high"]].assign(cost=cost, at=at)
             tables.append(table.assign(front=_on_front(at.to_numpy(), here["median"].to_numpy(float), metric)))
     tables = [table[np.isfinite(table["median"])] for table in tables]

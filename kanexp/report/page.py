@@ -27,10 +27,12 @@ def page(found: "Findings", comparisons: pd.DataFrame, drawn: Sequence[tuple[Pat
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("kanexp.report") / "page.html").read_text("utf-8"))
     links = {run.label: quote(os.path.relpath(run.folder.path, out).replace(os.sep, "/")) + "/" for run in found.runs}
-    rows, same = _varying(found.rows[_order(found.rows)], ("run", "arm", "seed", "status"))
+    rows = found.rows[_order(found.rows)]
+    rows, same = _varying(rows, [c for c in rows.columns if c not in ("run", "arm", "seed", "status")])
+    comparisons = comparisons.drop(columns=["sentence"])
     tables = {
-        "comparisons": _columns(_varying(comparisons.drop(columns=["sentence"]), ("arm", "other", "verdict"))[0]),
-        "summary": _columns(_varying(found.summary, ("arm", "metric", "seeds", "failed", "median", "trials"))[0]),
+        "comparisons": _columns(_varying(comparisons, ("problem", "metric", "ties", "lost_arm", "lost_other"))[0]),
+        "summary": _columns(_varying(found.summary, ("problem", "setting"))[0]),
         "rows": _columns(rows),
         "runs": _columns(_provenance(found.runs)),
     }
@@ -65,9 +67,9 @@ def _order(rows: pd.DataFrame) -> list[str]:
     return [*first, *(c for c in rows.columns if c not in first)]
 
 
-def _varying(rows: pd.DataFrame, always: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """The columns in which rows differ, with some that always stay, and what the others hold in one line."""
-    constant = [c for c in rows.columns if c not in always and rows[c].nunique(dropna=False) <= 1]
+def _varying(rows: pd.DataFrame, among: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """A table without those of these columns in which all rows agree, and what they hold in one line."""
+    constant = [c for c in among if rows[c].nunique(dropna=False) <= 1]
     if rows.empty:
         return rows, ""
     first = rows.iloc[0]
