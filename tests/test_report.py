@@ -41,6 +41,17 @@ def test_one_row_per_run_and_seed(tmp_path):
         assert "<svg" in (out / f"{name}.svg").read_text()
 
 
+def test_a_report_on_validation_data(tmp_path):
+    """The loss that selects can be compared as well, also where no test score was taken."""
+    for i, init in enumerate(("default", "smooth")):
+        make_run(tmp_path / init, init, (0.1 + i, 0.2, 0.3), test=None)
+    for metric in ("best_val_loss", None):
+        out, found = written(tmp_path, metric=metric)
+        assert found.headline()["median"].tolist() == [0.2, 0.3]
+        assert len(pd.read_csv(out / "arms.csv")) == 6
+        assert "best validation loss" in (out / "table.tex").read_text()
+
+
 def test_every_figure_has_its_table(tmp_path):
     for i, (init, rate) in enumerate((a, b) for a in ("default", "smooth") for b in (1e-3, 1e-2, 1e-1)):
         options = {"learning_rate": rate}

@@ -174,3 +174,20 @@ def test_costs_and_values(name, values, costs):
     back = [metric.value(c) for c in costs]
     assert back[:2] == pytest.approx(values[:2])
     assert back[2] == (-np.inf if name == "test_psnr" else np.inf)
+
+
+@pytest.mark.parametrize(
+    ("name", "log", "gain", "text"),
+    [
+        ("test_mse", True, 14.52, "14.5 times"),
+        ("test_mse", True, 0.532, "0.53 times"),
+        ("test_mse", True, 1234.5, "1234 times"),
+        ("test_mse", False, 0.01234, "0.0123"),
+        ("test_psnr", False, -0.04, "0.0 dB"),
+        ("test_accuracy", False, 0.0312, "3.1 points"),
+        ("test_mse", True, np.inf, "inf times"),
+    ],
+)
+def test_gains_are_said_in_their_unit(name, log, gain, text):
+    metric = Metric(name, log)
+    assert metric.gain_text(gain) + metric.unit == text

@@ -65,7 +65,8 @@ class Metric:
             return "inf" if gain > 0 else "-inf"
         if self.log:
             return f"{gain:.1f}" if 0.95 <= gain < 100 else f"{gain:.2g}" if gain < 1 else f"{gain:.0f}"
-        return f"{100 * gain:.1f}" if self._points else f"{gain:.1f}" if self._decibels else f"{gain:.3g}"
+        text = f"{100 * gain:.1f}" if self._points else f"{gain:.1f}" if self._decibels else f"{gain:.3g}"
+        return "0.0" if text == "-0.0" else text
 
     @property
     def unit(self) -> str:

@@ -89,7 +89,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics])
     notes += [f"{p}: its arms share no score" for p in compared["problem"].unique() if p not in metrics]
     said = [*warnings(rows, runs, arms, choices, pairs), *notes]
-    return Findings(runs, rows, arms, metrics, summarize(rows, choices), pairs, said, left_out)
+    summary = summarize(rows, choices, [metric.name for metric in metrics.values()])
+    return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out)
 
 
 def choose_metrics(rows: pd.DataFrame, asked: str | None) -> dict[str, Metric]:

@@ -1,6 +1,6 @@
 """One row per problem, arm and metric: medians, means and intervals over seeds, and what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -30,8 +30,8 @@ COLUMNS = (
 )
 
 
-def summarize(rows: pd.DataFrame, choices: Sequence[Choice]) -> pd.DataFrame:
-    """Per problem, arm and test metric, from the rows that are compared.
+def summarize(rows: pd.DataFrame, choices: Sequence[Choice], also: Iterable[str] = ()) -> pd.DataFrame:
+    """Per problem, arm and metric, from the rows that are compared: all of the test data, and what else was asked for.
 
     Seeds that diverged or failed count: as the worst possible, so that a median over mostly lost seeds is infinite. The
     median's interval is exact for its coverage; that of the interquartile mean (of log10 errors) a 95 % bootstrap.
@@ -39,7 +39,7 @@ def summarize(rows: pd.DataFrame, choices: Sequence[Choice]) -> pd.DataFrame:
     chosen = {(c.problem, c.arm): c for c in choices}
     compared = rows[rows["compared"]]
     table = []
-    names = [c for c in rows.columns if c.startswith("test_")]
+    names = list(dict.fromkeys([*(c for c in rows.columns if c.startswith("test_")), *also]))
     for problem, rows_of in compared.groupby("problem", sort=False):
         metrics = [Metric.of(name, rows_of[name]) for name in names if rows_of[name].notna().any()]
         costs = pd.DataFrame({c: medians(rows_of, c) for c in ("parameters", "evaluations", "train_seconds")})
