@@ -78,6 +78,10 @@ def _run(arguments: list[str]) -> int:
     from kanexp import config
     from kanexp.experiment import build_experiment
 
+    if given.multirun and not given.cfg:
+        from kanexp.launch import warm_up
+
+        warm_up()
     jobs = config.load(given.overrides, catalog, sweep=given.multirun)
     if given.cfg:
         for words in jobs:

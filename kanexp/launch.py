@@ -1,6 +1,7 @@
 """Packs of a sweep, run by one of Hydra's launchers: ours for this machine, or another's for many."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from hydra._internal.callbacks import Callbacks
@@ -15,26 +16,36 @@ from omegaconf import OmegaConf
 from kanexp.error import ConfigError
 from kanexp.run_folder import SweepFolder
 
+LOCAL = "kanexp_local"  # our own launcher's name
+PRELOAD = "kanexp.worker"  # for its processes, and torch with it
 CONFIG = "kanexp_pack"  # of one job as Hydra sees it: which pack of which sweep
 ConfigStore.instance().store(name=CONFIG, node={"sweep": "", "pack": 0})
 EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 
 
+def require_launcher(name: str) -> None:
+    """Raise ConfigError where Hydra has no launcher of that name."""
+    if name not in _loader().get_group_options("hydra/launcher"):
+        extra = f"; install it with: pip install 'kanexp[{EXTRAS[name]}]'" if name in EXTRAS else ""
+        raise ConfigError(f"launcher: Hydra has no launcher '{name}'{extra}")
+
+
+def warm_up() -> None:
+    """Have the processes of our own launcher import torch while the jobs are composed and checked."""
+    import_module("hydra_plugins.kanexp_local_launcher").start_server(1, PRELOAD)
+
+
 def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, Any]) -> dict[int, str]:
     """Have these packs run and wait for them. Returns what became of those that did not end by themselves.
 
-    `options` are those of the launcher, with its name in Hydra as `hydra`. Raises ConfigError where it is not there.
+    `options` are those of the launcher, with its name in Hydra as `hydra`.
     """
     options = dict(options)
     name = options.pop("hydra")
-    known = Plugins.instance()  # and with them what they say of themselves
-    loader = ConfigLoaderImpl(create_config_search_path(None))
+    loader = _loader()
     overrides = [f"hydra/launcher={name}", f"hydra.sweep.dir={_quoted(folder.work.resolve())}"]
     overrides += ["hydra.sweep.subdir=.", "hydra.output_subdir=null"]
     overrides += ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
-    if name not in loader.get_group_options("hydra/launcher"):
-        extra = f"; install it with: pip install 'kanexp[{EXTRAS[name]}]'" if name in EXTRAS else ""
-        raise ConfigError(f"launcher: Hydra has no launcher '{name}'{extra}")
     config = loader.load_configuration(CONFIG, overrides, RunMode.MULTIRUN)
     OmegaConf.set_struct(config, False)
     for key, value in options.items():
@@ -42,7 +53,7 @@ def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, An
     from kanexp.worker import work  # imports torch
 
     context = HydraContext(config_loader=loader, callbacks=Callbacks())
-    launcher = known.instantiate_launcher(hydra_context=context, task_function=work, config=config)
+    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=work, config=config)
     jobs = [[f"sweep={_quoted(folder.path.resolve())}", f"pack={number}"] for number in numbers]
     returns = launcher.launch(jobs, initial_job_idx=0)
     return {
@@ -50,6 +61,11 @@ def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, An
         for number, result in zip(numbers, returns, strict=True)
         if result.status != JobStatus.COMPLETED
     }
+
+
+def _loader() -> ConfigLoaderImpl:
+    Plugins.instance()  # which say what there is
+    return ConfigLoaderImpl(create_config_search_path(None))
 
 
 def _quoted(path: object) -> str:
