@@ -13,6 +13,7 @@ from conftest import ROOT
 from kanexp.catalog import Catalog, config_folder
 from kanexp.config import load
 from kanexp.error import ConfigError
+from kanexp.report.figures import save
 from kanexp.report.table import read
 from kanexp.reproduce import edges as edge_functions
 from kanexp.reproduce.claim import KINDS
@@ -163,6 +164,8 @@ def test_claims_about_refinement(tmp_path):
     assert list(runs.stages(arm, "rmse")) == [5, 10, 20]
     assert claim("stages", **common, published=[2e-2, 6e-4], factors=[2, 1.1]).judge(runs).met
     assert not claim("stages", **common, published=[2e-2, 6e-4], factors=[1.9, 1.1]).judge(runs).met
+    assert not claim("stages", **common, published=[1e-2, 6e-3], factors=[1, 1.1]).judge(runs).met  # too good
+    assert claim("stages", **common, published=[2e-2, 9], factors=[2]).judge(runs).ours.count("[") == 2
     assert claim("decreasing", **common, at_most=4e-5).judge(runs).met
     assert not claim("decreasing", **common, at_most=3e-5).judge(runs).met
     verdict = claim("slope", **common, sizes=3, published=3.6, within=[3.9, 4.1]).judge(runs)
@@ -363,16 +366,18 @@ def check_row(kanexp, tmp_path, name):
     assert done.returncode == 0, done.stdout + done.stderr
     out = tmp_path / "outputs" / "reproduce"
     (row,) = load_rows(CATALOG, [name], True)
-    table = pd.read_csv(out / "reproduce.csv")
+    stem = f"reproduce-quick-{name}"
+    table = pd.read_csv(out / f"{stem}.csv")
     assert len(table) == len(row.claims)
     assert set(table["verdict"]) == {MET}
-    page = (out / "reproduce.html").read_text()
+    page = (out / f"{stem}.html").read_text()
     assert page.count("data:image/png;base64,") == len(row.row.figures)
     assert row.row.title.split(" on ")[0].split("'")[0] in page
     for figure in row.row.figures:
         assert (out / row.folder / "figures" / f"{figure}.csv").stat().st_size > 50
         assert mpl.image.imread(out / row.folder / "figures" / f"{figure}.png").std() > 0.01
-    assert (out / "reproduce.tex").read_text().count(r"\\") >= len(row.claims)
+    assert (out / f"{stem}.tex").read_text().count(r"\\") >= len(row.claims)
+    assert (out / f"{stem}.md").read_text().count(f"| `kanexp reproduce --quick {name}` |") == 1
     return done
 
 
@@ -406,7 +411,7 @@ def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     done = kanexp("reproduce", "mine", "--config-dir", "conf", "--out", "results")
     assert done.returncode == 1, done.stderr
     assert "not met: mine" in done.stdout
-    assert pd.read_csv(tmp_path / "results" / "reproduce.csv")["verdict"].tolist() == [NOT_MET]
+    assert pd.read_csv(tmp_path / "results" / "reproduce-mine.csv")["verdict"].tolist() == [NOT_MET]
 
 
 # -- figures --------------------------------------------------------------------------------------------------------
@@ -415,3 +420,53 @@ def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
 def test_every_figure_is_asked_for_by_a_row():
     asked = {figure for row in load_rows(CATALOG, [], False) for figure in row.row.figures}
     assert asked == set(FIGURES)
+
+
+def picture_table(arm, power):
+    """One arm's picture of 8 x 8 pixels, two layers' spectra over ten frequencies and the scores of two seeds."""
+    y, x = np.divmod(np.arange(64), 8)
+    parts = [pd.DataFrame({"part": p, "x": x, "y": y, "value": x / 8}) for p in ("target", "before", "after")]
+    frequency, layer = np.tile(np.arange(1, 11), 2), np.repeat([0, 1], 10)
+    for state in ("before", "after"):
+        spectrum = {"part": f"spectrum {state}", "x": frequency, "y": layer, "value": frequency ** -float(power)}
+        parts.append(pd.DataFrame(spectrum))
+    parts.append(pd.DataFrame({"part": "psnr", "x": [0, 1], "y": 0, "value": [9.0, 11.0]}))
+    return pd.concat(parts).assign(arm=arm)
+
+
+def drawn_tables():
+    pictures = pd.concat([picture_table("default", 0.5), picture_table("smooth", 4)])
+    stages = pd.DataFrame({"seed": [0, 0, 1, 1], "size": [5, 10, 5, 10], "value": [1e-2, 1e-3, 2e-2, 3e-3]})
+    places = pd.concat([edge_table({(0, 0, 0): np.sin, (1, 0, 0): np.exp}, s, 1) for s in ("before", "after")])
+    scores = {"arm": ["a", "a", "b"], "parameters": [9, 9, 90], "metric": "mae", "seed": [0, 1, 0]}
+    side = np.linspace(-1, 1, 9)
+    surface = pd.DataFrame({"x1": np.tile(side, 9), "x2": np.repeat(side, 9), "channel": 0, "target": 1.0})
+    steps = {"step": [0, 1, 10] * 2, "seed": 0, "layer": [0, 0, 0, 1, 1, 1], "value": [0, 1, 2, 0, 2, 3], "arm": "a"}
+    points = pd.DataFrame(scores | {"value": [0.1, 0.2, 0.01], "published": [0.1, 0.1, np.nan]})
+    return {
+        "points": points,
+        "pareto": points,
+        "pictures": pictures,
+        "strip": pictures,
+        "exponents": pd.DataFrame(steps),
+        "edges": places.assign(arm="a", function="", fit=places["y"].where(places["state"] == "after")),
+        "staircase": stages.assign(metric="rmse", published=stages["size"].map({5: 2e-2})),
+        "solution": surface.assign(before=surface["x1"], after=surface["x2"]),
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if name != "curves"])  # which is the report's
+def test_a_figure_is_drawn_from_its_table_alone(name, tmp_path):
+    figure = FIGURES[name].draw(drawn_tables()[name])
+    (png, svg) = save(figure, tmp_path / name)
+    assert mpl.image.imread(png).std() > 0.03
+    assert "<svg" in svg.read_text()
+
+
+def test_what_is_published_is_drawn_beside_its_arm():
+    axes = FIGURES["points"].draw(drawn_tables()["points"]).axes[0]
+    diamonds = [line for line in axes.lines if line.get_marker() == "D"]
+    assert next(line.get_xdata().tolist() for line in diamonds) == [0.1]
+    assert "diamonds are published" in axes.get_xlabel()
+    front = FIGURES["pareto"].draw(drawn_tables()["pareto"]).axes[0].lines[1]
+    assert front.get_xdata().tolist() == [9, 90]

@@ -7,21 +7,23 @@ from pathlib import Path
 from kanexp import config, console
 from kanexp.catalog import Catalog
 from kanexp.error import ConfigError
-from kanexp.reproduce import latex, page
+from kanexp.reproduce import latex, markdown, page
 from kanexp.reproduce.outcome import MET, Outcome, judge, whole
-from kanexp.reproduce.row import Reproduction, words
+from kanexp.reproduce.row import Reproduction, row_files, words
 from kanexp.run_folder import write
 from kanexp.sweep import sweep
 
 
 def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
-    """Run what has not run yet, print every verdict, write reproduce.csv, reproduce.tex and reproduce.html below `out`.
+    """Run what has not run yet, print every verdict, write reproduce.csv, .tex, .md and .html below `out`.
 
+    Their names say if they are of the quick version and, where these are not all rows, of which they are.
     Returns 0 where every claim is met, 1 where one is not or a run failed, 130 on Ctrl-C.
     Raises ConfigError, before the first run, with the mistakes of all commands.
     """
     commands = _load(rows, catalog, out)
-    outcomes = []
+    outcomes: list[Outcome] = []
+    stem = out / _stem(rows, len(row_files(catalog)))
     try:
         out.mkdir(parents=True, exist_ok=True)
         for row in rows:
@@ -32,14 +34,14 @@ def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
                     return 130
             outcomes.append(judge(row, out / row.folder))
             _say(outcomes[-1])
-            _write(outcomes, out)  # after every row: a table that is stopped half-way is half a table
+            _write(outcomes, stem)  # after every row: a table that is stopped half-way is half a table
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another with --out DIR") from error
     failed = [outcome.row.name for outcome in outcomes if not outcome.met]
     console.say(f"\n{len(rows) - len(failed)} of {len(rows)} rows met in {_seconds(outcomes)}")
     for name in failed:
         console.say(f"not met: {name}")
-    console.say(str(out / "reproduce.html"))
+    console.say(f"{stem}.html")
     return int(bool(failed))
 
 
@@ -72,10 +74,16 @@ def _say(outcome: Outcome) -> None:
         console.say(f"remark: {outcome.row.row.remark}")
 
 
-def _write(outcomes: Sequence[Outcome], out: Path) -> None:
-    whole(outcomes).to_csv(out / "reproduce.csv", index=False)
-    write(out / "reproduce.tex", latex.table(outcomes))
-    write(out / "reproduce.html", page.page(outcomes))
+def _stem(rows: Sequence[Reproduction], all_rows: int) -> str:
+    """A name for the tables, so that those of some rows do not replace those of all."""
+    quick = ["quick"] if rows[0].quick else []
+    return "-".join(["reproduce", *quick, *(row.name for row in rows if len(rows) < all_rows)])[:100]
+
+
+def _write(outcomes: Sequence[Outcome], stem: Path) -> None:
+    whole(outcomes).to_csv(f"{stem}.csv", index=False)
+    for suffix, text in {"tex": latex.table, "md": markdown.table, "html": page.page}.items():
+        write(Path(f"{stem}.{suffix}"), text(outcomes))
 
 
 def _seconds(outcomes: Sequence[Outcome]) -> str:

@@ -121,7 +121,8 @@ def edges(table: pd.DataFrame) -> Figure:
             for axes, ((layer, output, input_), own) in zip(row, places[arm], strict=False):
                 _edge(axes, own)
                 axes.set_title(f"{layer + 1}: {input_ + 1} → {output + 1}", fontsize=7, pad=2)
-            row[0].set_ylabel(arm.replace(" ", "\n"), fontsize=7)
+            if len(arms) > 1:
+                row[0].set_ylabel(arm.replace(" ", "\n"), fontsize=7)
         for label, style in _EDGE_LINES.items():
             if label != "known function, fitted" or table["fit"].notna().any():
                 grid[0, 0].plot([], [], label=label, **style)
