@@ -74,7 +74,7 @@ def strip(table: pd.DataFrame) -> Figure:
     """A column per arm: the picture after training with its PSNR, below it the spectra before and after."""
     arms = list(dict.fromkeys(table["arm"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.0 * len(arms) + 0.4, 4.2), layout="constrained")
+        figure = Figure(figsize=(max(4.6, 2.0 * len(arms) + 0.4), 4.6), layout="constrained")
         top, below = figure.subplots(2, len(arms), squeeze=False, sharey="row", height_ratios=(1, 0.9))
         for upper, lower, arm in zip(top, below, arms, strict=True):
             here = table[table["arm"] == arm]
@@ -83,7 +83,7 @@ def strip(table: pd.DataFrame) -> Figure:
             lower.set_ylim(_power_limits(table))
             lower.set_ylabel("")
         below[0].set_ylabel("power per edge")
-        below[-1].legend(fontsize=7)
+        figure.legend(*below[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
         return figure
 
 
