@@ -247,7 +247,7 @@ def test_a_run_that_breaks_is_recorded_with_its_cause(kanexp, tmp_path):
     assert "Traceback" in record["traceback"]
     kanexp("report", "outputs/x/v001")
     rows = pd.read_csv(tmp_path / "outputs/x/v001/report/report.csv")
-    assert rows["status"].value_counts().to_dict() == {"ok": 3, "failed": 1}
+    assert rows["status"].value_counts().to_dict() == {"ok": 3, "failed": 3}
 
 
 def test_a_diverging_seed_is_marked_in_the_folder_and_by_the_exit_code(kanexp, tmp_path):
