@@ -14,13 +14,12 @@ from kanexp.catalog import Catalog, config_folder
 from kanexp.config import load
 from kanexp.error import ConfigError
 from kanexp.report.figures import save
-from kanexp.report.table import read
+from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
 from kanexp.reproduce.claim import KINDS
 from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.latex import escape
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
-from kanexp.reproduce.paired import sign_flip_p, undecided_pairs
 from kanexp.reproduce.row import load_rows, row_files, words
 from kanexp.reproduce.runs import NotFound, Runs
 from kanexp.run_folder import RunFolder
@@ -138,18 +137,6 @@ def test_undecided_is_what_random_signs_do_as_well(tmp_path):
     assert claim("undecided", **BOTH).judge(runs).met
 
 
-def test_sign_flips_are_exact():
-    one, other = np.array([1.0, 2, 3, 4, 5, 6]), np.array([2.0, 4, 6, 8, 10, 12])
-    assert sign_flip_p(one, other) == 2 / 2**6
-    assert sign_flip_p(one, one) == 1
-    assert sign_flip_p(np.full(6, np.inf), one) == 1
-    many = np.exp(np.linspace(0, 1, 40))
-    assert sign_flip_p(many, many * 3) < 1e-3
-    # Holm: the smallest is multiplied by the number of pairs, and no later one is smaller.
-    p = undecided_pairs(pd.DataFrame({"a": one, "b": other, "c": one * 0.1}))
-    assert sorted(p.values()) == [3 * 2 / 2**6] * 3
-
-
 def staircase(tmp_path, errors):
     before = {str(1000 * (i + 1)): {"rmse": {"0": e, "1": 2 * e, "2": e / 2}} for i, e in enumerate(errors[:-1])}
     config = {"refine": {1000 * (i + 1): 10 * 2**i for i in range(len(errors) - 1)}}
@@ -171,6 +158,8 @@ def test_claims_about_refinement(tmp_path):
     verdict = claim("slope", **common, sizes=3, published=3.6, within=[3.9, 4.1]).judge(runs)
     assert (verdict.ours, verdict.met) == ("4", True)
     assert not claim("slope", **common, sizes=3, published=3.6, within=[3, 3.9]).judge(runs).met
+    with pytest.raises(NotFound, match="has 3 sizes of the grid"):
+        claim("stages", **common, published=[1, 1, 1, 1], factors=[9, 9, 9, 9]).judge(runs)
     rises = staircase(tmp_path / "rises", [1e-2, 1e-3, 2e-3])
     assert not claim("decreasing", **common).judge(rises).met
 
@@ -282,9 +271,7 @@ def test_a_row_is_right(name, quick):
 
 
 def _as_run(job):
-    from kanexp.report.table import Run, _flat
-
-    return Run(RunFolder(ROOT), {"choices": job.choices}, _flat(job.values))
+    return Run(RunFolder(ROOT), {"choices": job.choices}, flat(job.values))
 
 
 def test_every_kind_of_claim_is_tested_and_used():

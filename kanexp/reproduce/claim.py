@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kanexp.error import require
-from kanexp.report.figures import higher_is_better, words
+from kanexp.report import stats
+from kanexp.report.metric import BEYOND, Metric, higher_is_better, words
+from kanexp.report.table import Run
 from kanexp.reproduce.edges import (
     EDGE_FUNCTIONS,
     affine_r2,
@@ -18,8 +20,7 @@ from kanexp.reproduce.edges import (
     distance_of_nodes,
     edges_of_all_seeds,
 )
-from kanexp.reproduce.paired import undecided_pairs
-from kanexp.reproduce.runs import Runs, said, scores
+from kanexp.reproduce.runs import NotFound, Runs, said, scores
 
 
 class Verdict(NamedTuple):
@@ -164,11 +165,12 @@ class Undecided(Claim):
 
     def judge(self, runs: Runs) -> Verdict:
         one, other = runs.one(self.of), runs.one(self.over)
-        table = {run.label: scores(run, self.metric) for run in runs.all}
-        p = undecided_pairs(pd.DataFrame(table))[frozenset((one.label, other.label))]
+        pairs = list(itertools.combinations(runs.all, 2))
+        corrected = stats.holm([sign_flip(a, b, self.metric) for a, b in pairs])
+        (p,) = (float(p) for p, pair in zip(corrected, pairs, strict=True) if one in pair and other in pair)
         what = f"{said(self.of)} and {said(self.over)} are undecided in {words(self.metric)}"
-        seeds = len(scores(one, self.metric))
-        return Verdict(what, self.published, f"p = {p:.2g} after Holm", "p >= 0.05", seeds, p >= 0.05)
+        seeds, asked = len(scores(one, self.metric)), f"p >= {stats.LEVEL:g}"
+        return Verdict(what, self.published, f"p = {p:.2g} after Holm", asked, seeds, p >= stats.LEVEL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +220,8 @@ class Stages(Claim):
     def judge(self, runs: Runs) -> Verdict:
         stages = runs.stages(self.of, self.metric)
         sizes = list(stages)[: len(self.published)]
+        if len(sizes) < len(self.factors):
+            raise NotFound(f"{said(self.of)} has {len(sizes)} sizes of the grid, and the claim is about more")
         medians = [float(stages[size].median()) for size in sizes]
         judged = zip(medians, self.published, self.factors, strict=False)
         met = all(published / factor <= ours <= published * factor for ours, published, factor in judged)
@@ -377,6 +381,14 @@ KINDS: dict[str, type[Claim]] = {
     "degenerate": Degenerate,
     "parameters": Parameters,
 }
+
+
+def sign_flip(one: Run, other: Run, metric: str) -> float:
+    """The report's p that two runs, paired by seed, do not differ in their costs."""
+    a, b = (scores(run, metric) for run in (one, other))
+    cost = Metric.of(metric, pd.concat([a, b])).cost
+    seeds = a.index.intersection(b.index)
+    return stats.sign_flip(stats.capped(cost(a[seeds]) - cost(b[seeds]), BEYOND))
 
 
 def spread(values: "pd.Series[float] | np.ndarray") -> str:

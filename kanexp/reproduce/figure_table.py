@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from kanexp.report import table
+from kanexp.report.curve import bands
 from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim, Covers, Edge, Median, Stages
 from kanexp.reproduce.edges import affine_fit
@@ -13,9 +13,10 @@ from kanexp.reproduce.runs import NotFound, Runs, made_with, scores
 
 
 def curves(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
-    """Losses of every seed: arm, run, seed, metric, value, step, evaluations, samples, seconds."""
-    found = table.curves(runs.all)
-    return found[found["metric"].isin(["train_loss", "val_loss"])]
+    """Losses over evaluations of function and gradient: arm, metric, at, low, median and high over seeds."""
+    pairs = [(arm, run.label, seed) for arm, run in runs.named for seed in run.record["seeds"]]
+    rows = pd.DataFrame(pairs, columns=["arm", "run", "seed"]).assign(problem="")
+    return bands(runs.all, rows, "evaluations")
 
 
 def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
@@ -23,7 +24,7 @@ def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     metric = next(str(getattr(claim, "metric")) for claim in claims if hasattr(claim, "metric"))  # noqa: B009
     known = [claim for claim in claims if isinstance(claim, Median | Covers) and claim.metric == metric]
     tables = []
-    for run, arm in zip(runs.all, table.arms(runs.all), strict=True):
+    for arm, run in runs.named:
         own = scores(run, metric)
         columns = {"arm": arm, "parameters": run.record["parameters"], "metric": metric, "seed": own.index}
         shown = next((claim.published for claim in known if made_with(run, claim.of)), np.nan)
@@ -44,7 +45,7 @@ def strip(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
 def exponents(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Exponent of the spectrum's decay of every layer over training: arm, step, seed, layer, value."""
     tables = []
-    for run, arm in zip(runs.all, table.arms(runs.all), strict=True):
+    for arm, run in runs.named:
         own = pd.read_csv(run.folder.diagnostics)
         own = own[own["metric"] == "beta"].dropna()
         tables.append(own[["step", "seed", "layer", "value"]].assign(arm=arm))
@@ -57,7 +58,7 @@ def edges(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     Where a claim names the function that an edge is to be, `fit` is that function brought closest to it.
     """
     tables = []
-    for run, arm in zip(runs.all, table.arms(runs.all), strict=True):
+    for arm, run in runs.named:
         own = pd.read_csv(run.folder.figures / "edges.csv").assign(arm=arm, function="", fit=np.nan)
         for claim in claims:
             if isinstance(claim, Edge) and made_with(run, claim.of):

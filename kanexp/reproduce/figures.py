@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from kanexp.report import figures
-from kanexp.report.figures import AFTER, BEFORE, BLUE, CYCLE, ORANGE, SKY, STYLE, higher_is_better, words
+from kanexp.report import arm_figures, figures
+from kanexp.report.figures import AFTER, BEFORE, BLUE, CYCLE, ORANGE, SKY, STYLE
+from kanexp.report.metric import higher_is_better, words
 from kanexp.reproduce import figure_table
 from kanexp.reproduce.claim import Claim
 from kanexp.reproduce.runs import Runs
@@ -22,11 +23,6 @@ class Drawing(NamedTuple):
 
     table: Callable[[Runs, Sequence[Claim]], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
-
-
-def curves(table: pd.DataFrame) -> Figure:
-    """Loss over evaluations of function and gradient, a colour per arm."""
-    return figures.arm_curves(table, "evaluations")
 
 
 def points(table: pd.DataFrame) -> Figure:
@@ -181,7 +177,7 @@ def pareto(table: pd.DataFrame) -> Figure:
 
 # The one table of figures: what a row's file may ask for.
 FIGURES = {
-    "curves": Drawing(figure_table.curves, curves),
+    "curves": Drawing(figure_table.curves, arm_figures.curves),
     "points": Drawing(figure_table.points, points),
     "pictures": Drawing(figure_table.pictures, pictures),
     "strip": Drawing(figure_table.strip, strip),

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kanexp.report.figures import higher_is_better
+from kanexp.report.arm import describe, differing
+from kanexp.report.metric import higher_is_better
 from kanexp.report.stats import ended_well
 from kanexp.report.table import GROUPS, Run
 
@@ -48,6 +49,12 @@ class Runs:
             raise NotFound(f"{said(arm)} has {len(before)} refinements behind it, and {len(sizes) - 1} were asked for")
         columns = [_series(run, before[step].get(metric, {}), metric) for step in sorted(before, key=int)]
         return pd.DataFrame(dict(zip(sizes, [*columns, scores(run, metric)], strict=True)))
+
+    @property
+    def named(self) -> list[tuple[str, Run]]:
+        """Every run with a name from the options in which the runs differ."""
+        keys = differing(self.all)
+        return [(describe(run, keys) or run.word("layer"), run) for run in self.all]
 
     @cached_property
     def seconds(self) -> float:
