@@ -168,7 +168,7 @@ def test_claims_about_refinement(tmp_path):
     ("arm", "metric", "sentence"),
     [
         ({"init": "lecun"}, "mse", "0 of 2 runs have lecun, and a claim needs one"),
-        ({"reg": "none"}, "mse", "2 of 2 runs have none"),
+        ({"optimizer": "adam"}, "mse", "2 of 2 runs have adam"),
         (GLOROT, "psnr", "has no psnr; it has train_loss, mse"),
     ],
 )

@@ -332,7 +332,7 @@ class Linear(Claim):
 
 @dataclass(frozen=True, kw_only=True)
 class Degenerate(Claim):
-    """How different the two most alike hidden nodes start, of every seed: 0 are twins, about 1 strangers."""
+    """How different the nodes of the first layer start, median over their pairs: 0 are twins, about 1 strangers."""
 
     of: dict[str, object]
     at_least: float | None = None
@@ -343,7 +343,7 @@ class Degenerate(Claim):
 
     def judge(self, runs: Runs) -> Verdict:
         found = distance_of_nodes(edges_of_all_seeds(runs.one(self.of)))
-        what = f"{said(self.of)}: distance of the two hidden nodes most alike"
+        what = f"{said(self.of)}: distance of hidden nodes"
         met = _bounded(float(found.median()), self.at_least, self.at_most)
         return Verdict(what, "a picture", spread(found), _bounds(self.at_least, self.at_most), len(found), met)
 

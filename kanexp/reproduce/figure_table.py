@@ -34,28 +34,29 @@ def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
 
 def pictures(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """What the runs without a penalty learned: see `_picture`."""
-    return _pictures([run for run in runs.all if "reg.alpha" not in run.config], "init")
+    return _pictures([run for run in runs.all if "reg.alpha" not in run.config])
 
 
 def strip(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """What the runs with a weighted penalty learned, by its power: see `_picture`."""
-    return _pictures([run for run in runs.all if "reg.alpha" in run.config], "reg.alpha")
+    return _pictures([run for run in runs.all if "reg.alpha" in run.config])
 
 
 def exponents(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Exponent of the spectrum's decay of every layer over training: arm, step, seed, layer, value."""
     tables = []
-    for arm, run in runs.named:
+    for run in runs.all:
         own = pd.read_csv(run.folder.diagnostics)
         own = own[own["metric"] == "beta"].dropna()
-        tables.append(own[["step", "seed", "layer", "value"]].assign(arm=arm))
+        tables.append(own[["step", "seed", "layer", "value"]].assign(arm=_start_or_power(run)))
     return pd.concat(tables, ignore_index=True)
 
 
 def edges(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Edge functions of each run's seed of median loss: arm, state, layer, output, input, x, y, function, fit.
 
-    Where a claim names the function that an edge is to be, `fit` is that function brought closest to it.
+    Of a run that did not go beyond its first step, only the start. Where a claim names the function that an edge is
+    to be, `fit` is that function brought closest to it.
     """
     tables = []
     for arm, run in runs.named:
@@ -66,7 +67,7 @@ def edges(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
                 rows = place & (own["state"] == "after")
                 own.loc[rows, "function"] = claim.function
                 own.loc[rows, "fit"] = affine_fit(own[rows], claim.function)
-        tables.append(own)
+        tables.append(own if run.record["steps"] > 1 else own[own["state"] == "before"])
     return pd.concat(tables, ignore_index=True)
 
 
@@ -84,11 +85,15 @@ def solution(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     return pd.read_csv(runs.all[0].folder.figures / "prediction.csv")
 
 
-def _pictures(runs: Sequence[Run], key: str) -> pd.DataFrame:
+def _pictures(runs: Sequence[Run]) -> pd.DataFrame:
     if not runs:
         raise NotFound("there is no run whose picture could be drawn")
-    names = [run.record["choices"][key] if "." not in key else f"{key.split('.')[1]} {run.config[key]}" for run in runs]
-    return pd.concat([_picture(run).assign(arm=name) for run, name in zip(runs, names, strict=True)], ignore_index=True)
+    return pd.concat([_picture(run).assign(arm=_start_or_power(run)) for run in runs], ignore_index=True)
+
+
+def _start_or_power(run: Run) -> str:
+    """A run's name by its start, or where it has a weighted penalty, by its power."""
+    return f"alpha {run.config['reg.alpha']}" if "reg.alpha" in run.config else run.word("init")
 
 
 def _picture(run: Run) -> pd.DataFrame:

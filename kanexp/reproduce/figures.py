@@ -119,9 +119,9 @@ def edges(table: pd.DataFrame) -> Figure:
                 axes.set_title(f"{layer + 1}: {input_ + 1} → {output + 1}", fontsize=7, pad=2)
             if len(arms) > 1:
                 row[0].set_ylabel(arm.replace(" ", "\n"), fontsize=7)
-        for label, style in _EDGE_LINES.items():
-            if label != "known function, fitted" or table["fit"].notna().any():
-                grid[0, 0].plot([], [], label=label, **style)
+        shown = (*table["state"].unique(), *(["fit"] if table["fit"].notna().any() else []))
+        for part in shown:
+            grid[0, 0].plot([], [], **_EDGE_LINES[part])
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
         return figure
 
@@ -188,17 +188,16 @@ FIGURES = {
     "pareto": Drawing(figure_table.points, pareto),
 }
 _EDGE_LINES: dict[str, dict] = {
-    "before training": {"color": BEFORE, "linewidth": 0.9},
-    "after training": {"color": AFTER, "linewidth": 1.4},
-    "known function, fitted": {"color": ORANGE, "linewidth": 1.6, "linestyle": ":"},
+    "before": {"label": "before training", "color": BEFORE, "linewidth": 0.9},
+    "after": {"label": "after training", "color": AFTER, "linewidth": 1.4},
+    "fit": {"label": "known function, fitted", "color": ORANGE, "linewidth": 1.6, "linestyle": ":"},
 }
 
 
 def _edge(axes: Axes, own: pd.DataFrame) -> None:
-    for state, style in zip(("before", "after"), _EDGE_LINES.values(), strict=False):
-        here = own[own["state"] == state]
-        axes.plot(here["x"], here["y"], **style)
-    axes.plot(own["x"], own["fit"], **_EDGE_LINES["known function, fitted"])
+    for state, here in own.groupby("state", sort=False):
+        axes.plot(here["x"], here["y"], **_EDGE_LINES[str(state)] | {"label": None})
+    axes.plot(own["x"], own["fit"], **_EDGE_LINES["fit"] | {"label": None})
     axes.set(xticks=[], yticks=[])
     axes.margins(0.05)
 

@@ -92,7 +92,8 @@ def made_with(run: Run, arm: Arm) -> bool:
 
 def said(arm: Arm) -> str:
     """What is particular about a run, as one would say it: glorot, frequencies=5 smooth."""
-    return " ".join(str(v) if k in (*GROUPS, "experiment") else f"{k.split('.')[-1]}={v}" for k, v in arm.items())
+    groups = (*GROUPS, "experiment")
+    return " ".join(str(v) if k in groups else f"{k.split('.')[-1]}={v}" for k, v in arm.items() if v != "none")
 
 
 def _series(run: Run, values: Mapping[str, float | None], metric: str) -> "pd.Series[float]":
