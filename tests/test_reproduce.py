@@ -16,9 +16,8 @@ from kanexp.error import ConfigError
 from kanexp.report.figures import save
 from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
-from kanexp.reproduce.claim import KINDS
 from kanexp.reproduce.figures import FIGURES
-from kanexp.reproduce.latex import escape
+from kanexp.reproduce.kind import KINDS
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
 from kanexp.reproduce.row import load_rows, row_files, words
 from kanexp.reproduce.runs import NotFound, Runs
@@ -196,7 +195,7 @@ def edges_are(monkeypatch, tmp_path):
     """Makes the claims about edges see a table of our own; returns the runs to judge."""
 
     def use(table):
-        monkeypatch.setattr("kanexp.reproduce.claim.edges_of_all_seeds", lambda run: table)
+        monkeypatch.setattr("kanexp.reproduce.edge_claim.edges_of_all_seeds", lambda run: table)
         return two_arms(tmp_path)
 
     return use
@@ -342,10 +341,6 @@ def test_a_run_that_failed_and_a_claim_without_a_run_are_not_met(tmp_path):
     assert "its status is 'failed': no memory" in outcome.problems[0]
     assert outcome.runs.seconds == 20
     assert {file.name for file in (tmp_path / "figures").iterdir()} >= {"points.csv", "points.png", "points.svg"}
-
-
-def test_text_is_safe_in_latex():
-    assert escape(r"50 % of a_b & x^2 > \1") == r"50 \% of a\_b \& x\^{}2 $>$ \textbackslash{}1"
 
 
 def check_row(kanexp, tmp_path, name):

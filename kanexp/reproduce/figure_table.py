@@ -7,9 +7,12 @@ import pandas as pd
 
 from kanexp.report.curve import bands
 from kanexp.report.table import Run
-from kanexp.reproduce.claim import Claim, Covers, Edge, Median, Stages
+from kanexp.reproduce.claim import Claim
+from kanexp.reproduce.edge_claim import Edge
 from kanexp.reproduce.edges import affine_fit
+from kanexp.reproduce.grid_claim import Stages
 from kanexp.reproduce.runs import NotFound, Runs, made_with, scores
+from kanexp.reproduce.score_claim import Covers, Median
 
 
 def curves(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
@@ -21,7 +24,7 @@ def curves(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
 
 def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Every seed's score: arm, parameters, metric, seed, value, and what was published of the arm where it was."""
-    metric = next(str(getattr(claim, "metric")) for claim in claims if hasattr(claim, "metric"))  # noqa: B009
+    metric = next(metric for metric in (getattr(claim, "metric", "") for claim in claims) if metric)
     known = [claim for claim in claims if isinstance(claim, Median | Covers) and claim.metric == metric]
     tables = []
     for arm, run in runs.named:

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
+from kanexp.report.latex import escape
 from kanexp.reproduce.outcome import Outcome
-
-SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
-SPECIAL |= {"²": "$^2$", "<": "$<$", ">": "$>$"}
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -19,8 +17,3 @@ def table(outcomes: Sequence[Outcome]) -> str:
             name = ""  # once is enough
         lines.append(r"\hline")
     return "\n".join([*lines, r"\end{tabular}", ""])
-
-
-def escape(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    return "".join(SPECIAL.get(c, c) for c in text)

@@ -10,8 +10,9 @@ import yaml
 
 from kanexp.catalog import Catalog
 from kanexp.error import ConfigError
-from kanexp.reproduce.claim import KINDS, Claim
+from kanexp.reproduce.claim import Claim
 from kanexp.reproduce.figures import FIGURES
+from kanexp.reproduce.kind import KINDS
 from kanexp.settings import build, did_you_mean
 
 T = TypeVar("T")
