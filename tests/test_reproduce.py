@@ -159,6 +159,10 @@ def test_claims_about_refinement(tmp_path):
     assert not claim("slope", **common, sizes=3, published=3.6, within=[3, 3.9]).judge(runs).met
     with pytest.raises(NotFound, match="has 3 sizes of the grid"):
         claim("stages", **common, published=[1, 1, 1, 1], factors=[9, 9, 9, 9]).judge(runs)
+    for kind, more in {"stages": {"published": [1, 2], "factors": [1]}, "decreasing": {}}.items():
+        table = FIGURES["staircase"].table(runs, [claim(kind, **common, **more)])
+        assert len(table) == 9
+        assert table["published"].notna().sum() == (6 if kind == "stages" else 0)
     rises = staircase(tmp_path / "rises", [1e-2, 1e-3, 2e-3])
     assert not claim("decreasing", **common).judge(rises).met
 
@@ -267,6 +271,8 @@ def test_a_row_is_right(name, quick):
                 assert runs.one(arm) in made
     assert row.claims
     assert bool(row.differs) == quick
+    for figure, needed in {"points": "metric", "pareto": "metric", "staircase": "of"}.items():
+        assert figure not in row.row.figures or any(hasattr(one, needed) for one in row.claims)
 
 
 def _as_run(job):
@@ -443,6 +449,16 @@ def test_a_figure_is_drawn_from_its_table_alone(name, tmp_path):
     (png, svg) = save(figure, tmp_path / name)
     assert mpl.image.imread(png).std() > 0.03
     assert "<svg" in svg.read_text()
+
+
+def test_a_figure_without_a_claim_to_draw_is_a_sentence(tmp_path):
+    runs = two_arms(tmp_path)
+    for name, sentence in {
+        "points": "no claim names the metric",
+        "staircase": "no claim is about the refinement",
+    }.items():
+        with pytest.raises(NotFound, match=sentence):
+            FIGURES[name].table(runs, [])
 
 
 def test_what_is_published_is_drawn_beside_its_arm():

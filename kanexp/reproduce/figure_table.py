@@ -10,7 +10,7 @@ from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim
 from kanexp.reproduce.edge_claim import Edge
 from kanexp.reproduce.edges import affine_fit
-from kanexp.reproduce.grid_claim import Stages
+from kanexp.reproduce.grid_claim import Decreasing, Slope, Stages
 from kanexp.reproduce.runs import NotFound, Runs, made_with, scores
 from kanexp.reproduce.score_claim import Covers, Median
 
@@ -24,7 +24,9 @@ def curves(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
 
 def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Every seed's score: arm, parameters, metric, seed, value, and what was published of the arm where it was."""
-    metric = next(metric for metric in (getattr(claim, "metric", "") for claim in claims) if metric)
+    metric = next((metric for metric in (getattr(claim, "metric", "") for claim in claims) if metric), None)
+    if metric is None:
+        raise NotFound("no claim names the metric to draw")
     known = [claim for claim in claims if isinstance(claim, Median | Covers) and claim.metric == metric]
     tables = []
     for arm, run in runs.named:
@@ -76,10 +78,13 @@ def edges(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
 
 def staircase(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Test errors over the size of the grid: metric, size, seed, value, published."""
-    claim = next(claim for claim in claims if isinstance(claim, Stages))
+    claim = next((claim for claim in claims if isinstance(claim, Stages | Decreasing | Slope)), None)
+    if claim is None:
+        raise NotFound("no claim is about the refinement of a grid")
     stages = runs.stages(claim.of, claim.metric)
     found = stages.rename_axis("seed").reset_index().melt("seed", var_name="size")
-    published = dict(zip(stages, claim.published, strict=False))
+    known = next((claim.published for claim in claims if isinstance(claim, Stages)), [])
+    published = dict(zip(stages, known, strict=False))
     return found.assign(metric=claim.metric, published=found["size"].map(published))
 
 

@@ -165,8 +165,11 @@ def pareto(table: pd.DataFrame) -> Figure:
         axes.plot(table["parameters"], table["value"], ".", color=SKY, label="each seed")
         axes.plot(front["parameters"], front["value"], color="black", linewidth=0.8, label="front of medians")
         axes.plot(medians["parameters"], medians["value"], "o", color=BLUE, label="median")
+        middle = np.sqrt(medians["parameters"].min() * medians["parameters"].max())
         for arm, own in medians.iterrows():
-            axes.annotate(str(arm), (own["parameters"], own["value"]), (5, 5), textcoords="offset points", fontsize=7)
+            side, off = ("right", -5) if own["parameters"] > middle else ("left", 5)  # names stay inside
+            at = own["parameters"], own["value"]
+            axes.annotate(str(arm), at, (off, 5), textcoords="offset points", ha=side, fontsize=7)
         axes.set(xscale="log", xlabel="parameters", ylabel=f"test {words(metric)}")
         if sign > 0:
             axes.set_yscale("log")
