@@ -261,6 +261,7 @@ def test_idx_files(mnist):
         ("train-images-idx3-ubyte.gz", lambda b: gzip.compress(gzip.decompress(b) + b"x"), "is too long"),
         ("train-images-idx3-ubyte.gz", lambda b: b"text", "cannot read 'train-images-idx3-ubyte' in"),
         ("train-labels-idx1-ubyte", lambda b: b"text", "is no IDX file of 1 axes of bytes"),
+        ("train-labels-idx1-ubyte", lambda b: idx(np.zeros(0)), "holds nothing; put the original there"),
         ("train-labels-idx1-ubyte", lambda b: idx(np.zeros(39)), "has 40 train pictures and 39 labels"),
         ("train-labels-idx1-ubyte", lambda b: idx(np.full(40, 12)), "mnist has 10 classes, got a label 12"),
         ("train-labels-idx1-ubyte", None, "there is no 'train-labels-idx1-ubyte' in"),
@@ -297,6 +298,9 @@ def test_cifar(tmp_path, packed):
     file = tmp_path / ("cifar-10-binary.tar.gz" if packed else "data_batch_3.bin")
     file.write_bytes(file.read_bytes()[:-400])
     with pytest.raises(ValueError, match=r"^data_dir: .*put the original there"):
+        load(task)
+    file.write_bytes(b"text")
+    with pytest.raises(ValueError, match=r"^data_dir: [^\n]*put the original there$"):
         load(task)
 
 
