@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-# Order of the groups in help, list and folder names.
-GROUPS = ("task", "layer", "init", "reg", "optimizer", "model", "experiment")
+# What is run, in the order of help, list and folder names; and how the jobs of a sweep are found and where they run.
+SUBJECTS = ("task", "layer", "init", "reg", "optimizer", "model", "experiment")
+GROUPS = (*SUBJECTS, "launcher")
 
 
 @dataclass(frozen=True)

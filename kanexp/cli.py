@@ -6,9 +6,15 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kanexp.catalog import GROUPS, Catalog, config_folder
 from kanexp.error import ConfigError
+
+if TYPE_CHECKING:
+    from kanexp.report.report import Findings
+
+MOST_ROWS = 40  # of a table or list that a terminal shows
 
 EXAMPLES = """\
 examples:
@@ -21,6 +27,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 a run failed, 2 a mistake in the command, 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    sys.path.append(str(Path(__file__).with_name("_plugins")))  # before Hydra starts, which looks for plugins once
     if "OMP_WAIT_POLICY" not in os.environ:
         # Idle threads spin for milliseconds by default, which brings two runs side by side nearly to a halt: 53 s each
         # instead of 10 for what takes 2.6 s alone. At this count they sleep soon, at 3.2 s alone.
@@ -30,8 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list(arguments[1:])
         if arguments[:1] == ["report"]:
             return _report(arguments[1:])
+        if arguments[:1] == ["compare"]:
+            return _compare(arguments[1:])
         if arguments[:1] == ["diagnose"]:
             return _diagnose(arguments[1:])
+        if arguments[:1] == ["resume"]:
+            return _resume(arguments[1:])
         return _run(arguments)
     except ConfigError as error:
         from kanexp import console
@@ -63,7 +74,7 @@ def _run(arguments: list[str]) -> int:
         return 0
 
     # A user's own components lie where they work, or beside their configuration.
-    sys.path += [str(Path.cwd()), *(str(folder.resolve().parent) for folder in given.config_dir)]
+    _find_components(given.config_dir)
     from kanexp import config
     from kanexp.experiment import build_experiment
 
@@ -76,10 +87,17 @@ def _run(arguments: list[str]) -> int:
     if given.multirun:
         from kanexp.sweep import sweep
 
-        return sweep(jobs)
+        return sweep(jobs, " ".join(["kanexp", *arguments]))
     from kanexp.run import run
 
     return run(jobs[0])
+
+
+def _find_components(folders: Sequence[Path]) -> None:
+    """A user's own components lie where they work, or beside their configuration; so they do for worker processes."""
+    found = [str(Path.cwd()), *(str(folder.resolve().parent) for folder in folders)]
+    sys.path += [path for path in found if path not in sys.path]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), *found]))
 
 
 def _list(arguments: list[str]) -> int:
@@ -104,9 +122,15 @@ def _list(arguments: list[str]) -> int:
 
 def _report(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="kanexp report", description="Write report.csv, figures and report.html about runs, from their folders."
+        prog="kanexp report",
+        description="Compare runs from their folders: tables (CSV, LaTeX), figures and report.html with statistics.",
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="run folders, or folders above them")
+    parser.add_argument("--by", type=_words, default=[], metavar="KEY,KEY", help="groups and options that make an arm")
+    parser.add_argument(
+        "--baseline", metavar="KEY=VALUE", help="arms that others are compared with (default: all pairs)"
+    )
+    parser.add_argument("--metric", help="score to compare (default: the first of the task)")
     parser.add_argument("--out", type=Path, help="where to write (default: PATH/report)")
     parser.add_argument(
         "--over",
@@ -115,19 +139,74 @@ def _report(arguments: list[str]) -> int:
         help="what curves are drawn over",
     )
     given = parser.parse_args(arguments)
-    from kanexp import console
-    from kanexp.report.page import report
+    from kanexp.report.report import Question, report
 
-    out, summary, problems = report(given.paths, given.out, given.over)
-    rows = [
-        (str(s.arm), str(s.metric), f"{s.median:.4g}", f"{s.low:.4g} .. {s.high:.4g}", f"{s.seeds}", f"{s.failed}")
-        for s in summary.drop_duplicates("arm").itertuples()  # the first metric; the others are in summary.csv
-    ]
-    console.table("median over seeds", ("arm", "metric", "median", "interval", "seeds", "failed"), rows)
-    for problem in problems:
-        console.say(f"left out: {problem}")
-    console.say(str(out / "report.html"))
+    out, found = report(given.paths, given.out, Question(given.by, given.baseline, given.metric, given.over))
+    _show(found)
+    print(out / "report.html")
     return 0
+
+
+def _resume(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kanexp resume",
+        description="Go on with a run or a sweep that was stopped or killed, from its last checkpoint.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a run's folder, or a sweep's: outputs/NAME/latest")
+    given = parser.parse_args(arguments)
+    _find_components([])
+    from kanexp.resume import resume
+
+    return resume(given.folder)
+
+
+def _compare(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kanexp compare", description="Say whether the runs in one folder are better than those in another."
+    )
+    parser.add_argument("first", metavar="A", type=Path, help="a run folder, or a folder above runs")
+    parser.add_argument("second", metavar="B", type=Path, help="another one")
+    parser.add_argument("--metric", help="score to compare (default: the first that both have)")
+    given = parser.parse_args(arguments)
+    from kanexp.report.compare import compare
+
+    _show(compare(given.first, given.second, given.metric))
+    return 0
+
+
+def _show(found: "Findings") -> None:
+    """Medians, verdicts and warnings in the terminal."""
+    from kanexp import console
+
+    several = len(found.metrics) > 1
+    rows = [
+        (
+            f"{s.problem}: {s.arm}" if several else s.arm,
+            s.metric,
+            f"{s.median:.4g}",
+            f"{s.low:.3g} .. {s.high:.3g}",
+            f"{s.seeds}",
+            f"{s.failed}",
+            f"{s.trials}",
+        )
+        for s in found.headline().itertuples()
+    ]
+    columns = ("arm", "metric", "median", "interval", "seeds", "failed", "trials")
+    console.table("median over seeds", columns, rows[:MOST_ROWS])
+    if len(rows) > MOST_ROWS:
+        console.say(f"and {len(rows) - MOST_ROWS} more arms in summary.csv")
+    for pair in found.pairs[:MOST_ROWS]:
+        console.say(pair.sentence + (f" ({pair.problem})" if several else ""))
+    if len(found.pairs) > MOST_ROWS:
+        console.say(f"and {len(found.pairs) - MOST_ROWS} more comparisons in comparisons.csv")
+    for warning in found.warnings:
+        console.say(f"warning: {warning}")
+    for sentence in found.left_out:
+        console.say(f"left out: {sentence}")
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
 
 
 def _diagnose(arguments: list[str]) -> int:
@@ -163,7 +242,9 @@ usage:
   kanexp [WORD=VALUE ...]         one run; every word has a default
   kanexp -m WORD=V1,V2 ...        a sweep over all combinations
   kanexp list [GROUP ...]         every group and option, with defaults
-  kanexp report PATH ...          tables, figures and a page about finished runs
+  kanexp resume DIR               go on with a run or sweep that was stopped or killed
+  kanexp report PATH ...          tables, figures, statistics and a page about finished runs
+  kanexp compare A B              is one better than the other?
   kanexp diagnose RUN             was it the optimizer, or what the network can express?
 
 groups (one option each; their own settings are group.key=value):

@@ -1,5 +1,6 @@
 """Words of a command, composed with Hydra and checked. The only file that knows OmegaConf."""
 
+import copy
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from kanexp.catalog import GROUPS, Catalog, config_folder
+from kanexp.catalog import GROUPS, SUBJECTS, Catalog, config_folder
 from kanexp.error import ConfigError
 from kanexp.experiment import value_mistakes
 from kanexp.settings import closest, did_you_mean
+from kanexp.tune import trials
+
+# Keys that say how a sweep is run, and nothing of its jobs.
+ELSEWHERE = ("launcher", "pack", "rerun", "dry_run", "checkpoint", "tune")
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Words:
 
     @property
     def hash(self) -> str:
-        """Of everything that determines the result: not of where it goes."""
-        values = {k: v for k, v in self.values.items() if k not in ("name", "output_dir")}
+        """Of everything that determines the result: not of where it goes, nor of how a sweep is run."""
+        values = {k: v for k, v in self.values.items() if k not in (*ELSEWHERE, "name", "output_dir")}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -55,7 +61,11 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
     jobs: list[Words] = []
     for job in _split(parsed):
         words, found = _compose_job(job, catalog)
-        jobs += [words] if words else []
+        if words and not found and words.values.get("tune") is not None:
+            made, found = _tuned(words, job, catalog, sweep)
+        else:
+            made = [words] if words else []
+        jobs += made
         mistakes += found
     if mistakes:
         mistakes += [mistake for words in jobs for mistake in value_mistakes(words)]
@@ -71,7 +81,7 @@ def default_name(words: Words, jobs: Sequence[Words] = ()) -> str:
         return words.choices["experiment"]
     usual = {"reg": "none", "optimizer": "adam", "model": "kan"}
     parts = []
-    for group in GROUPS:
+    for group in SUBJECTS:
         swept = dict.fromkeys(job.choices[group] for job in jobs or [words] if group in job.choices)
         if group in words.choices and list(swept) != [usual.get(group)]:
             parts.append("+".join(swept))
@@ -153,6 +163,25 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, l
         return None, [f"not a YAML file: {' '.join(str(error).split())}"]
 
 
+def _tuned(words: Words, job: list[Override], catalog: Catalog, sweep: bool) -> tuple[list[Words], list[str]]:
+    """A job for each trial of the job that asks for some, and what is wrong with that."""
+    if not sweep:
+        return [], ["tune: makes several jobs, but this is one run; add -m"]
+    try:
+        drawn = trials(words.values["tune"])
+    except ValueError as error:
+        return [], [str(error)]
+    jobs, mistakes = [], []
+    for i, values in enumerate(drawn):
+        own, found = _parse([f"{key}={value}" for key, value in values.items()], catalog, sweep)
+        made, more = _compose_job([*job, *own], catalog)
+        mistakes += [f"tune: {mistake}" for mistake in found + more]
+        if made:
+            made.values["tune"] = {"over": list(values), "trial": i, "trials": len(drawn)}
+            jobs.append(made)
+    return jobs, mistakes
+
+
 def _complete_parts(words: Words, catalog: Catalog) -> list[str]:
     """Turn options that others are put together from, named with a weight or some values, into all their values.
 
@@ -228,22 +257,29 @@ def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str
 
 
 def _compose(job: Sequence[Override], catalog: Catalog) -> Words:
-    with _hydra(catalog):
-        # Adding a key that is there is Hydra's error; that it is there was checked.
-        texts = [o.input_line.lstrip("+") for o in job if o.input_line]
-        config = compose("config", overrides=[*_search_path(catalog), *texts], return_hydra_config=True)
-        chosen = config.hydra.runtime.choices
-        choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
-        values = _plain_values(config)
-    return Words(values, choices, tuple(texts))
-
-
-def _plain_values(config: DictConfig) -> dict[str, Any]:
-    OmegaConf.set_struct(config, False)
-    config.pop("hydra")
+    texts = [o.input_line.lstrip("+") for o in job if o.input_line]
+    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
+    config, choices = _compose_groups(tuple(chosen), catalog)
+    config = copy.deepcopy(config)
+    for override in job:
+        if override.key_or_group not in GROUPS:
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
-    return {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
+    plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
+    return Words(plain, dict(choices), tuple(texts))
+
+
+@lru_cache(maxsize=256)
+def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfig, dict[str, str]]:
+    """What Hydra makes of the options chosen, before any value is set: the same for many jobs of a sweep."""
+    with _hydra(catalog):
+        config = compose("config", overrides=[*_search_path(catalog), *texts], return_hydra_config=True)
+    chosen = config.hydra.runtime.choices
+    choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
+    OmegaConf.set_struct(config, False)
+    config.pop("hydra")
+    return config, choices
 
 
 def _search_path(catalog: Catalog) -> list[str]:

@@ -20,9 +20,10 @@ from kanexp.optimizer.base import Optimizer
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.pack import Pack
 from kanexp.report import figures
 from kanexp.run import by_seed, find_device, load_data, to_device
-from kanexp.run_folder import RunFolder, UnreadableRun, new_version
+from kanexp.run_folder import Ledger, RunFolder, UnreadableRun, new_version
 from kanexp.task.base import Data
 from kanexp.train import Result, score, train
 
@@ -55,7 +56,8 @@ def diagnose(path: Path, seconds: float) -> int:
     folder = RunFolder(new_version(str(path), "diagnosis"))
     before = _measure(experiment, network, theta, data)
     with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS) as progress:
-        result = train(experiment, network, theta, data, logs, progress)
+        ledger = Ledger([logs], [experiment.settings.seed_list])
+        result = train(Pack((experiment,)), network, theta, data, ledger, progress)
     after = _measure(experiment, network, result.last, data)
     table = _table(experiment, before, after, result, pd.read_csv(folder.metrics))
     folder.figures.mkdir()
@@ -136,7 +138,8 @@ def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tenso
 def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:
     """Training loss, norm of its gradient and test scores, (seeds,) each."""
     x, y = data.train.x[None], data.train.y[None]
-    objective = Objective(network, experiment.task, experiment.reg, experiment.reg.weight, x, network.prepare(x), y)
+    weight = experiment.reg.weight if experiment.reg.weight > 0 else None
+    objective = Objective(network, experiment.task, experiment.reg, weight, x, network.prepare(x), y)
     loss, grad = objective(theta)
     test = score(experiment.task, network, theta, data, data.test)
     return {"loss": loss, "gradient_norm": grad.norm(dim=1)} | {f"test_{name}": values for name, values in test.items()}

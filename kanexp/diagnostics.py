@@ -1,5 +1,7 @@
 """What happens inside the layers while they train, looked at ever more rarely."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from kanexp.measure import MAX_SAMPLES, outside, power
 from kanexp.model.activation import Activation
 from kanexp.model.network import Network
-from kanexp.run_folder import Logs
+from kanexp.run_folder import Ledger
 
 DEAD = 0.01  # of the spread of a layer's liveliest edge, below which an edge passes nothing on
 # A spectrum's decay is fitted above FAINT of its highest power: below it, the window's own decay takes over where one
@@ -21,17 +23,16 @@ def due(step: int) -> bool:
 
 
 def look(
-    logs: Logs, step: int, seeds: list[int], alive: Tensor, network: Network, theta: Tensor, grad: Tensor, x: Tensor
+    ledger: Ledger, step: int, rows: Sequence[int], network: Network, theta: Tensor, grad: Tensor, x: Tensor
 ) -> None:
-    """Write what the layers do at theta (seeds, length) with the training inputs x (n_in, samples).
+    """Write what the layers do at these rows of theta (seeds, length) with the training inputs x (n_in, samples).
 
-    Per layer and living seed: 2-norm of the loss' gradient (seeds, length), share of inputs outside the basis' domain,
+    Per layer and row: 2-norm of the loss' gradient (seeds, length), share of inputs outside the basis' domain,
     share of dead edges, the power spectrum of the edge functions and the exponent of its decay.
     """
     theta, x = theta.detach().double(), x[None, :, :MAX_SAMPLES].double()
     entering = network.inputs(theta, x)
     norms = gradient_norms(network, grad)
-    rows = alive.nonzero().flatten().tolist()
     for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
         values = entering[i][..., :MAX_SAMPLES]  # a transformer's layers see many tokens of each sample
         spread = layer.variances(w, values).sqrt().flatten(1)
@@ -49,8 +50,8 @@ def look(
         spectra = powers.tolist()
         for row in rows:
             for metric, numbers in listed.items():
-                logs.diagnostics(step, seeds[row], i, metric, numbers[row])
-            logs.spectrum(step, seeds[row], i, frequencies, spectra[row])
+                ledger.diagnostics(step, row, i, metric, numbers[row])
+            ledger.spectrum(step, row, i, frequencies, spectra[row])
 
 
 def gradient_norms(network: Network, grad: Tensor) -> list[Tensor]:

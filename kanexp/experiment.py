@@ -85,7 +85,7 @@ def value_mistakes(words: "Words") -> list[str]:
 
 
 def _settings_values(words: "Words") -> dict[str, Any]:
-    return {k: v for k, v in words.values.items() if k not in KINDS}
+    return {k: v for k, v in words.values.items() if k not in (*KINDS, "launcher")}
 
 
 def _build_component(group: str, words: "Words") -> tuple[Any, list[str]]:

@@ -34,7 +34,7 @@ class Objective(Problem):
     network: Network
     task: Task
     reg: Regularizer
-    weight: float
+    weight: Tensor | float | None  # of the penalty, (seeds,) or of all; None where there is none
     x: Tensor  # (seeds or 1, n_in, batch)
     prepared: Tensor
     y: Tensor  # (seeds or 1, n_out, batch)
@@ -42,11 +42,11 @@ class Objective(Problem):
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         theta = theta.detach().requires_grad_()
         if isinstance(self.task, Equation):
-            prediction, layers = self._side(self.task, theta), self._trace(theta)[1] if self.weight > 0 else []
+            prediction, layers = self._side(self.task, theta), self._trace(theta)[1] if self.weight is not None else []
         else:
             prediction, layers = self._trace(theta)
         loss = self.task.loss(prediction, self.y)
-        if self.weight > 0:
+        if self.weight is not None:
             loss = loss + self.weight * self.reg.penalty(self._penalized(layers))
         # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
         (grad,) = torch.autograd.grad(loss.sum(), theta)
@@ -57,7 +57,8 @@ class Objective(Problem):
         layers = self._penalized(self._trace(theta)[1])
         penalty = self.reg.penalty(layers)
         parts = {f"penalty_unweighted_{name}": value for name, value in self.reg.penalties(layers).items()}
-        return {"penalty": self.weight * penalty, "penalty_unweighted": penalty} | parts
+        weight = 0.0 if self.weight is None else self.weight
+        return {"penalty": weight * penalty, "penalty_unweighted": penalty} | parts
 
     def _penalized(self, layers: list[LayerWeights]) -> list[LayerWeights]:
         """Those on which the penalty has a meaning: the linear parts of a transformer have no frequencies."""

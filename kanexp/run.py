@@ -5,7 +5,9 @@ import math
 import shutil
 import time
 import traceback
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,45 +17,120 @@ import torch
 from torch import Tensor
 
 from kanexp import console, measure
+from kanexp.checkpoint import Checkpoint
 from kanexp.config import Words, default_name
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Bumps
 from kanexp.machine import peak_memory, provenance, tune
 from kanexp.model.network import Network
+from kanexp.pack import Pack
 from kanexp.report import classes, figures
 from kanexp.report.stats import median_interval
-from kanexp.run_folder import FORMAT, RunFolder, new_version
+from kanexp.run_folder import FORMAT, Ledger, RunFolder, new_version
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Scene, Split
-from kanexp.train import Result, train
+from kanexp.train import Progress, Result, train
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Runs that train together, before anything is written."""
+
+    pack: Pack
+    network: Network
+    start: Tensor  # theta (rows, length)
+    data: Data
+    scene: Scene
 
 
 def run(words: Words, folder: Path | None = None) -> int:
-    """Run one experiment in a new version of its folder, or as one job of a sweep in the given one.
+    """Run one experiment in a new version of its folder; or go on with the one in that folder.
 
     Returns the exit code: 0 done, 1 failed or a seed diverged, 130 stopped by Ctrl-C. Raises ConfigError before
-    anything is written. A job of a sweep says less.
+    anything is written.
     """
     tune()
-    experiment = build_experiment(words)
-    device = find_device(experiment.settings.device)
-    dtype = getattr(torch, experiment.settings.dtype)
-    data, scene = load_data(experiment)
-    network, start = _start(experiment, data.train.x)
-    brief = folder is not None
+    prepared = prepare([words])
+    settings = prepared.pack.first.settings
     if folder is None:
-        folder = new_version(experiment.settings.output_dir, default_name(words))
-    a_run = _Run(experiment, RunFolder(folder), network, start.to(device), brief)
-    return a_run.carry_out(to_device(data, device, dtype), _move(scene, device, dtype))
+        folder = new_version(settings.output_dir, default_name(words))
+    run_folder = RunFolder(folder)
+    with console.TrainingProgress("training", settings.steps) as progress:
+        (code,) = carry_out(prepared, [run_folder], run_folder.checkpoint, progress)
+    if code == 130:
+        console.say(f"interrupted; the best state so far is in {folder}; go on: kanexp resume {folder}")
+    return code
+
+
+def prepare(jobs: Sequence[Words]) -> Prepared:
+    """What jobs that go together need. Raises ConfigError with what is wrong with them."""
+    pack = Pack(tuple(build_experiment(words) for words in jobs))
+    e = pack.first
+    device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
+    data, scene = load_data(e)
+    network = e.network()
+    if why := e.optimizer.conflict(network.parameters):
+        raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
+    if _worth_compiling(e, network, len(pack.seeds), data.train.x.shape[1]):
+        network = network.compile()
+    try:
+        start = pack.start(network, data.train.x)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return Prepared(pack, network, start.to(device), to_device(data, device, dtype), _move(scene, device, dtype))
+
+
+def carry_out(
+    prepared: Prepared,
+    folders: Sequence[RunFolder],
+    checkpoint: Path,
+    watch: Callable[[Progress], str | None],
+    brief: bool = False,
+) -> list[int]:
+    """Train in these folders, one for each experiment, and fill them. Returns the exit code of each.
+
+    Goes on from the checkpoint if it is there, and then leaves alone those runs that were done; it is deleted when
+    all are. Whatever goes wrong in training is raised after it was recorded; in one run afterwards, it costs that run
+    alone. Runs are `brief` where they are some of many.
+    """
+    pack = prepared.pack
+    runs = [_Run(e, prepared, folder, brief) for e, folder in zip(pack.experiments, folders, strict=True)]
+    left = [run for run in runs if not run.folder.is_done()]
+    for run in left:
+        run.begin()
+    try:
+        result = _train(prepared, folders, checkpoint, watch)
+    except Exception as error:
+        for run in left:
+            run.fail(error)
+        raise
+    codes = [0 if run not in left else run.finish(result.of(rows)) for run, rows in zip(runs, pack.rows, strict=True)]
+    if 130 not in codes:
+        checkpoint.unlink(missing_ok=True)
+    return codes
+
+
+def _train(
+    prepared: Prepared, folders: Sequence[RunFolder], checkpoint: Path, watch: Callable[[Progress], str | None]
+) -> Result:
+    pack, go_on = prepared.pack, checkpoint.is_file()
+    with ExitStack() as stack:
+        logs = [stack.enter_context(folder.logs(go_on)) for folder in folders]
+        ledger = Ledger(logs, [e.settings.seed_list for e in pack.experiments])
+        kept = Checkpoint(checkpoint, logs, pack.first.settings.checkpoint)
+        return train(pack, prepared.network, prepared.start, prepared.data, ledger, watch, kept)
 
 
 class _Run:
-    """The steps of a run; the record grows as they are done."""
+    """The steps of a run beside its training; the record grows as they are done."""
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, network: Network, start: Tensor, brief: bool):
-        self.experiment, self.folder, self.network, self.start, self.brief = experiment, folder, network, start, brief
-        self.device = start.device
+    def __init__(self, experiment: Experiment, prepared: Prepared, folder: RunFolder, brief: bool):
+        self.experiment, self.prepared, self.folder, self.brief = experiment, prepared, folder, brief
+        self.network, self.data, self.scene = prepared.network, prepared.data, prepared.scene
+        self.rows = prepared.pack.rows[prepared.pack.experiments.index(experiment)]
+        self.start = prepared.start[self.rows]
+        self.device = self.start.device
         self.seeds = experiment.settings.seed_list
         words = experiment.words
         self.record: dict[str, Any] = {
@@ -62,59 +139,64 @@ class _Run:
             "config_hash": words.hash,
             "seeds": self.seeds,
             "widths": experiment.widths,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": folder.started() or _now(),
             "command": " ".join(["kanexp", *words.overrides]),
+            "overrides": list(words.overrides),
             **provenance(self.device),
         }
 
-    def carry_out(self, data: Data, scene: Scene) -> int:
-        began = time.perf_counter()
-        self.folder.write_config(self.experiment.words.yaml)
+    def begin(self) -> None:
+        e, network, data = self.experiment, self.network, self.data
+        counts = {name: getattr(data, name).x.shape[1] for name in ("train", "val", "test")}
+        self.record |= {
+            "compiled": network.layers[-1].compiled,
+            "parameters": network.parameters,
+            "flops_per_sample": network.flops,
+            "match": e.match.record if e.match else None,
+            "tune": e.settings.tune,
+            "scene": {"kind": self.scene.kind, "shape": list(self.scene.shape)},
+            "data": {**counts, "notes": list(data.notes)},
+        }
+        self.folder.write_config(e.words.yaml)
         self.folder.write_record(self.record)
+        if not self.brief:
+            self._introduce(network)
+            _show_signal(measure.signal({"before": (network, self.start)}, data.train.x, self.seeds))
+
+    def fail(self, error: Exception) -> None:
+        """Record what went wrong."""
+        self.record |= {"status": "failed", "cause": f"{type(error).__name__}: {error}"}
+        self.record |= {"traceback": traceback.format_exc()}
+        self._end()
+        console.mistakes(
+            [f"{self.folder.path}: the run failed: {type(error).__name__}: {error}; its run.json has more"]
+        )
+
+    def finish(self, result: Result) -> int:
+        """Score, save and draw; returns the exit code."""
+        began = time.perf_counter()
         try:
-            code = self._steps(data, scene)
+            code = self._finish(result)
         except KeyboardInterrupt:
-            # Stopped outside the training loop, where there is nothing half done worth keeping.
             self.record |= {"status": "interrupted"}
             code = 130
         except Exception as error:
-            self.record |= {"status": "failed", "cause": f"{type(error).__name__}: {error}"}
-            self.record |= {"traceback": traceback.format_exc()}
-            console.mistakes(
-                [f"{self.folder.path}: the run failed: {type(error).__name__}: {error}; its run.json has more"]
-            )
-            code = 1
-        self.record |= {
-            "seconds": round(time.perf_counter() - began, 3),
-            "peak_memory_bytes": peak_memory(self.device),
-        }
-        self.record |= {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
-        self.folder.write_record(self.record)
-        if code == 130:
-            console.say(f"interrupted; the best state so far is in {self.folder.path}")
+            self.fail(error)
+            return 1
+        self.record |= {"seconds": round(result.seconds + time.perf_counter() - began, 3)}
+        self._end()
         return code
 
-    def _steps(self, data: Data, scene: Scene) -> int:
-        e, network, start = self.experiment, self.network, self.start
-        self.record |= {"compiled": network.layers[-1].compiled, "parameters": network.parameters}
-        self.record |= {"flops_per_sample": network.flops, "match": e.match.record if e.match else None}
-        self.record |= {"scene": {"kind": scene.kind, "shape": list(scene.shape)}}
-        counts = {name: getattr(data, name).x.shape[1] for name in ("train", "val", "test")}
-        self.record |= {"data": {**counts, "notes": list(data.notes)}}
-        if e.match:
-            console.say(str(e.match))
-        if not self.brief:
-            self._introduce(network)
-            if data.notes:
-                console.say(f"data: {'; '.join(data.notes)}")
-            _show_signal(measure.signal({"before": (network, start)}, data.train.x, self.seeds))
+    def _end(self) -> None:
+        self.record |= {"peak_memory_bytes": peak_memory(self.device), "ended": _now()}
+        self.folder.write_record(self.record)
 
-        with self.folder.logs() as logs, console.TrainingProgress("training", e.settings.steps) as progress:
-            result = train(e, network, start, data, logs, progress)
+    def _finish(self, result: Result) -> int:
+        pack = self.prepared.pack
         self._save_model(result)
         if not result.interrupted:
-            answers = result.network(result.best, scene.x[None])
-            result.test |= e.task.scene_metrics(data.own_units(answers), scene)
+            answers = result.network(result.best, self.scene.x[None])
+            result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers), self.scene)
         self.record |= {
             "status": "interrupted" if result.interrupted else "done",
             "seed_status": dict(zip(map(str, self.seeds), result.status, strict=True)),
@@ -133,9 +215,11 @@ class _Run:
             "best_val_loss": by_seed(self.seeds, result.best_val),
             "test": {name: by_seed(self.seeds, values) for name, values in result.test.items()},
         }
+        if len(pack.experiments) > 1:  # whose seconds are then shares of those of all of them
+            self.record |= {"pack": {"jobs": len(pack.experiments), "networks": len(pack.seeds)}}
         if result.interrupted:
             return 130
-        self._draw(result, data, scene)
+        self._draw(result)
         return self._conclude(result)
 
     def _introduce(self, network: Network) -> None:
@@ -146,10 +230,14 @@ class _Run:
             )
         if not e.model.uses_widths and any(o.startswith("widths") for o in e.words.overrides):
             console.say(f"note: {type(e.model).__name__} has sizes of its own, so hidden widths are not used")
+        if e.match:
+            console.say(str(e.match))
         console.say(
             f"{default_name(e.words)}: widths {e.widths}, {network.parameters} parameters, "
             f"{_seeds(self.seeds)}, {self.device}, {e.settings.dtype}"
         )
+        if self.data.notes:
+            console.say(f"data: {'; '.join(self.data.notes)}")
 
     def _save_model(self, result: Result) -> None:
         """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
@@ -164,9 +252,10 @@ class _Run:
         with self.folder.model_file() as file:
             torch.save(model, file)
 
-    def _draw(self, result: Result, data: Data, scene: Scene) -> None:
+    def _draw(self, result: Result) -> None:
         """Every figure with the table it was drawn from; pictures of one network show the seed of median loss."""
-        self.folder.figures.mkdir()
+        data, scene = self.data, self.scene
+        self.folder.figures.mkdir(exist_ok=True)
         row = int(result.best_val.argsort()[(len(self.seeds) - 1) // 2])
         shown = (
             f"seed {self.seeds[row]}, the median of {len(self.seeds)} on validation"
@@ -249,21 +338,6 @@ class _Run:
         return int(any(status.startswith("diverged") for status in trouble.values()))
 
 
-def _start(experiment: Experiment, x: Tensor) -> tuple[Network, Tensor]:
-    """The network and its start weights (seeds, length) for data x (n_in, samples), on the CPU where they are drawn."""
-    e = experiment
-    network = e.network()
-    if why := e.optimizer.conflict(network.parameters):
-        raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
-    if _worth_compiling(e, network, x.shape[1]):
-        network = network.compile()
-    generators = [generator(seed, "init") for seed in e.settings.seed_list]
-    try:
-        return network, network.start(e.init, generators, getattr(torch, e.settings.dtype), x.double())
-    except ValueError as error:
-        raise ConfigError(f"init: {type(e.init).__name__}: {error}") from error
-
-
 NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 
 # Numbers that a run's local functions make, from which on compiling pays: each takes about 3 ns plain and 1 ns compiled
@@ -272,21 +346,34 @@ NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth
 WORTH_COMPILING = 3e10
 
 
-def _worth_compiling(experiment: Experiment, network: Network, samples: int) -> bool:
+def _worth_compiling(experiment: Experiment, network: Network, rows: int, samples: int) -> bool:
     settings = experiment.settings
     if settings.compile != "auto":
         return bool(settings.compile)
     batch = min(samples, settings.batch_size or samples)
     terms = sum(layer.n_in * layer.basis.terms for layer in network.layers[1:] if isinstance(layer.basis, Bumps))
-    return (
-        len(settings.seed_list) * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
-    )
+    return rows * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
 
 
-def check_data(experiment: Experiment) -> None:
-    """Raise ConfigError where the task's data cannot be had or the device is not there."""
-    find_device(experiment.settings.device)
-    load_data(experiment)
+def write_failure(folder: RunFolder, words: Words, cause: str, trace: str = "") -> None:
+    """The record of a run that did not come far enough to write one itself."""
+    seeds = words.values.get("seeds", 0)
+    known = {
+        "status": "failed",
+        "cause": cause,
+        "traceback": trace,
+        "choices": words.choices,
+        "config_hash": words.hash,
+        "seeds": list(range(seeds)) if isinstance(seeds, int) else seeds,
+        "widths": words.values.get("widths"),
+        "started": _now(),
+        "ended": _now(),
+        "command": " ".join(["kanexp", *words.overrides]),
+        "overrides": list(words.overrides),
+        "tune": words.values.get("tune"),
+        **provenance(torch.device("cpu")),
+    }
+    folder.write_record(known)
 
 
 def load_data(experiment: Experiment) -> tuple[Data, Scene]:
@@ -318,6 +405,10 @@ def by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
     """Numbers for run.json, where null stands for what is not finite: JSON has no other word for it."""
     numbers = (value if math.isfinite(value) else None for value in values.tolist())
     return dict(zip(map(str, seeds), numbers, strict=True))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _seeds(seeds: list[int]) -> str:

@@ -5,15 +5,17 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from kanexp.error import ConfigError
 
 FORMAT = 1  # of everything below; raised when a reader of the old one would misread the new
 
-CONFIG, RECORD, METRICS, TIMINGS, DIAGNOSTICS, SPECTRA, MODEL, FIGURES, DIAGNOSIS = (
+CONFIG, RECORD, METRICS, TIMINGS, DIAGNOSTICS, SPECTRA, MODEL, FIGURES, DIAGNOSIS, CHECKPOINT = (
     "config.yaml",
     "run.json",
     "metrics.csv",
@@ -23,7 +25,9 @@ CONFIG, RECORD, METRICS, TIMINGS, DIAGNOSTICS, SPECTRA, MODEL, FIGURES, DIAGNOSI
     "model.pt",
     "figures",
     "diagnosis.json",
+    "checkpoint.pt",
 )
+PLAN, PACKS = "sweep.json", ".packs"
 COLUMNS = {
     METRICS: ("step", "seed", "metric", "value"),
     TIMINGS: ("step", "seconds", "evaluations"),
@@ -66,6 +70,33 @@ class RunFolder:
     def config(self) -> Path:
         return self.path / CONFIG
 
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / CHECKPOINT
+
+    def is_done(self) -> bool:
+        """Whether the run here came to its end."""
+        with contextlib.suppress(UnreadableRun):
+            return self.read_record().get("status") == "done"
+        return False
+
+    def has_diverged(self) -> bool:
+        """Whether a seed of the run here was lost."""
+        with contextlib.suppress(UnreadableRun):
+            return any("diverged" in status for status in self.read_record().get("seed_status", {}).values())
+        return False
+
+    def forget(self) -> None:
+        """Make the run here one that has not begun: another try starts from nothing."""
+        for file in (RECORD, CHECKPOINT):
+            (self.path / file).unlink(missing_ok=True)
+
+    def started(self) -> str | None:
+        """When the run here began; None where there is none yet."""
+        with contextlib.suppress(UnreadableRun):
+            return self.read_record().get("started")
+        return None
+
     def write_config(self, yaml: str) -> None:
         write(self.path / CONFIG, yaml)
 
@@ -77,15 +108,17 @@ class RunFolder:
         write(self.path / DIAGNOSIS, json.dumps({"format": FORMAT, **record}, indent=2) + "\n")
 
     @contextlib.contextmanager
-    def logs(self) -> Iterator["Logs"]:
-        """The tables of a run under way, open for rows and flushed with every group of them."""
+    def logs(self, go_on: bool = False) -> Iterator["Logs"]:
+        """The tables of a run under way, open for rows and flushed with every group of them.
+
+        To `go_on` keeps what is in them, for Logs.cut to shorten.
+        """
         with contextlib.ExitStack() as stack:
-            yield Logs(
-                {
-                    name: stack.enter_context(open(self.path / name, "w", newline="", encoding="utf-8"))
-                    for name in COLUMNS
-                }
-            )
+            files = {}
+            for name in COLUMNS:
+                mode = "r+" if go_on and (self.path / name).is_file() else "w"
+                files[name] = stack.enter_context(open(self.path / name, mode, newline="", encoding="utf-8"))
+            yield Logs(files)
 
     @contextlib.contextmanager
     def model_file(self) -> Iterator[Path]:
@@ -106,18 +139,22 @@ class RunFolder:
 
     def read_record(self) -> dict[str, Any]:
         """run.json. Raises UnreadableRun where it is missing, damaged or of a newer format."""
-        try:
-            record = json.loads((self.path / RECORD).read_text("utf-8"))
-            written = record["format"]
-        except FileNotFoundError:
-            raise UnreadableRun(f"{self.path}: no {RECORD}, so this is no run folder") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnreadableRun(f"{self.path}: {RECORD} is damaged ({error})") from None
-        if written > FORMAT:
-            raise UnreadableRun(
-                f"{self.path}: written in format {written}, this kanexp reads up to {FORMAT}; update kanexp"
-            )
-        return record
+        return _read_record(self.path / RECORD, "run folder")
+
+
+def _read_record(file: Path, kind: str) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_text("utf-8"))
+        written = record["format"]
+    except FileNotFoundError:
+        raise UnreadableRun(f"{file.parent}: no {file.name}, so this is no {kind}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableRun(f"{file.parent}: {file.name} is damaged ({error})") from None
+    if written > FORMAT:
+        raise UnreadableRun(
+            f"{file.parent}: written in format {written}, this kanexp reads up to {FORMAT}; update kanexp"
+        )
+    return dict(record)
 
 
 class Logs:
@@ -128,6 +165,18 @@ class Logs:
         self._tables = {name: csv.writer(file) for name, file in files.items()}
         for name, table in self._tables.items():
             table.writerow(COLUMNS[name])
+
+    def ends(self) -> dict[str, int]:
+        """Where each file ends now, with all of it on its way to the disk."""
+        for file in self._files.values():
+            file.flush()
+        return {name: file.tell() for name, file in self._files.items()}
+
+    def cut(self, ends: dict[str, int]) -> None:
+        """Forget what was written after those ends."""
+        for name, file in self._files.items():
+            file.seek(ends[name])
+            file.truncate()
 
     def metrics(self, step: int, seeds: Iterable[int], metric: str, values: Iterable[float]) -> None:
         self._tables[METRICS].writerows((step, s, metric, number(v)) for s, v in zip(seeds, values, strict=True))
@@ -145,9 +194,98 @@ class Logs:
             file.flush()
 
 
+class Ledger:
+    """The logs of several runs that train together: every row of theta belongs to a run and a seed."""
+
+    def __init__(self, logs: Sequence[Logs], seeds: Sequence[Sequence[int]]):
+        self._logs, self._counts = list(logs), [len(own) for own in seeds]
+        self._owners = [(run, seed) for run, own in zip(logs, seeds, strict=True) for seed in own]
+
+    def metrics(self, step: int, rows: Iterable[int], metric: str, values: Iterable[float]) -> None:
+        for row, value in zip(rows, values, strict=True):
+            logs, seed = self._owners[row]
+            logs.metrics(step, [seed], metric, [value])
+
+    def diagnostics(self, step: int, row: int, layer: int, metric: str, value: float) -> None:
+        logs, seed = self._owners[row]
+        logs.diagnostics(step, seed, layer, metric, value)
+
+    def spectrum(self, step: int, row: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
+        logs, seed = self._owners[row]
+        logs.spectrum(step, seed, layer, frequencies, power)
+
+    def timing(self, step: int, rows: Iterable[int], seconds: float, evaluations: Sequence[int]) -> None:
+        """For the runs of these rows: their networks' share of the seconds, and their evaluations, one for each row."""
+        told, first = {id(self._owners[row][0]) for row in rows}, 0
+        for logs, count in zip(self._logs, self._counts, strict=True):
+            if id(logs) in told:
+                share = count / len(self._owners)
+                logs.timing(step, share * seconds, sum(evaluations[first : first + count]))
+            first += count
+
+
 def number(value: float) -> str:
     """Nine digits keep every float32; integers stay integers."""
     return f"{value:.9g}"
+
+
+class SweepFolder:
+    """Many runs on disk: a folder for each, the plan they follow, and in .packs what those share that train as one."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @property
+    def work(self) -> Path:
+        """Where launchers keep their own files."""
+        return self.path / PACKS
+
+    def lock(self) -> FileLock:
+        """Held by the command that runs the sweep, and given back by the system when that dies."""
+        return FileLock(self.path / ".lock")
+
+    def pack_lock(self, number: int) -> FileLock:
+        """Held by the process that runs a pack."""
+        return FileLock(self.work / f"{number}.lock")
+
+    def checkpoint(self, number: int) -> Path:
+        return self.work / f"{number}.pt"
+
+    def log(self, number: int) -> Path:
+        """What the process of a pack says."""
+        return self.work / f"{number}.log"
+
+    def is_sweep(self) -> bool:
+        return (self.path / PLAN).is_file()
+
+    def write_plan(self, record: dict[str, Any]) -> None:
+        self.work.mkdir(exist_ok=True)
+        write(self.path / PLAN, json.dumps({"format": FORMAT, **record}, indent=1) + "\n")
+
+    def read_plan(self) -> dict[str, Any]:
+        """sweep.json. Raises UnreadableRun where it is missing, damaged or of a newer format."""
+        return _read_record(self.path / PLAN, "sweep folder")
+
+    def write_progress(self, number: int, record: dict[str, Any]) -> None:
+        """How far a pack is, for whoever watches."""
+        write(self.work / f"{number}.json", json.dumps(record))
+
+    def read_progress(self, number: int) -> dict[str, Any]:
+        """Empty before the pack has begun."""
+        try:
+            return dict(json.loads((self.work / f"{number}.json").read_text("utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    def forget_progress(self, number: int) -> None:
+        (self.work / f"{number}.json").unlink(missing_ok=True)
+
+
+def versions(parent: Path) -> list[Path]:
+    """The versions below outputs/<name>, oldest first."""
+    found = parent.iterdir() if parent.is_dir() else iter(())
+    numbered = [(int(m[1]), path) for path in found if (m := re.fullmatch(r"v(\d+)", path.name))]
+    return [path for _, path in sorted(numbered)]
 
 
 def new_version(output_dir: str, name: str) -> Path:
@@ -160,8 +298,8 @@ def new_version(output_dir: str, name: str) -> Path:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         while True:
-            versions = [int(m[1]) for p in parent.iterdir() if (m := re.fullmatch(r"v(\d+)", p.name))]
-            version = parent / f"v{max(versions, default=0) + 1:03d}"
+            newest = max((int(path.name[1:]) for path in versions(parent)), default=0)
+            version = parent / f"v{newest + 1:03d}"
             with contextlib.suppress(FileExistsError):
                 version.mkdir()
                 break

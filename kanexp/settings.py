@@ -32,7 +32,12 @@ class Settings:
     patience: int | None
     budget: dict[str, float] | None
     log_every: int
+    checkpoint: float | None
     diagnostics: bool
+    tune: dict[str, object] | None
+    pack: bool
+    rerun: bool | Literal["failed", "all"]
+    dry_run: bool
     output_dir: str
 
     def __post_init__(self):
@@ -65,6 +70,10 @@ class Settings:
             (
                 all(limit > 0 for limit in (self.budget or {}).values()),
                 f"budget: must be positive, got {_brief(self.budget)}",
+            ),
+            (
+                self.checkpoint is None or self.checkpoint >= 0,
+                f"checkpoint: must be zero seconds or more, or null for none, got {self.checkpoint}",
             ),
             (self.log_every >= 1, f"log_every: must be at least 1, got {self.log_every}"),
             (batch is None or batch >= 1, f"batch_size: must be at least 1, or null for all samples, got {batch}"),

@@ -1,24 +1,26 @@
-"""The training loop, for all seeds at once."""
+"""The training loop, for all networks at once."""
 
 import math
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from kanexp.batches import batches
+from kanexp.checkpoint import Checkpoint, State
 from kanexp.diagnostics import due, look
 from kanexp.equation import Equation
-from kanexp.experiment import Experiment
 from kanexp.model.network import Network
 from kanexp.objective import Objective, predict, prepare
+from kanexp.pack import Pack
 from kanexp.refine import carry, jump, refine, refit
-from kanexp.run_folder import Logs
-from kanexp.seeding import generator
+from kanexp.run_folder import Ledger
 from kanexp.settings import Settings
 from kanexp.task.base import Data, Split, Task
 
@@ -55,175 +57,209 @@ class Result:
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
+    def of(self, rows: slice) -> "Result":
+        """The part of some networks; of the seconds, their share."""
+        own: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        own |= {"seconds": self.seconds * len(own["start"]) / len(self.start), "status": self.status[rows]}
+        own |= {"jumps": {step: jumps[rows] for step, jumps in self.jumps.items()}}
+        own |= {"coarse": {step: _part(scores, rows) for step, scores in self.coarse.items()}}
+        return replace(self, **own, test=_part(self.test, rows))
+
 
 def train(
-    experiment: Experiment,
+    pack: Pack,
     network: Network,
     start: Tensor,
     data: Data,
-    logs: Logs,
-    watch: Callable[[Progress], None],
+    ledger: Ledger,
+    watch: Callable[[Progress], str | None],
+    checkpoint: Checkpoint | None = None,
 ) -> Result:
     """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
 
-    Ctrl-C ends the loop after the step under way; what was reached until then is returned with `interrupted` set.
+    Goes on from the checkpoint where it has one. Ctrl-C ends the loop after the step under way; what was reached until
+    then is returned with `interrupted` set. Where `watch` returns a cause, all seeds stop for it. Whatever else ends a
+    seed, ends it alone: what becomes of a seed does not depend on those beside it.
     """
-    settings, task = experiment.settings, experiment.task
-    seeds = settings.seed_list
-    theta, good = start, start
-    result = Result(
-        start=start,
-        network=network,
-        best=start.clone(),
-        last=start,
-        best_step=torch.zeros(len(seeds), dtype=torch.int64),
-        best_val=torch.full_like(start[:, 0], torch.inf),
-        evaluations=torch.zeros(len(seeds), dtype=torch.int64),
-        status=["ok"] * len(seeds),
-    )
-    alive = torch.ones(len(seeds), dtype=torch.bool, device=start.device)
-    restarted = torch.zeros_like(alive)
-    stepper = experiment.optimizer.stepper(start)
-    if isinstance(task, Equation) and task.resample:
-        batches = _redrawn(task, data.train, settings.data_seed)
-    else:
-        batches = _batches(data.train, settings.batch_size, seeds)
-    minibatches = settings.batch_size is not None and settings.batch_size < data.train.x.shape[1]
+    settings, task = pack.first.settings, pack.first.task
+    now, given = _begin(pack, start), batches(task, data.train, settings.batch_size, pack.seeds, settings.data_seed)
+    if checkpoint:
+        now = checkpoint.load(now, given)
+    original = network
+    if now.size is not None:
+        network = refine(network, now.size)
+    pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= now.step)
+    whole = settings.batch_size is None or settings.batch_size >= data.train.x.shape[1]
     samples, val_x, val_y = None, prepare(task, network, _lead(data.val.x)), _lead(data.val.y)
     own_val_y = data.own_units(val_y)
     trained = network.trained(start.device)
-    pending = sorted((settings.refine or {}).items(), reverse=True)
-    val_loss = result.best_val
-    began = time.perf_counter()
+    val_loss, last = now.best_val, True
+    began = time.perf_counter() - now.seconds
 
-    with _interrupts_between_steps() as interrupted:
-        for step in range(settings.steps + 1):
+    with _interrupts_between_steps() as interrupts:
+        for step in range(now.step, settings.steps + 1):
             jumps = None
-            if pending and step == pending[-1][0]:
-                refined = refine(network, pending.pop()[1])
-                train_x = _lead(data.train.x)
+            if pending and step == pending[0][0]:
+                now.size = pending.pop(0)[1]
+                refined, train_x = refine(original, now.size), _lead(data.train.x)
                 # Each size is a network of its own, whose best state is scored once; nothing is chosen by it.
-                result.coarse[step] = score(task, network, result.best, data, data.test)
-                fitted = refit(network, theta, refined, train_x)
-                jumps = result.jumps[step] = jump(network, theta, refined, fitted, train_x)
-                result.best = refit(network, result.best, refined, train_x)
-                resize = partial(carry, network, refined)
-                if settings.refine_optimizer == "reset" or not stepper.carry(resize):
-                    stepper = experiment.optimizer.stepper(fitted)
-                network = result.network = refined
+                now.coarse[step] = score(task, network, now.best, data, data.test)
+                fitted = refit(network, now.theta, refined, train_x)
+                jumps = now.jumps[step] = jump(network, now.theta, refined, fitted, train_x)
+                now.best = refit(network, now.best, refined, train_x)
+                if settings.refine_optimizer == "reset" or not now.stepper.carry(partial(carry, network, refined)):
+                    now.stepper = pack.stepper(fitted)
+                network, now.theta, now.good = refined, fitted, fitted
                 trained = network.trained(start.device)
-                theta = good = fitted
                 samples, val_x = None, prepare(task, network, _lead(data.val.x))
-                result.best_val = task.loss(predict(task, network, result.best, val_x), val_y)
+                now.best_val = task.loss(predict(task, network, now.best, val_x), val_y)
 
             # The row of a step describes theta after that many steps, before the next.
-            spent = alive & _spent(settings, time.perf_counter() - began, result.evaluations).to(alive.device)
-            going = alive & ~spent
-            last = step == settings.steps or not going.any() or (not pending and not _going(going, stepper.finished()))
-            log = last or jumps is not None or step % settings.log_every == 0 or not going.equal(alive)
-            if log:
-                prediction = predict(task, network, theta, val_x)
+            spent = now.alive & _spent(settings, time.perf_counter() - began, now.evaluations).to(start.device)
+            stalled = now.alive & ~spent & _stalled(now, pending)
+            going, last = now.alive & ~spent & ~stalled, step == settings.steps
+            # All seeds are looked at every so many steps and at the end, and each one when it ends.
+            looked = now.alive if last or jumps is not None or step % settings.log_every == 0 else now.alive & ~going
+            if looked.any():
+                prediction = predict(task, network, now.theta, val_x)
                 val_loss = task.loss(prediction, val_y)
-                better = alive & (val_loss < result.best_val)
-                result.best = torch.where(better[:, None], theta, result.best)
-                result.best_val = torch.where(better, val_loss, result.best_val)
-                result.best_step[better.cpu()] = step
+                better = looked & (val_loss < now.best_val)
+                now.best = torch.where(better[:, None], now.theta, now.best)
+                now.best_val = torch.where(better, val_loss, now.best_val)
+                now.best_step[better.cpu()] = step
                 if settings.patience is not None:
-                    going = going & (step - result.best_step < settings.patience).to(going.device)
-                    last = last or not going.any()
+                    going = going & ~(looked & (step - now.best_step >= settings.patience).to(start.device))
+            last = last or not going.any()
 
-            batch, y = next(batches)
+            batch, y = given.next()
             if batch is not samples:  # all samples are the same tensor at every step, prepared once
-                samples, x = batch, batch if minibatches else prepare(task, network, batch)
-            objective = Objective(network, task, experiment.reg, experiment.reg.weight_at(step), batch, x, y)
+                samples, x = batch, prepare(task, network, batch) if whole else batch
+            weight = pack.penalty_weight(step)
+            weight = weight if weight is None else weight.to(start)
+            objective = Objective(network, task, pack.first.reg, weight, batch, x, y)
             if last:
-                new, loss, evaluations = theta, objective(theta)[0], torch.zeros_like(result.evaluations)
+                new, loss, evaluations = now.theta, objective(now.theta)[0], torch.zeros_like(now.evaluations)
             else:
-                new, loss, evaluations = stepper.step(theta, objective)
+                new, loss, evaluations = now.stepper.step(now.theta, objective)
 
-            if settings.diagnostics and (last or due(step)):
-                look(logs, step, seeds, alive, network, theta, objective(theta)[1], data.train.x)
-            if log:
+            shown = now.alive if step == settings.steps or due(step) else now.alive & ~going
+            if settings.diagnostics and shown.any():
+                grad = objective(now.theta)[1]
+                look(ledger, step, _numbers(shown), network, now.theta, grad, data.train.x)
+            if looked.any():
                 rows = {"train_loss": loss, "val_loss": val_loss}
                 if isinstance(task, Equation):  # its metrics are those of the solution, which training must not see
-                    rows |= {name: value.flatten() for name, value in network.unknown(theta).items()}
+                    rows |= {name: value.flatten() for name, value in network.unknown(now.theta).items()}
                 else:
                     rows |= {f"val_{k}": v for k, v in task.metrics(data.own_units(prediction), own_val_y).items()}
-                if experiment.reg.weight > 0:
-                    penalties = objective.penalties(theta)
+                if weight is not None:
+                    penalties = objective.penalties(now.theta)
                     rows |= {"train_loss": loss - penalties["penalty"]} | penalties
                 # Each evaluation of function and gradient sees one batch.
-                rows |= {"evaluations": result.evaluations, "samples": result.evaluations * batch.shape[-1]}
+                rows |= {"evaluations": now.evaluations, "samples": now.evaluations * batch.shape[-1]}
                 rows |= {"refinement_jump": jumps} if jumps is not None else {}
-                _write(logs, step, seeds, alive, rows)
-                logs.timing(step, time.perf_counter() - began, int(result.evaluations.sum()))
-            result.steps = step
-            result.evaluations += evaluations * going.cpu()
-            watch(Progress(step, settings.steps, loss, val_loss, int(result.evaluations.sum()), int(alive.sum())))
-            for i in (alive & ~going).nonzero().flatten().tolist():
-                cause = "its budget is spent" if spent[i] else "its validation loss fell no further"
-                result.status[i] = f"stopped at step {step}: {cause}"
-            alive = going
-            if last or interrupted():
+                _write(ledger, step, _numbers(looked), rows)
+                ledger.timing(step, _numbers(looked), time.perf_counter() - began, now.evaluations.tolist())
+            now.steps, now.step = step, step + 1
+            now.evaluations += evaluations * going.cpu()
+            running, spendings = int(now.alive.sum()), int(now.evaluations.sum())
+            cause = watch(Progress(step, settings.steps, loss, val_loss, spendings, running))
+            for i in _numbers(now.alive & ~going):
+                why = "its budget is spent" if spent[i] else "its validation loss fell no further"
+                now.status[i] = "stalled" if stalled[i] else f"stopped at step {step}: {why}"
+            now.alive = going if not cause else torch.zeros_like(going)
+            for i in _numbers(going) if cause else []:
+                now.status[i] = f"stopped at step {step}: {cause}"
+            if last or cause:
                 break
 
             finite_loss = loss.isfinite()
-            whole = new.sum(
-                dim=1
-            ).isfinite()  # of finite weights nearly always, and ten times as fast as looking at each
-            fine = finite_loss & (whole if bool(whole.all()) else new.isfinite().all(dim=1))
-            if not bool((fine & alive).all()):
+            # Of finite weights nearly always, and ten times as fast as looking at each.
+            finite = new.sum(dim=1).isfinite()
+            fine = finite_loss & (finite if bool(finite.all()) else new.isfinite().all(dim=1))
+            if not bool((fine & now.alive).all()):
                 # The last state with a finite loss is kept: it goes on once, without what the optimizer remembers, and
                 # then no further. The other rows go on untouched.
-                good = torch.where(finite_loss[:, None] & alive[:, None], theta, good)
-                again = alive & ~fine & ~restarted & (step > 0)
-                for i in (alive & ~fine).nonzero().flatten().tolist():
-                    cause = "its step is not finite" if finite_loss[i] else "its loss is not finite"
+                now.good = torch.where(finite_loss[:, None] & now.alive[:, None], now.theta, now.good)
+                again = now.alive & ~fine & ~now.restarted & (step > 0)
+                for i in _numbers(now.alive & ~fine):
+                    why = "its step is not finite" if finite_loss[i] else "its loss is not finite"
                     what = "restarted" if again[i] else "diverged"
-                    result.status[i] = f"{what} at step {step + 1}: {cause}"
-                stepper.forget(again)
-                restarted = restarted | again
-                new = torch.where((alive & fine)[:, None], new, good)
-                alive = alive & (fine | again)
+                    now.status[i] = f"{what} at step {step + 1}: {why}"
+                now.stepper.forget(again)
+                now.restarted = now.restarted | again
+                new = torch.where((now.alive & fine)[:, None], new, now.good)
+                now.alive = now.alive & (fine | again)
             else:
-                good = theta
-            theta = new if trained is None else torch.where(trained, new, theta)
+                now.good = now.theta
+            now.theta = new if trained is None else torch.where(trained, new, now.theta)
+            now.seconds = time.perf_counter() - began
+            if checkpoint and checkpoint.due():
+                checkpoint.save(now, given)
+            if interrupts.asked or not now.alive.any():
+                break
 
-    result.last, result.interrupted = theta, interrupted()
-    result.seconds = time.perf_counter() - began
-    stopped = stepper.finished()
-    if stopped is not None:
-        for i in (alive & stopped).nonzero().flatten().tolist():
-            result.status[i] = "stalled"
-    if not result.interrupted:
-        result.test = score(task, result.network, result.best, data, data.test)
+    now.seconds = time.perf_counter() - began
+    stopped = interrupts.forced or (interrupts.asked and not last and bool(now.alive.any()))
+    if not stopped:
+        now.step = settings.steps + 1  # nothing is left to do
+    if checkpoint and not interrupts.forced:  # forced, it would be of a step half done
+        checkpoint.save(now, given)
+    kept = {name: getattr(now, name) for name in ("best", "best_step", "best_val", "evaluations", "steps", "seconds")}
+    kept |= {name: getattr(now, name) for name in ("status", "jumps", "coarse")}
+    result = Result(start=start, network=network, last=now.theta, interrupted=stopped, **kept)
+    if not stopped:
+        result.test = score(task, network, now.best, data, data.test)
         for name, values in result.test.items():
-            for i, seed in enumerate(seeds):
-                logs.metrics(int(result.best_step[i]), [seed], f"test_{name}", [float(values[i])])
+            for row, value in enumerate(values.tolist()):
+                ledger.metrics(int(now.best_step[row]), [row], f"test_{name}", [value])
     return result
 
 
+def _begin(pack: Pack, start: Tensor) -> State:
+    alive = torch.ones(len(start), dtype=torch.bool, device=start.device)
+    return State(
+        theta=start,
+        good=start,
+        best=start.clone(),
+        best_val=torch.full_like(start[:, 0], torch.inf),
+        best_step=torch.zeros(len(start), dtype=torch.int64),
+        alive=alive,
+        restarted=torch.zeros_like(alive),
+        evaluations=torch.zeros(len(start), dtype=torch.int64),
+        status=["ok"] * len(start),
+        stepper=pack.stepper(start),
+    )
+
+
+@dataclass
+class Interrupts:
+    """Whether Ctrl-C was pressed, and whether it was pressed again and left a step half done."""
+
+    asked: bool = False
+    forced: bool = False
+
+
 @contextmanager
-def _interrupts_between_steps() -> Iterator[Callable[[], bool]]:
+def _interrupts_between_steps() -> Iterator[Interrupts]:
     """Within, the first Ctrl-C is only noted, so that weights and metrics stay of the same step; a second one leaves.
 
-    Yields whether there was one. A process that ignores or handles the signal itself goes on doing so.
+    A process that ignores or handles the signal itself goes on doing so.
     """
-    asked = False
+    seen = Interrupts()
 
     def note(number: int, frame: object) -> None:
-        nonlocal asked
-        if asked:
+        if seen.asked:
             raise KeyboardInterrupt
-        asked = True
+        seen.asked = True
 
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, note)
     try:
-        yield lambda: asked
+        yield seen
     except KeyboardInterrupt:
-        asked = True
+        seen.asked = seen.forced = True
     finally:
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -252,44 +288,22 @@ def _spent(settings: Settings, seconds: float, evaluations: Tensor) -> Tensor:
     return (evaluations >= budget.get("evaluations", math.inf)) | out_of_time
 
 
-def _going(alive: Tensor, finished: Tensor | None) -> bool:
-    return bool((alive if finished is None else alive & ~finished).any())
+def _stalled(now: State, pending: list[tuple[int, int]]) -> Tensor:
+    """Which seeds their optimizer can bring no further (seeds,), where no refinement is still to come."""
+    finished = now.stepper.finished()
+    return torch.zeros_like(now.alive) if finished is None or pending else finished
 
 
-def _write(logs: Logs, step: int, seeds: list[int], alive: Tensor, rows: dict[str, Tensor]) -> None:
-    kept = alive.nonzero().flatten().tolist()
+def _numbers(rows: Tensor) -> list[int]:
+    """Of the rows that are marked (seeds,), bool."""
+    return rows.nonzero().flatten().tolist()
+
+
+def _part(scores: dict[str, Tensor], rows: slice) -> dict[str, Tensor]:
+    return {name: values[rows] for name, values in scores.items()}
+
+
+def _write(ledger: Ledger, step: int, kept: list[int], rows: dict[str, Tensor]) -> None:
     for name, values in rows.items():
         listed = values.tolist()
-        logs.metrics(step, [seeds[i] for i in kept], name, [listed[i] for i in kept])
-
-
-def _redrawn(equation: Equation, split: Split, data_seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Collocation points of each step, the same for all seeds: those given, and others every `resample` steps."""
-    anew = generator(data_seed, "batch")
-    while True:
-        batch = _lead(split.x), _lead(split.y)
-        for _ in range(equation.resample or 1):
-            yield batch
-        drawn = equation.sample(anew)
-        split = Split(drawn.x.to(split.x), drawn.y.to(split.y))
-
-
-def _batches(split: Split, size: int | None, seeds: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets of each step (seeds or 1, n, samples), without end.
-
-    All samples: the same tensors every time, shared by the seeds. Minibatches: every seed goes through the samples in
-    its own order, drawn anew each time around; what does not fill a batch waits for the next round.
-    """
-    samples = split.x.shape[1]
-    if size is None or size >= samples:
-        x, y = _lead(split.x), _lead(split.y)
-        while True:
-            yield x, y
-    # Samples in rows: a batch is read from a few places in memory instead of from one per number.
-    x, y = split.x.T.contiguous(), split.y.T.contiguous()
-    generators: list[Generator] = [generator(seed, "batch") for seed in seeds]
-    while True:
-        order = torch.stack([torch.randperm(samples, generator=g) for g in generators]).to(x.device)
-        for index in order.split(size, dim=1):
-            if index.shape[1] == size:
-                yield x[index].mT.contiguous(), y[index].mT
+        ledger.metrics(step, kept, name, [listed[i] for i in kept])

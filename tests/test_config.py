@@ -13,10 +13,10 @@ from kanexp.error import ConfigError
 from kanexp.experiment import KINDS, build_experiment
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.fourier import Fourier
+from kanexp.plan import job_names
 from kanexp.reg.l1 import L1
 from kanexp.reg.smooth import Smooth
 from kanexp.settings import Settings
-from kanexp.sweep import job_names
 
 CATALOG = Catalog((config_folder(),))
 OPTIONS = [option for options in CATALOG.options.values() for option in options.values()]
@@ -28,7 +28,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 65
+    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 67
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 

@@ -1,5 +1,4 @@
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -8,214 +7,222 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
+from runs import make_many, make_run, never_ended
 
 from kanexp.error import ConfigError
-from kanexp.report import figures, table
-from kanexp.report.page import report, summarize
-from kanexp.report.stats import ended_well, median_interval
-from kanexp.run_folder import RunFolder, find_runs
+from kanexp.report import arm_figures, axis_figures, curve, figures, latex, table
+from kanexp.report.metric import Metric
+from kanexp.report.report import Question, report
 
 
-def make_run(path, init="default", mse=(0.1, 0.2, 0.3), status=None, **changes):
-    """A run folder as a run leaves it, without training anything."""
-    path.mkdir(parents=True)
-    folder, seeds = RunFolder(path), list(range(len(mse)))
-    folder.write_config(
-        f"layer:\n  _target_: x\n  frequencies: 5\ninit:\n  _target_: {init}\nsteps: 20\nname: {path.name}\n"
-    )
-    record = {
-        "status": "done",
-        "choices": {
-            "task": "function",
-            "layer": "fourier",
-            "init": init,
-            "reg": "none",
-            "optimizer": "adam",
-            "model": "kan",
-        },
-        "seeds": seeds,
-        "widths": [2, 3, 1],
-        "parameters": 99,
-        "command": "kanexp <test>",
-        "started": "2026-01-01T00:00:00+00:00",
-        "versions": {"torch": "2"},
-        "config_hash": "abc",
-        "steps": 20,
-        "train_seconds": 1.5,
-        "peak_memory_bytes": 10**9,
-        "seed_status": {str(s): (status or {}).get(s, "ok") for s in seeds},
-        "best_step": {str(s): 20 for s in seeds},
-        "evaluations": {str(s): 20 for s in seeds},
-        "test": {"mse": {str(s): value for s, value in zip(seeds, mse, strict=True)}},
-    }
-    folder.write_record({k: v for k, v in (record | changes).items() if v is not None})
-    with folder.logs() as logs:
-        for step in (0, 10, 20):
-            for metric in ("train_loss", "val_loss"):
-                logs.metrics(step, seeds, metric, [v * (3 - step / 10) for v in mse if v is not None])
-            for metric, factor in {"evaluations": 2, "samples": 80}.items():
-                logs.metrics(step, seeds, metric, [factor * step * (1 + s) for s in seeds])
-            logs.timing(step, step / 4, 2 * step)
-    return folder
+def written(folder, out=None, **question):
+    """The folder of a report, and its findings."""
+    return report([folder], out, Question(**question))
 
 
 def test_one_row_per_run_and_seed(tmp_path):
     make_run(tmp_path / "a")
-    make_run(tmp_path / "b", init="smooth", mse=(0.01, 0.02), status={1: "diverged at step 3: x"})
-    out, summary, problems = report([tmp_path], None)
+    make_run(tmp_path / "b", init="smooth", mse=(0.01, 0.02, 0.03), status={1: "diverged at step 3: x"})
+    out, found = written(tmp_path)
     assert out == tmp_path / "report"
-    assert problems == []
+    assert found.left_out == []
     rows = pd.read_csv(out / "report.csv")
     assert list(rows.columns[: len(table.COLUMNS)]) == list(table.COLUMNS)
-    assert rows["test_mse"].tolist() == [0.1, 0.2, 0.3, 0.01, 0.02]
-    assert rows["arm"].tolist() == ["default"] * 3 + ["smooth"] * 2
+    assert rows["test_mse"].tolist() == [0.1, 0.2, 0.3, 0.01, 0.02, 0.03]
+    assert rows["arm"].tolist() == ["default"] * 3 + ["smooth"] * 3
+    summary = pd.read_csv(out / "summary.csv")
     assert summary["failed"].tolist() == [0, 1]
-    assert summary["median"].tolist() == [0.2, 0.01]
-    assert pd.read_csv(out / "summary.csv")["high"].tolist() == [0.3, 0.01]
+    assert summary["median"].tolist() == [0.2, 0.03]  # of .01, .03 and the worst possible
+    assert summary["high"].tolist() == [0.3, np.inf]
+    assert len(pd.read_csv(out / "comparisons.csv")) == 1
     for name in ("arms", "curves"):
         assert (out / f"{name}.png").stat().st_size > 5000
         assert "<svg" in (out / f"{name}.svg").read_text()
-    assert len(pd.read_csv(out / "curves.csv")) == 2 * 3 * 5
+
+
+def test_a_report_on_validation_data(tmp_path):
+    """The loss that selects can be compared as well, also where no test score was taken."""
+    for i, init in enumerate(("default", "smooth")):
+        make_run(tmp_path / init, init, (0.1 + i, 0.2, 0.3), test=None)
+    for metric in ("best_val_loss", None):
+        out, found = written(tmp_path, metric=metric)
+        assert found.headline()["median"].tolist() == [0.2, 0.3]
+        assert len(pd.read_csv(out / "arms.csv")) == 6
+        assert "best validation loss" in (out / "table.tex").read_text()
+
+
+def test_every_figure_has_its_table(tmp_path):
+    for i, (init, rate) in enumerate((a, b) for a in ("default", "smooth") for b in (1e-3, 1e-2, 1e-1)):
+        options = {"learning_rate": rate}
+        make_run(tmp_path / str(i), init, (0.1 + i, 0.2, 0.3), options=options, parameters=90 + i)
+    out, _ = written(tmp_path)
+    drawn = {path.stem for path in out.glob("*.png")}
+    assert drawn == {"arms", "curves", "front", "map", "sensitivity-learning_rate"}
+    for name in drawn:
+        assert (out / f"{name}.svg").is_file()
+        assert len(pd.read_csv(out / f"{name}.csv")) >= 6
+    cells = pd.read_csv(out / "map.csv")
+    assert cells["median"].tolist() == [0.2, *[0.3] * 5]
+    assert cells["column"].tolist() == [0.001, 0.01, 0.1] * 2
+
+
+def test_curves_are_bands_over_seeds(tmp_path):
+    make_run(tmp_path / "a", mse=(0.1, 0.2, 0.4))
+    out, _ = written(tmp_path)
+    curves = pd.read_csv(out / "curves.csv")
+    last = curves[(curves["at"] == 20) & (curves["metric"] == "val_loss")]
+    assert last[["low", "median", "high", "seeds"]].to_numpy().tolist() == [[0.1, 0.2, 0.4, 3]]
+    assert len(curves) == 2 * 3
 
 
 def test_curves_over_what_was_spent(tmp_path):
     """Seeds that spent more for a step reach its loss later; there is no value before a seed's first."""
-    run = table.read([make_run(tmp_path / "a", mse=(0.1, 0.2))])[0]
-    curves = table.curves(run)
-    last = curves[(curves["step"] == 20) & (curves["metric"] == "val_loss")].set_index("seed")
-    assert last["evaluations"].tolist() == [40, 80]
-    assert last["samples"].tolist() == [1600, 3200]
-    assert last["seconds"].tolist() == [5, 5]
-    assert set(curves["metric"]) == {"train_loss", "val_loss"}
-    by_seed = figures._over(curves[curves["metric"] == "val_loss"], "evaluations")
+    folder = make_run(tmp_path / "a", mse=(0.1, 0.2))
+    for over, spent in {"evaluations": [40, 80], "samples": [1600, 3200], "seconds": [5, 5]}.items():
+        read = curve.log(folder, [0, 1], over)
+        assert set(read["metric"]) == {"train_loss", "val_loss"}
+        assert read[read["metric"] == "val_loss"].groupby("seed")[over].max().tolist() == spent
+    read = curve.log(folder, [0, 1], "evaluations")
+    by_seed = curve.by_seed(read[read["metric"] == "val_loss"], "evaluations")
     assert 40 <= by_seed.index[0] < 40.2  # the second seed's first step took 40
     at = by_seed.loc[by_seed.index >= 79.9].iloc[0]
     assert at.tolist() == pytest.approx([0.1, 0.2])
     at = by_seed.loc[by_seed.index < 79].iloc[-1]
     assert at.tolist() == pytest.approx([0.1, 0.4])
-    for over in table.OVER:
-        out, _, _ = report([tmp_path / "a"], tmp_path / over, over)
-        assert figures.SPENT[over] in (out / "curves.svg").read_text()
+    for over in curve.OVER:
+        out, _ = written(tmp_path / "a", tmp_path / over, over=over)
+        assert arm_figures.SPENT[over] in (out / "curves.svg").read_text()
+
+
+def test_long_curves_are_thinned_to_their_ends(tmp_path):
+    folder = make_run(tmp_path / "a", mse=(0.1, 0.2))
+    with folder.logs() as logs:
+        for step in range(1001):
+            logs.metrics(step, [0, 1], "val_loss", [1 / (1 + step)] * 2)
+    steps = curve.log(folder, [1], "step")["step"]
+    assert len(steps) == curve.MOST_STEPS
+    assert (steps.min(), steps.max()) == (0, 1000)
 
 
 def test_the_page_stands_alone(tmp_path):
-    make_run(tmp_path / "a")
-    out, _, _ = report([tmp_path], tmp_path / "elsewhere")
+    make_run(tmp_path / "a", command="kanexp <test> </script><!-- <script>")
+    out, _ = written(tmp_path, tmp_path / "elsewhere" / "else")
     page = (out / "report.html").read_text()
-    assert "kanexp &lt;test&gt;" in page  # escaped
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http-equiv", "")
-    assert 'src="data:' in page
-    assert page.count("src=") == page.count('src="data:')
+    assert page.count("src=") == page.count('src="data:') > 1
+    assert page.count("</script>") == page.count("<script>") == 1
+    assert '"../../a/"' in page  # the link to the run, from where the page is
+
+
+def tables(page):
+    """The tables that a page carries."""
+    text = page.split("const tables = ", 1)[1].split(", links = ", 1)[0]
+    return json.loads(text)
+
+
+def test_the_page_holds_every_table(tmp_path):
+    make_run(tmp_path / "a", cause="<b>none</b>")
+    make_run(tmp_path / "b", "smooth", mse=(0.4, 0.5, None))
+    page = (written(tmp_path)[0] / "report.html").read_text()
+    held = tables(page)
+    assert held["rows"]["test_mse"] == [0.1, 0.2, 0.3, 0.4, 0.5, None]
+    assert held["summary"]["high"] == [0.3, np.inf]
+    assert held["runs"]["command"] == ["kanexp <test>"] * 2
+    assert held["comparisons"]["verdict"] == ["not enough seeds"]
+    assert "The same in all rows: " in page
+    assert "not enough seeds to tell default from smooth" in page
+    assert "Know this first" in page
+
+
+# Typed and clicked by a script within the page: what it finds becomes the page's title.
+PROBE = """<script>
+  const place = document.getElementById("rows"), head = [...place.querySelectorAll("th")];
+  const column = head.findIndex(th => th.textContent === "test_mse");
+  const values = () => [...place.querySelectorAll("tbody tr")].map(r => r.cells[column].textContent).join(" ");
+  const type = text => {
+    const input = place.querySelector("input");
+    input.value = text; input.dispatchEvent(new Event("input"));
+    return values();
+  };
+  head[column].click(); const up = values(); head[column].click(); const down = values();
+  const seen = [up, down, type("0.02"), type("smooth"), type("test_mse<0.2 default"), type("")];
+  const link = place.querySelector("tbody a").getAttribute("href");
+  document.title = "PROBE " + [...seen, link, place.querySelector(".bar span").textContent].join(" | ");
+</script>"""
+
+
+def in_a_browser(page, folder):
+    """The page's text after its scripts ran, in a Chromium without a window or a network."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((name for name in names if shutil.which(name)), None)
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (README says how to get one)")
+    off = ("gpu", "quic", "background-networking", "component-update", "sync")
+    flags = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
+    words = [chromium, *flags, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def test_the_page_sorts_and_filters_in_a_browser(tmp_path):
-    chromium = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
     make_run(tmp_path / "a", mse=(0.3, 0.1, 0.02))
-    out, _, _ = report([tmp_path], None)
+    make_run(tmp_path / "b", init="smooth", mse=(1.5, None, 0.2))
+    out, _ = written(tmp_path)
     page = (out / "report.html").read_text()
-    probe = """<script>
-      const rows = () => [...document.querySelectorAll("#rows tbody tr")];
-      const column = [...document.querySelectorAll("#rows th")].findIndex(th => th.textContent === "test_mse");
-      const values = () => rows().filter(r => !r.hidden).map(r => r.cells[column].textContent).join(" ");
-      const header = document.querySelectorAll("#rows th")[column];
-      header.click(); const up = values(); header.click(); const down = values();
-      const input = document.querySelector("[data-filter]");
-      input.value = "0.02"; input.dispatchEvent(new Event("input"));
-      document.title = "PROBE " + up + " | " + down + " | " + values();
-    </script>"""
-    (out / "probe.html").write_text(page.replace("</body>", probe + "</body>"))
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    command = [
-        chromium,
-        *flags,
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--dump-dom",
-        f"file://{out / 'probe.html'}",
-    ]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    assert "<title>PROBE 0.02 0.1 0.3 | 0.3 0.1 0.02 | 0.02</title>" in dom
+    (out / "probe.html").write_text(page.replace("</body>", PROBE + "</body>"))
+    dom = in_a_browser(out / "probe.html", tmp_path)
+    seen = ["0.02 0.1 0.2 0.3 1.5 ", "1.5 0.3 0.2 0.1 0.02 ", "0.02", "1.5 0.2 ", "0.1 0.02", "1.5 0.3 0.2 0.1 0.02 "]
+    assert dom.split("<title>")[1].split("</title>")[0] == f"PROBE {' | '.join([*seen, '../b/', '6 of 6 rows'])}"
 
 
 def test_folders_that_cannot_be_read_are_named_and_left_out(tmp_path):
     make_run(tmp_path / "good")
     make_run(tmp_path / "newer", format=99)
-    for name, content in (("half", '{"format": 1, "st'), ("empty", "")):
+    for name, content in (("half", '{"format": 1, "st'), ("empty", ""), ("bare", '{"format": 1}'), ("list", "[]")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(content)
-    make_run(tmp_path / "no_config")
+    for name in ("no_config", "config_of_text", "config_of_dust"):
+        make_run(tmp_path / name)
     (tmp_path / "no_config" / "config.yaml").unlink()
-    out, _, problems = report([tmp_path], None)
-    assert len(problems) == 4
+    (tmp_path / "bare" / "config.yaml").write_text("steps: 1\n")
+    (tmp_path / "config_of_text" / "config.yaml").write_text("just text")
+    (tmp_path / "config_of_dust" / "config.yaml").write_bytes(b"\xff\xfe\x00: [")
+    out, found = written(tmp_path)
+    assert len(found.left_out) == 8
     assert len(pd.read_csv(out / "report.csv")) == 3
     page = (out / "report.html").read_text()
-    for name in ("newer", "half", "empty", "no_config"):
-        assert any(name in problem for problem in problems)
+    for name in ("newer", "half", "empty", "bare", "list", "no_config", "config_of_text", "config_of_dust"):
+        assert sum(f"/{name}: " in sentence for sentence in found.left_out) == 1
         assert f"/{name}: " in page
+    assert any("its record lacks choices, seeds, status, widths" in sentence for sentence in found.left_out)
 
 
-def test_runs_that_did_not_end_are_listed_as_they_are(tmp_path):
-    gone = {"seed_status": None, "test": None, "best_step": None, "evaluations": None}
-    folder = make_run(tmp_path / "killed", **gone)
-    record = json.loads((folder.path / "run.json").read_text()) | {"status": "running"}
-    (folder.path / "run.json").write_text(json.dumps(record))
+@pytest.mark.parametrize("status", ["running", "killed", "failed", "interrupted"])
+def test_runs_that_did_not_end_are_listed_as_they_are(tmp_path, status):
+    folder = never_ended(tmp_path / "a", status)
     folder.metrics.write_text(folder.metrics.read_text() + "30,1,val_lo")  # cut in the middle of a line
-    out, _, _ = report([tmp_path], None)
+    out, _ = written(tmp_path)
     rows = pd.read_csv(out / "report.csv")
-    assert rows["status"].tolist() == ["running"]
-    assert rows["seed"].isna().all()
+    assert rows["status"].tolist() == [status] * 3
+    assert rows["seed"].tolist() == [0, 1, 2]
+    assert rows["compared"].tolist() == [status == "failed"] * 3
+
+
+def test_a_run_of_another_shape_is_reported(tmp_path):
+    """What a record may lack, or hold as null, stops no report."""
+    make_run(tmp_path / "a", test=None, versions=None, parameters=None, evaluations=None, started=None)
+    make_run(tmp_path / "b", "smooth", best_val_loss=None, train_seconds=None)
+    (tmp_path / "a" / "metrics.csv").unlink()
+    out, _ = written(tmp_path)
+    assert len(pd.read_csv(out / "report.csv")) == 6
 
 
 def test_nothing_to_report(tmp_path):
     with pytest.raises(ConfigError, match="holds no run that can be read; make one with"):
-        report([tmp_path], None)
+        written(tmp_path)
     with pytest.raises(ConfigError, match="no such folder"):
-        report([tmp_path / "nowhere"], None)
-
-
-def test_arms_are_named_by_what_differs(tmp_path):
-    for i, (init, frequencies) in enumerate([("default", 5), ("default", 9), ("smooth", 5)]):
-        folder = make_run(tmp_path / str(i), init=init)
-        text = (folder.path / "config.yaml").read_text().replace("frequencies: 5", f"frequencies: {frequencies}")
-        (folder.path / "config.yaml").write_text(text)
-    runs, _ = table.read(find_runs(tmp_path))
-    assert table.arms(runs) == ["default frequencies=5", "default frequencies=9", "smooth frequencies=5"]
-    assert table.arms(runs[:1]) == ["function-fourier-default"]
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 10, 20, 31])
-def test_median_interval_is_exact(n):
-    x = np.arange(n, dtype=float)[::-1]
-    m = median_interval(x)
-    assert m.median == np.median(x)
-    k = int(m.low)
-    assert m.high == n - 1 - k
-    # P(true median outside) = 2 P(Binomial(n, 1/2) <= k), by another road.
-    outside = 2 * sum(pmf(n, i) for i in range(k + 1))
-    assert m.coverage == pytest.approx(1 - outside)
-    assert m.coverage >= 0.95 or k == 0
-    if k + 1 < (n + 1) // 2:
-        assert 1 - 2 * sum(pmf(n, i) for i in range(k + 2)) < 0.95  # no narrower one would do
-
-
-def pmf(n, i):
-    return math.comb(n, i) / 2**n
-
-
-def test_median_interval_covers_the_median_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    samples = rng.lognormal(size=(4000, 10))  # true median 1
-    intervals = [median_interval(row) for row in samples]
-    covered = np.mean([m.low <= 1 <= m.high for m in intervals])
-    assert covered == pytest.approx(intervals[0].coverage, abs=0.012)
-
-
-def test_nothing_known_is_said_as_such():
-    assert np.isnan(median_interval([]).median)
-    rows = pd.DataFrame({"arm": ["a"], "status": ["failed"], "test_mse": [np.nan]})
-    assert summarize(rows).empty
+        written(tmp_path / "nowhere")
 
 
 def test_figures_leave_the_style_of_their_user_alone():
@@ -234,6 +241,118 @@ def test_predictions_are_drawn_for_every_kind(kind, shape, axes):
     assert len(figures.prediction(values, kind, shape, "t").axes) == axes
 
 
+def picture_run(path, init):
+    """A run that learned a picture of 2 x 3, with the tables that it drew."""
+    folder = make_run(path, init, scene={"kind": "picture", "shape": [2, 3]})
+    folder.figures.mkdir()
+    x = np.linspace(0, 1, 6)
+    prediction = pd.DataFrame({"x1": x, "x2": x, "channel": 0, "target": x, "before": 0 * x, "after": x**2})
+    prediction.to_csv(folder.figures / "prediction.csv", index=False)
+    spectra = [
+        (state, layer, seed, frequency, 1 / frequency)
+        for state in ("before", "after")
+        for layer in (0, 1)
+        for seed in (0, 1)
+        for frequency in (1, 2, 3)
+    ]
+    columns = ["state", "layer", "seed", "frequency", "power"]
+    pd.DataFrame(spectra, columns=columns).to_csv(folder.figures / "spectra.csv", index=False)
+
+
+def test_pictures_and_spectra_stand_side_by_side(tmp_path):
+    for init in ("default", "smooth"):
+        picture_run(tmp_path / init, init)
+    out, _ = written(tmp_path)
+    pictures, spectra = (pd.read_csv(out / f"{name}.csv") for name in ("pictures", "spectra"))
+    assert pictures.groupby("arm")["after"].size().tolist() == [6, 6]
+    assert spectra.groupby(["arm", "state", "layer"]).size().tolist() == [3] * 8
+    assert len(arm_figures.spectra(spectra).axes) == 4
+    assert len(arm_figures.pictures(pictures, [(2, 3)] * 2).axes) == 6
+
+
+def test_several_tasks_have_figures_each_and_profiles_together(tmp_path):
+    for task in ("function", "feynman"):
+        for i, init in enumerate(("default", "smooth")):
+            make_run(tmp_path / f"{task}-{init}", init, (0.1 / 2**i, 0.2 / 2**i, 0.4 * (1 + i)), choices={"task": task})
+    out, _ = written(tmp_path)
+    for name in ("arms-function", "arms-feynman", "curves-function", "profiles"):
+        assert (out / f"{name}.png").is_file()
+    profile = pd.read_csv(out / "profiles.csv").groupby("arm")["share"]
+    assert profile.first().round(3).to_dict() == {"default": 0.333, "smooth": 0.667}  # best in 2 and 4 of 6
+    assert profile.last().tolist() == [1, 1]
+
+
+def test_figures_of_many_arms_show_the_best_and_say_so(tmp_path):
+    for i in range(50):
+        make_run(tmp_path / str(i), mse=(0.1 + i, 0.2 + i, 0.3 + i), options={"frequencies": i})
+    out, found = written(tmp_path)
+    assert pd.read_csv(out / "curves.csv")["arm"].nunique() == 12
+    assert pd.read_csv(out / "arms.csv")["arm"].nunique() == 40
+    assert set(pd.read_csv(out / "curves.csv")["arm"]) == {f"frequencies={i}" for i in range(12)}
+    assert "(the best 12 of 50 arms)" in (out / "report.html").read_text()
+    assert len(found.summary) == 50
+
+
+def test_the_front_holds_what_no_cheaper_one_beats(tmp_path):
+    for i, (parameters, error) in enumerate([(10, 0.5), (20, 0.1), (30, 0.2), (40, 0.05)]):
+        make_run(tmp_path / str(i), str(i), (error,) * 2, parameters=parameters, train_seconds=parameters)
+    out, _ = written(tmp_path)
+    front = pd.read_csv(out / "front.csv").set_index(["cost", "at"])["front"]
+    assert front["parameters"].to_dict() == {10: True, 20: True, 30: False, 40: True}
+    assert front["train_seconds"].tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "log"), [([1, 10, 100], True), ([1, 2, 3], False), ([0, 1, 10], False), ([1, 20], True), ([5, 6], False)]
+)
+def test_log_axes_are_for_values_that_are_spaced_so(values, log):
+    assert axis_figures.log_spaced(np.array(values, float)) == log
+
+
+def test_latex_is_bold_only_with_evidence(tmp_path):
+    rng = np.random.default_rng(0)
+    for init, level in (("default", -1), ("glorot", -3), ("glorot_fine", -3)):
+        make_run(tmp_path / init, init, tuple(10 ** (level + 0.2 * rng.normal(size=10))))
+    out, _ = written(tmp_path)
+    text = (out / "table.tex").read_text()
+    assert "glorot\\_fine & 99 & 10 & 0 & 1 & $\\mathbf{" in text
+    assert "glorot & 99 & 10 & 0 & 1 & $\\mathbf{" in text
+    assert "default & 99 & 10 & 0 & 1 & $0." in text
+    for word in ("toprule", "midrule", "bottomrule"):
+        assert text.count(f"\\{word}\n") == 1
+    two, _ = report([tmp_path / "glorot", tmp_path / "glorot_fine"], tmp_path / "two")
+    assert "mathbf" not in (two / "table.tex").read_text()
+    few, _ = written(tmp_path, tmp_path / "few", baseline="init=default")
+    assert "mathbf" not in (few / "table.tex").read_text()  # glorot and glorot_fine were not compared
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((0.0012, 0.0009, 0.0016), r"1.20\;[0.90,\,1.60] \cdot 10^{-3}"),
+        ((19.96, 18, 21), r"20.0\;[18.0,\,21.0]"),
+        ((0.5, 0.1, np.inf), r"0.500\;[0.100,\,\infty]"),
+        ((np.inf, 1, np.inf), r"\mathrm{lost}"),
+        ((0.0, 0.0, 0.0), r"0.00\;[0.00,\,0.00]"),
+    ],
+)
+def test_latex_numbers(numbers, text):
+    assert latex.interval(*numbers) == text
+
+
+def test_latex_text_is_escaped():
+    assert latex.escape(r"a_b & 5% \x {~}") == r"a\_b \& 5\% \textbackslash{}x \{\textasciitilde{}\}"
+
+
+def test_lost_seeds_are_drawn_as_such():
+    points = pd.DataFrame({"arm": ["a"] * 3, "value": [0.1, 0.2, np.nan], "ended_well": [True, True, False]})
+    (axes,) = arm_figures.points(points, Metric("test_mse", True)).axes
+    assert [text.get_text() for text in axes.texts] == ["1 lost"]
+    points["ended_well"] = False
+    (axes,) = arm_figures.points(points, Metric("test_mse", True)).axes
+    assert [text.get_text() for text in axes.texts] == ["3 lost"]
+
+
 def test_report_starts_without_torch(tmp_path):
     make_run(tmp_path / "a")
     code = "import sys; from kanexp.cli import main; main(['report', sys.argv[1]]); print('torch' in sys.modules)"
@@ -243,7 +362,22 @@ def test_report_starts_without_torch(tmp_path):
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_only_lost_seeds_are_left_out():
-    status = ["ok", "stalled", "stopped at step 7: its budget is spent", "restarted at step 3: its loss is not finite"]
-    lost = ["diverged at step 7: its loss is not finite", "failed", "running", "interrupted"]
-    assert ended_well(pd.Series(status + lost)).tolist() == [True] * 4 + [False] * 4
+@pytest.mark.slow
+def test_two_thousand_runs_fit_into_a_gigabyte(tmp_path):
+    """scripts/bench_report.py measures the time."""
+    make_many(tmp_path / "runs")
+    code = (
+        "import resource, sys; from kanexp.cli import main; main(['report', *sys.argv[1:]]); "
+        "print('torch' in sys.modules, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    words = [sys.executable, "-c", code, tmp_path / "runs", "--by", "layer,init", "--out", tmp_path / "out"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300, cwd=ROOT)
+    torch, kilobytes = done.stdout.splitlines()[-1].split()
+    assert torch == "False"
+    assert int(kilobytes) < 1e6
+    rows = pd.read_csv(tmp_path / "out" / "report.csv", usecols=["run", "arm", "compared"])
+    assert (len(rows), rows["run"].nunique(), rows["arm"].nunique()) == (10_000, 2000, 20)
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    assert summary["trials"].tolist() == [10] * 20
+    assert rows["compared"].sum() == summary["seeds"].sum() == 20 * 50
+    assert len(pd.read_csv(tmp_path / "out" / "comparisons.csv")) == 190

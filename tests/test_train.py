@@ -11,6 +11,7 @@ from conftest import REFERENCE
 from torch.testing import assert_close
 
 from kanexp import train as training
+from kanexp.batches import Minibatches
 from kanexp.config import Words
 from kanexp.experiment import Experiment
 from kanexp.init.default import Default
@@ -25,11 +26,12 @@ from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.pack import Pack
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
 from kanexp.reg.none import NoPenalty
 from kanexp.reg.sum import Sum
-from kanexp.run_folder import COLUMNS, Logs
+from kanexp.run_folder import COLUMNS, Ledger, Logs
 from kanexp.seeding import generator
 from kanexp.settings import Settings
 from kanexp.task.base import Data, Split
@@ -52,7 +54,12 @@ SETTINGS = Settings(
     patience=None,
     budget=None,
     log_every=10,
+    checkpoint=None,
     diagnostics=False,
+    tune=None,
+    pack=True,
+    rerun=False,
+    dry_run=False,
     output_dir="outputs",
 )
 TASK = Function(train=60, val=20, test=20)
@@ -87,7 +94,8 @@ def train(e: Experiment, start=None, data=None, watch=lambda p: None):
 
 def train_with_tables(e: Experiment, network, start, data, watch=lambda p: None):
     files = {table: io.StringIO() for table in COLUMNS}
-    result = training.train(e, network, start, data, Logs(files), watch)
+    ledger = Ledger([Logs(files)], [e.settings.seed_list])
+    result = training.train(Pack((e,)), network, start, data, ledger, watch)
     return result, {table: pd.read_csv(io.StringIO(file.getvalue())) for table, file in files.items()}, network
 
 
@@ -176,14 +184,14 @@ def test_rows_describe_the_state_after_their_step():
 
 def test_minibatches_go_through_all_samples_in_an_order_of_each_seed():
     x = torch.arange(20.0, dtype=torch.float64)[None]
-    batches = training._batches(Split(x, x), 6, [3, 7])
-    rounds = [torch.cat([next(batches)[1] for _ in range(3)], dim=2)[:, 0] for _ in range(2)]
+    given = Minibatches(Split(x, x), 6, [3, 7])
+    rounds = [torch.cat([given.next()[1] for _ in range(3)], dim=2)[:, 0] for _ in range(2)]
     for seen in rounds:
         assert all(len(row.unique()) == 18 for row in seen)  # what does not fill a batch waits
     assert not torch.equal(rounds[0][0], rounds[0][1])
     assert not torch.equal(rounds[0][0], rounds[1][0])
-    alone = training._batches(Split(x, x), 6, [7])
-    assert torch.equal(next(alone)[1][0, 0], rounds[0][1][:6])
+    alone = Minibatches(Split(x, x), 6, [7])
+    assert torch.equal(alone.next()[1][0, 0], rounds[0][1][:6])
 
 
 def test_the_penalty_is_logged_apart_and_shrinks_the_weights():
@@ -277,7 +285,7 @@ def test_optimizers_forget_one_seed_and_no_other(optimizer):
     start = network.start(Glorot(), [generator(s, "init") for s in range(3)], torch.float64)
     split = TASK.load(generator(0, "data")).train
     x, y = split.x[None], split.y[None]
-    problem = Objective(network, TASK, NoPenalty(), 0.0, x, network.prepare(x), y)
+    problem = Objective(network, TASK, NoPenalty(), None, x, network.prepare(x), y)
     steppers, thetas = [optimizer.stepper(start) for _ in range(2)], [start, start]
     for step in range(12):
         if step == 6:  # the forgetful one gets its second seed's start again
@@ -304,8 +312,8 @@ def test_it_ends_early_when_every_seed_has_diverged():
     start = torch.full((2, 125), torch.nan)
     network = KAN().network([2, 4, 1], Fourier())
     result, _, _ = train(experiment(Fourier(), dtype="float32", seeds=2), start=start[:, : network.parameters])
-    assert result.steps == 1
-    assert all("diverged" in status for status in result.status)
+    assert result.steps == 0
+    assert result.status == ["diverged at step 1: its loss is not finite"] * 2
 
 
 def test_a_stalled_line_search_ends_its_seed_cleanly():

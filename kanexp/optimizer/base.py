@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -132,11 +132,48 @@ class FirstOrderStepper(Stepper):
 
     def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
         loss, grad = evaluate(theta)
+        return self.descend(theta, grad), loss, self.ones
+
+    def descend(self, theta: Tensor, grad: Tensor) -> Tensor:
+        """The new theta after a step with this gradient."""
         if self.first_order.clip is not None:
             grad = grad * (self.first_order.clip / grad.norm(dim=1, keepdim=True)).clamp(max=1)
         rate = self.first_order.rate(self.steps)
         self.steps += 1
-        return self.move(theta, grad, rate), loss, self.ones
+        return self.move(theta, grad, rate)
+
+
+class SideBySide(Stepper):
+    """First-order steppers of different settings, each on rows of its own, after one evaluation of all."""
+
+    def __init__(self, rows: Sequence[slice], steppers: Sequence[FirstOrderStepper]):
+        self.rows, self.steppers = list(rows), list(steppers)
+
+    def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
+        loss, grad = evaluate(theta)
+        new = [stepper.descend(theta[rows], grad[rows]) for rows, stepper in self._pairs()]
+        return torch.cat(new), loss, torch.cat([stepper.ones for stepper in self.steppers])
+
+    def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
+        """`resize` takes the states of all rows, so each stepper's own are put among zeros."""
+        count = sum(len(stepper.ones) for stepper in self.steppers)
+
+        def within(rows: slice) -> Callable[[Tensor], Tensor]:
+            def resized(state: Tensor) -> Tensor:
+                every = state.new_zeros(count, state.shape[1])
+                every[rows] = state
+                return resize(every)[rows]
+
+            return resized
+
+        return all(stepper.carry(within(rows)) for rows, stepper in self._pairs())
+
+    def forget(self, rows: Tensor) -> None:
+        for own, stepper in self._pairs():
+            stepper.forget(rows[own])
+
+    def _pairs(self) -> Iterator[tuple[slice, FirstOrderStepper]]:
+        return zip(self.rows, self.steppers, strict=True)
 
 
 class Moments:
@@ -154,11 +191,10 @@ class Moments:
             self.anew[i] = Moments(self.beta1, self.beta2, self.mean[i : i + 1])
 
     def resize(self, resize: Callable[[Tensor], Tensor]) -> None:
+        count = len(self.mean)
         self.mean, self.square = resize(self.mean), resize(self.square)
         for i, own in self.anew.items():
-            own.mean, own.square = (
-                resize(kept.expand(len(self.mean), -1))[i : i + 1] for kept in (own.mean, own.square)
-            )
+            own.mean, own.square = (resize(kept.expand(count, -1))[i : i + 1] for kept in (own.mean, own.square))
 
     def move(self, theta: Tensor, grad: Tensor, rate: float, epsilon: float, decay: float) -> Tensor:
         """theta (1 - rate decay) - rate mean / (sqrt(square) + epsilon), the means corrected for their start."""

@@ -48,22 +48,26 @@ class LBFGSStepper(Stepper):
         self.scale = torch.zeros_like(theta[:, 0])  # of the first Hessian guess; 0 where there is no history
         self.stopped = torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
         self.at: Tensor | None = None
-        self.loss = self.grad = theta
+        self.loss, self.grad = torch.zeros_like(theta[:, 0]), torch.zeros_like(theta)
 
     def forget(self, rows: Tensor) -> None:
         self.curvatures = [torch.where(rows, 0, c) for c in self.curvatures]
         self.moves = [torch.where(rows[:, None], 0, m) for m in self.moves]
         self.changes = [torch.where(rows[:, None], 0, c) for c in self.changes]
-        self.scale, self.at = torch.where(rows, 0, self.scale), None
+        self.scale = torch.where(rows, 0, self.scale)
 
     def finished(self) -> Tensor:
         return self.stopped
 
     def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
         evaluations = torch.zeros(len(theta), dtype=torch.int64)
-        if theta is not self.at:
-            self.loss, self.grad = evaluate(theta)
-            evaluations += 1
+        # Seeds that were put elsewhere since the last step are evaluated there; what is known of the others stays.
+        elsewhere = torch.ones_like(self.stopped) if self.at is None else (theta != self.at).any(1)
+        if elsewhere.any():
+            loss, grad = evaluate(theta)
+            self.loss = torch.where(elsewhere, loss, self.loss)
+            self.grad = torch.where(elsewhere[:, None], grad, self.grad)
+            evaluations += elsewhere.cpu()
         direction, first = self._direction()
         search = _LineSearch(self.loss, self.grad, direction, first, self.stopped)
         for _ in range(self.settings.max_evaluations):

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from kanexp.report import stats
+from kanexp.report.metric import words
 
 # Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
@@ -47,8 +47,13 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure beside its table, as PNG and as SVG."""
     files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
     with mpl.rc_context(STYLE):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out by now; doing it again for each file takes half of the time
+        for axes in figure.axes:
+            # The layout differs in its last digits from time to time, and with it the names inside the SVG.
+            left, bottom, width, height = (round(float(x), 6) for x in axes.get_position(original=True).bounds)
+            axes.set_position((left, bottom, width, height))
         figure.savefig(files[0], dpi=DPI)
-        figure.set_layout_engine("none")  # laid out by now; doing it again for the SVG takes half of the time
         figure.savefig(files[1], metadata={"Date": None})
     return files
 
@@ -81,11 +86,11 @@ def prediction(table: pd.DataFrame, kind: str, shape: Sequence[int], title: str)
 
 def _picture(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
     figure = Figure(figsize=(8.4, 3.2), layout="constrained")
-    _picture_row(figure.subplots(1, 3), table, shape)
+    picture_row(figure.subplots(1, 3), table, shape)
     return figure
 
 
-def _picture_row(row: Sequence[Axes], table: pd.DataFrame, shape: Sequence[int]) -> None:
+def picture_row(row: Sequence[Axes], table: pd.DataFrame, shape: Sequence[int]) -> None:
     titles = {"target": "target", "before": "before training", "after": "after training"}
     for axes, (name, label) in zip(row, titles.items(), strict=True):
         picture = table[name].to_numpy().reshape(-1, *shape).transpose(1, 2, 0)  # (rows, columns, channels)
@@ -208,7 +213,7 @@ def spectra(table: pd.DataFrame) -> Figure:
                 low, high = (grouped.agg(f).clip(lower=floor) for f in ("min", "max"))
                 axes.fill_between(median.index, low, high, color=colour, alpha=0.25, linewidth=0)
             axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
-            _plain_ticks(axes)
+            plain_ticks(axes)
         panels[0].set_ylabel("power per edge")
         panels[0].legend(fontsize=8)
         return figure
@@ -257,7 +262,7 @@ def training_spectra(table: pd.DataFrame) -> Figure:
                 median = here[here["step"] == step].groupby("frequency")["power"].median().clip(lower=floor)
                 axes.plot(median.index, median, color=colour, linewidth=1, label=f"{step}")
             axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
-            _plain_ticks(axes)
+            plain_ticks(axes)
         panels[0].set_ylabel("power per edge")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right upper", fontsize=7, title="step", title_fontsize=8)
@@ -287,103 +292,7 @@ def diagnosis(table: pd.DataFrame) -> Figure:
         return figure
 
 
-def _plain_ticks(axes: Axes) -> None:
+def plain_ticks(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a metric is a score, as accuracy is, and no error."""
-    return metric.endswith(("psnr", "ssim", "accuracy", "f1", "r2"))
-
-
-def words(metric: str) -> str:
-    """A metric's name as people write it."""
-    known = {"val": "validation", "psnr": "PSNR (dB)", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "max": "max error"}
-    known |= {"r2": "R²", "f1": "F1", "l2": "L2", "ssim": "SSIM"}
-    return " ".join(known.get(word, word) for word in metric.split("_"))
-
-
-def arm_curves(table: pd.DataFrame, over: str = "step", names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
-    """Loss over steps, or what else the seeds spent, a colour per arm: median over seeds as a line, range as a band."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10.4, 3.2), layout="constrained")
-        panels = figure.subplots(1, len(names))
-        for axes, name in zip(panels, names, strict=True):
-            here = table[table["metric"] == name]
-            for i, (arm, rows) in enumerate(here.groupby("arm", sort=False)):
-                by_seed = _over(rows, over)
-                low, median, high = by_seed.min(axis=1), by_seed.median(axis=1), by_seed.max(axis=1)
-                colour = CYCLE[i % len(CYCLE)]
-                dashes = ("-", "--", ":", "-.")[i // len(CYCLE) % 4]
-                axes.plot(median.index, median, dashes, color=colour, linewidth=1.5, label=arm)
-                axes.fill_between(median.index, low, high, color=colour, alpha=0.15, linewidth=0)
-            if here["value"].min() > 0:
-                axes.set_yscale("log")
-            axes.set(title=words(name), xlabel=SPENT[over])
-            if over == "step":
-                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            else:
-                axes.set_xscale("log")
-        handles, labels = panels[0].get_legend_handles_labels()
-        title = "median and range over seeds"
-        figure.legend(handles, labels, loc="outside right upper", fontsize=8, title=title, title_fontsize=8)
-        return figure
-
-
-SPENT = {
-    "step": "step",
-    "evaluations": "evaluations of function and gradient",
-    "samples": "samples seen",
-    "seconds": "seconds of training, all seeds together",
-}
-
-
-def _over(rows: pd.DataFrame, over: str) -> pd.DataFrame:
-    """Values of one metric by step, or by 200 amounts spent, and seed: the last value each had reached by then."""
-    each = ["run", "seed"]
-    if over == "step":
-        return rows.pivot_table(values="value", index="step", columns=each)
-    rows = rows[rows[over] > 0].sort_values(over)
-    amounts = np.geomspace(rows[over].min(), rows[over].max(), 200) if len(rows) else np.empty(0)
-    found = {}
-    for seed, own in rows.groupby(each):
-        last = np.searchsorted(own[over], amounts * (1 + 1e-9), side="right") - 1
-        found[seed] = np.where(last >= 0, own["value"].to_numpy()[last.clip(0)], np.nan)
-    # From where each seed has a value on: a median must not jump because another one joins.
-    return pd.DataFrame(found, index=amounts).dropna()
-
-
-def arm_pictures(pictures: Sequence[tuple[str, pd.DataFrame, Sequence[int]]]) -> Figure:
-    """A row per arm: target, prediction before and prediction after training of the run's seed of median loss."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 2.9 * len(pictures)), layout="constrained")
-        for row, (arm, table, shape) in zip(figure.subplots(len(pictures), 3, squeeze=False), pictures, strict=True):
-            _picture_row(row, table, shape)
-            row[0].set_ylabel(arm)
-        return figure
-
-
-def arm_points(rows: pd.DataFrame, metric: str) -> Figure:
-    """Every seed's test score as a point, one line per arm, with the median as a bar; failed seeds are crosses."""
-    arms = list(dict.fromkeys(rows["arm"]))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 0.45 * len(arms) + 1.1), layout="constrained")
-        axes = figure.subplots()
-        for i, arm in enumerate(arms):
-            here = rows[rows["arm"] == arm]
-            fine = stats.ended_well(here["status"])
-            values = here.loc[fine, metric].astype(float)
-            # A fixed spread instead of a random one: the same runs give the same picture.
-            spread = 0.24 * (np.arange(len(values)) % 5 - 2) / 2
-            axes.plot(values, i + spread, "o", color=BLUE, alpha=0.6, markersize=4)
-            axes.plot(here.loc[~fine, metric].astype(float), np.full((~fine).sum(), i), "x", color=RED, markersize=6)
-            if len(values):
-                axes.plot([values.median()] * 2, [i - 0.36, i + 0.36], color=BLACK, linewidth=2)
-        if rows[metric].min() > 0 and not higher_is_better(metric):
-            axes.set_xscale("log")
-        axes.set_yticks(range(len(arms)), arms)
-        axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=f"{words(metric)}, a point per seed, a bar at the median")
-        axes.grid(axis="y", visible=False)
-        return figure

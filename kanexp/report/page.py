@@ -1,122 +1,106 @@
-"""The report: tables, figures and one page about some runs, from their folders alone."""
+"""The page: one HTML file that carries its tables and figures inside and needs no network."""
 
 import base64
-import html
+import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment
 
-from kanexp.error import ConfigError
-from kanexp.report import figures, stats, table
-from kanexp.run_folder import find_runs, new_version, write
+from kanexp.report import figures, pair, table
 
-MAX_STRIPS = 12  # arms whose pictures are drawn below each other
+if TYPE_CHECKING:
+    from kanexp.report.report import Findings
+
 MAX_PICTURED_RUNS = 24  # the page carries their figures inside; more would be too much to load and to look at
 
 
-def report(paths: Sequence[Path], out: Path | None, over: str = "step") -> tuple[Path, pd.DataFrame, list[str]]:
-    """Write report.csv, figures and report.html about all runs at or below the paths.
-
-    Curves are drawn over one of table.OVER. Returns the folder written, the summary per arm, and a sentence for each
-    folder that could not be read. The folder is `out`, or `report` in the only path given, or a new version of
-    outputs/report.
-    Raises ConfigError where there is nothing to report or no place to write.
-    """
-    missing = [str(path) for path in paths if not path.is_dir()]
-    if missing:
-        raise ConfigError(*(f"{path}: no such folder; give run folders or folders above them" for path in missing))
-    folders = {f.path.resolve(): f for path in paths for f in find_runs(path)}
-    runs, problems = table.read(list(folders.values()))
-    if not runs:
-        where = ", ".join(map(str, paths))
-        raise ConfigError(f"{where}: holds no run that can be read; make one with: kanexp layer=fourier", *problems)
-
-    out = out or (paths[0] / "report" if len(paths) == 1 else new_version("outputs", "report"))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        summary = _write(runs, problems, out, over)
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another with --out PATH") from error
-    return out, summary, problems
-
-
-def _write(runs: Sequence[table.Run], problems: list[str], out: Path, over: str) -> pd.DataFrame:
-    rows, curves = table.rows(runs), table.curves(runs)
-    summary = summarize(rows)
-    drawn = {}
-    if not curves.empty:
-        drawn["curves"] = figures.arm_curves(curves, over)
-        curves.to_csv(out / "curves.csv", index=False)
-    metrics = [c for c in rows.columns if c.startswith("test_")]
-    if metrics and rows[metrics[0]].notna().any():
-        drawn["arms"] = figures.arm_points(rows, metrics[0])
-    if pictures := table.pictures(runs)[:MAX_STRIPS]:
-        drawn["pictures"] = figures.arm_pictures(pictures)
-    rows.to_csv(out / "report.csv", index=False)
-    summary.to_csv(out / "summary.csv", index=False)
-    for name, figure in drawn.items():
-        figures.save(figure, out / name)
-
+def page(found: "Findings", comparisons: pd.DataFrame, drawn: Sequence[tuple[Path, str]], out: Path) -> str:
+    """The page's text. Its links to runs are relative to `out`, so that both may be moved together."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("kanexp.report") / "page.html").read_text("utf-8"))
-    pictured = runs if len(runs) <= MAX_PICTURED_RUNS else []
-    page = template.render(
-        title=f"kanexp report: {len(runs)} run{'s' if len(runs) != 1 else ''}",
+    links = {run.label: quote(os.path.relpath(run.folder.path, out).replace(os.sep, "/")) + "/" for run in found.runs}
+    rows = found.rows[_order(found.rows)]
+    rows, same = _varying(rows, [c for c in rows.columns if c not in ("run", "arm", "seed", "status")])
+    comparisons = comparisons.drop(columns=["sentence"])
+    tables = {
+        "comparisons": _columns(_varying(comparisons, ("problem", "metric", "ties", "lost_arm", "lost_other"))[0]),
+        "summary": _columns(_varying(found.summary, ("problem", "setting"))[0]),
+        "rows": _columns(rows),
+        "runs": _columns(_provenance(found.runs)),
+    }
+    pictured = found.runs if len(found.runs) <= MAX_PICTURED_RUNS else []
+    return template.render(
+        title=f"kanexp report: {len(found.runs)} run{'s' if len(found.runs) != 1 else ''}",
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=version("kanexp"),
-        summary=_html(summary),
-        rows=_html(rows),
-        figures=[(name, *_embed(out / f"{name}.png")) for name in drawn],
-        runs=[(run, [(f.stem, *_embed(f)) for f in table.figure_files(run)]) for run in pictured],
-        count=len(runs),
-        problems=problems,
+        left_out=found.left_out,
+        warnings=found.warnings,
+        metrics=[(problem, metric.title) for problem, metric in found.metrics.items()],
+        verdicts=[(kind, [q for q in found.pairs if q.verdict == kind]) for kind in (pair.BETTER, pair.OPEN, pair.FEW)],
+        same=same,
+        # Inside a script element this sign alone could end it early.
+        tables=json.dumps(tables).replace("<", "\\u003c"),
+        links=json.dumps(links).replace("<", "\\u003c"),
+        figures=[(caption, file.stem, *_embed(file)) for file, caption in drawn],
+        runs=[
+            (run, links[run.label], [(f.stem, *_embed(f)) for f in table.figure_files(run)])
+            for run in pictured
+            if table.figure_files(run)
+        ],
+        count=len(found.runs),
+        hidden=len(found.runs) > MAX_PICTURED_RUNS,
     )
-    write(out / "report.html", page)
-    return summary
 
 
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per arm and test metric: how many seeds, how many diverged, median and its interval.
-
-    A seed that did not end well counts among `failed`; its metric is left out of the median and said to be.
-    """
-    metrics = [c for c in rows.columns if c.startswith("test_")]
-    table_rows = []
-    for arm, here in rows.groupby("arm", sort=False):
-        fine = stats.ended_well(here["status"])
-        for metric in metrics:
-            values = here.loc[fine, metric].dropna().astype(float)
-            if here[metric].notna().any():
-                m = stats.median_interval(values)
-                table_rows.append((arm, metric, len(here), int((~fine).sum()), m.median, m.low, m.high, m.coverage))
-    columns = ["arm", "metric", "seeds", "failed", "median", "low", "high", "coverage"]
-    return pd.DataFrame(table_rows, columns=columns)
+def _order(rows: pd.DataFrame) -> list[str]:
+    """The columns as a reader wants them: what a row is, how it ended, what it scored, and then the rest."""
+    first = ["run", "problem", "arm", "setting", "compared", "seed", "status", "cause"]
+    first += [c for c in rows.columns if c.startswith("test_")]
+    return [*first, *(c for c in rows.columns if c not in first)]
 
 
-def _html(frame: pd.DataFrame) -> str:
-    """A table whose cells are escaped and whose numbers keep their full value for sorting."""
-    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in frame.columns)
-    body = []
-    for record in frame.itertuples(index=False):
-        cells = []
-        for value in record:
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            text = (
-                ""
-                if value is None or (number and value != value)
-                else f"{value:.5g}"
-                if isinstance(value, float)
-                else str(value)
-            )
-            sort = f' data-sort="{value!r}"' if number and text else ""
-            cells.append(f"<td{sort}>{html.escape(text)}</td>")
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+def _varying(rows: pd.DataFrame, among: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """A table without those of these columns in which all rows agree, and what they hold in one line."""
+    constant = [c for c in among if rows[c].nunique(dropna=False) <= 1]
+    if rows.empty:
+        return rows, ""
+    first = rows.iloc[0]
+    same = [f"{c} {first[c]}" for c in constant if pd.notna(first[c]) and first[c] != ""]
+    return rows.drop(columns=constant), ", ".join(same)
+
+
+def _provenance(runs: Sequence[table.Run]) -> pd.DataFrame:
+    """A row per run: what was run, with what, where, and how it ended."""
+    rows = []
+    for run in runs:
+        record, hardware = run.record, run.record.get("hardware") or {}
+        versions = record.get("versions") or {}
+        seeds = list((record.get("seed_status") or {}).values())
+        row: dict[str, Any] = {"run": run.label, "status": record["status"]}
+        row |= {"seeds": len(record["seeds"]), "seeds ok": seeds.count("ok"), "cause": record.get("cause")}
+        row |= {key: record.get(key) for key in ("seconds", "started", "command", "config_hash")}
+        row |= {key: versions.get(key) for key in ("kanexp", "torch", "numpy", "python")}
+        row |= {"commit": str(record.get("git_commit") or "")[:9], "host": hardware.get("host")}
+        row |= {"device": hardware.get("gpu") or hardware.get("processor"), "cores": hardware.get("cores")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """A table as lists that JavaScript reads: nothing for what is missing, Infinity for what was lost."""
+    return {str(c): [None if _missing(value) else value for value in frame[c].tolist()] for c in frame.columns}
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value
 
 
 def _embed(file: Path) -> tuple[str, int]:

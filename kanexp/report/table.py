@@ -1,8 +1,9 @@
-"""Runs on disk as tables: one row per run and seed, and the training curves in long form."""
+"""Runs on disk as a table: one row per run and seed, failures included."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,33 @@ import yaml
 from kanexp.run_folder import CONFIG, RunFolder, UnreadableRun
 
 GROUPS = ("task", "layer", "init", "reg", "optimizer", "model")
-# The columns every report begins with; the tasks' metrics and the options that differ follow.
-COLUMNS = ("run", "arm", "experiment", *GROUPS, "seed", "status", "widths", "parameters", "steps", "best_step")
-OVER = ("step", "evaluations", "samples", "seconds")  # what a curve can be drawn over
 COSTS = ("evaluations", "train_seconds", "peak_memory_bytes")
+# The columns every report begins with; the tasks' metrics and the options that differ follow.
+COLUMNS = (
+    "run",
+    "problem",
+    "arm",
+    "setting",
+    "compared",
+    "experiment",
+    *GROUPS,
+    "data_seed",
+    "seed",
+    "status",
+    "cause",
+    "widths",
+    "parameters",
+    "steps",
+    "best_step",
+    "best_val_loss",
+    *COSTS,
+    "started",
+)
+# Runs without an end say nothing about their arm; all others that did not end well count as failures.
+UNFINISHED = ("running", "interrupted", "killed", "pruned", "pending")
+
+# The C parser reads 2,000 configs in a few seconds, the other one in half a minute.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -30,6 +54,24 @@ class Run:
     def label(self) -> str:
         return str(self.folder.path)
 
+    @property
+    def choices(self) -> dict[str, str]:
+        return self.record["choices"]
+
+    @property
+    def tune(self) -> dict[str, Any]:
+        """How a search of settings took part in this run: {"over": keys, "trial": i, "trials": n}, or nothing."""
+        return self.record.get("tune") or {}
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """Every option as text, so that runs can be told apart by it."""
+        return {key: short(value) for key, value in self.config.items()}
+
+    def word(self, key: str) -> str:
+        """The option of a group, or the value of an option, as text; empty where the run has none."""
+        return self.choices.get(key, "") if key in GROUPS else self.words.get(key, "")
+
 
 def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
     """All runs that can be read, and a sentence for each that cannot."""
@@ -37,103 +79,55 @@ def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
     for folder in folders:
         try:
             record = folder.read_record()
-            config = yaml.safe_load((folder.path / CONFIG).read_text("utf-8"))
-            runs.append(Run(folder, record, _flat(config)))
+            config = yaml.load((folder.path / CONFIG).read_text("utf-8"), Loader=_Loader)
+            runs.append(Run(folder, _checked(record), flat(config)))
         except UnreadableRun as error:
             problems.append(str(error))
-        except (OSError, yaml.YAMLError, AttributeError) as error:
+        except _Lacking as error:
+            problems.append(f"{folder.path}: its record lacks {error}")
+        except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
             problems.append(f"{folder.path}: {CONFIG} cannot be read ({type(error).__name__})")
     return runs, problems
 
 
-def arms(runs: Sequence[Run]) -> list[str]:
-    """A name for each run from the options in which the runs differ; runs of one name are one arm."""
-    differing = [key for key in differing_options(runs) if key != "seeds"]
-    names = []
-    for run in runs:
-        words = [run.record["choices"].get(group, "") for group in GROUPS if _differ(runs, group)]
-        # Where the option itself differs, its own settings say nothing new.
-        shown = [key for key in differing if not _differ(runs, key.split(".")[0])]
-        words += [f"{key.split('.')[-1]}={_short(run.config.get(key))}" for key in shown]
-        names.append(" ".join(words) or "-".join(run.record["choices"].get(g, "") for g in ("task", "layer", "init")))
-    return names
+class _Lacking(Exception):
+    """A record without something that every run writes first."""
 
 
-def differing_options(runs: Sequence[Run]) -> list[str]:
-    """Keys of the flat configs whose values are not the same in all runs; places, names and logging left out."""
-    keys = dict.fromkeys(key for run in runs for key in run.config)
-    ignored = ("name", "output_dir", "log_every", "diagnostics")
-    return [
-        key
-        for key in keys
-        if key not in ignored
-        and not key.endswith("_target_")
-        and len({json.dumps(run.config.get(key)) for run in runs}) > 1
-    ]
+def _checked(record: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"choices": dict, "seeds": list, "status": str, "widths": list}
+    if wrong := [name for name, kind in kinds.items() if not isinstance(record.get(name), kind)]:
+        raise _Lacking(", ".join(wrong))
+    return record
 
 
-def rows(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row per run and seed, in the order of COLUMNS, test metrics, options that differ, COSTS.
+def rows(runs: Sequence[Run], options: Iterable[str]) -> pd.DataFrame:
+    """One row per run and seed: COLUMNS, the test metrics, then these options.
 
-    Runs that failed before their first step have one row without a seed.
+    What tells arms apart (problem, arm, setting, compared) is left empty here. A run that never came to its first step
+    has a row for every seed it was to train, with the run's status.
     """
-    metrics = list(dict.fromkeys(name for run in runs for name in run.record.get("test", {})))
-    options = differing_options(runs)
-    table = []
-    for run, arm in zip(runs, arms(runs), strict=True):
-        record = run.record
-        common = {"run": run.label, "arm": arm, **{g: record["choices"].get(g) for g in ("experiment", *GROUPS)}}
-        common |= {"widths": "-".join(map(str, record["widths"])), "parameters": record.get("parameters")}
-        common |= {"steps": record.get("steps"), **{k: _short(run.config.get(k)) for k in options}}
-        common |= {"train_seconds": record.get("train_seconds"), "peak_memory_bytes": record.get("peak_memory_bytes")}
-        for seed in record["seeds"] if "seed_status" in record else [None]:
-            own = {name: record.get("test", {}).get(name, {}).get(str(seed)) for name in metrics}
-            own = {f"test_{name}": value for name, value in own.items()}
-            own |= {k: record.get(k, {}).get(str(seed)) for k in ("best_step", "evaluations")}
-            status = record["seed_status"][str(seed)] if seed is not None else record["status"]
-            if record["status"] != "done":
-                status = record["status"]
-            table.append(common | own | {"seed": seed, "status": status})
-    columns = [*COLUMNS, *(f"test_{m}" for m in metrics), *(o for o in options if o not in COLUMNS), *COSTS]
-    return pd.DataFrame(table, columns=columns)
+    metrics = list(dict.fromkeys(name for run in runs for name in run.record.get("test") or {}))
+    options = [key for key in options if key not in COLUMNS]
+    table = [row for run in runs for row in _rows(run, metrics, options)]
+    frame = pd.DataFrame(table, columns=[*COLUMNS, *(f"test_{m}" for m in metrics), *options])
+    numbers = ["best_val_loss", *(f"test_{m}" for m in metrics)]
+    return frame.astype(dict.fromkeys(numbers, float))
 
 
-def curves(runs: Sequence[Run]) -> pd.DataFrame:
-    """The rows of every metrics.csv with the run's arm: arm, run, seed, metric, value, and all of OVER."""
-    tables = []
-    for run, arm in zip(runs, arms(runs), strict=True):
-        if run.folder.metrics.is_file():
-            # A killed run may end within a line.
-            table = pd.read_csv(run.folder.metrics, on_bad_lines="skip")
-            table["value"] = pd.to_numeric(table["value"], errors="coerce")
-            table = table.dropna().assign(run=run.label, arm=arm)
-            spent = table[table["metric"].isin(OVER)].pivot_table(
-                values="value", index=["step", "seed"], columns="metric"
-            )
-            table = table[~table["metric"].isin(OVER)].join(spent.reindex(columns=OVER[1:3]), on=["step", "seed"])
-            table["seconds"] = table["step"].map(_seconds(run.folder))
-            tables.append(table)
-    tables = [table for table in tables if len(table)]
-    columns = ["arm", "run", "seed", "metric", "value", *OVER]
-    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
-
-
-def _seconds(folder: RunFolder) -> "pd.Series[float]":
-    """Training time at each step that was logged."""
-    if not folder.timings.is_file():
-        return pd.Series(dtype=float)
-    timings = pd.read_csv(folder.timings, on_bad_lines="skip").drop_duplicates("step")
-    return pd.to_numeric(timings.set_index("step")["seconds"], errors="coerce")
-
-
-def pictures(runs: Sequence[Run]) -> list[tuple[str, pd.DataFrame, tuple[int, int]]]:
-    """Arm, prediction table and shape of the first run of each arm, where runs learned pictures."""
-    found: dict[str, tuple[str, pd.DataFrame, tuple[int, int]]] = {}
-    for run, arm in zip(runs, arms(runs), strict=True):
-        scene, file = run.record.get("scene", {}), run.folder.figures / "prediction.csv"
-        if arm not in found and scene.get("kind") == "picture" and file.is_file():
-            found[arm] = arm, pd.read_csv(file), tuple(scene["shape"])
-    return list(found.values())
+def _rows(run: Run, metrics: Sequence[str], options: Sequence[str]) -> Iterable[dict[str, Any]]:
+    record = run.record
+    common = {"run": run.label, **{group: run.choices.get(group) for group in ("experiment", *GROUPS)}}
+    common |= {name: record.get(name) for name in ("cause", "parameters", "train_seconds", "peak_memory_bytes")}
+    common |= {"widths": "-".join(map(str, record["widths"])), "started": record.get("started")}
+    common |= {"steps": record.get("steps", run.config.get("steps")), "data_seed": run.config.get("data_seed", 0)}
+    common |= {key: run.words.get(key) for key in options}
+    statuses, test = record.get("seed_status") or {}, record.get("test") or {}
+    for seed in record["seeds"]:
+        own = {name: (record.get(name) or {}).get(str(seed)) for name in ("best_step", "best_val_loss", "evaluations")}
+        own |= {f"test_{name}": test.get(name, {}).get(str(seed)) for name in metrics}
+        status = statuses.get(str(seed), "failed") if record["status"] == "done" else record["status"]
+        yield common | own | {"seed": seed, "status": status}
 
 
 def figure_files(run: Run) -> list[Path]:
@@ -143,19 +137,15 @@ def figure_files(run: Run) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def _differ(runs: Sequence[Run], group: str) -> bool:
-    return len({run.record["choices"].get(group) for run in runs}) > 1
-
-
-def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(config: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict):
-            flat |= {f"{key}.{inner}": v for inner, v in value.items()}
+            found |= {f"{key}.{inner}": v for inner, v in value.items()}
         else:
-            flat[key] = value
-    return flat
+            found[key] = value
+    return found
 
 
-def _short(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | bool) else "null" if value is None else str(value)
+def short(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list | bool | dict) else "null" if value is None else str(value)

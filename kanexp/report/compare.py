@@ -1,0 +1,64 @@
+"""Two folders against each other: every run in the one is one arm, every run in the other the other arm."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+from kanexp.error import ConfigError
+from kanexp.report import arm
+from kanexp.report.report import Findings, Question, conclude, read
+from kanexp.report.table import Run
+
+
+def compare(first: Path, second: Path, metric: str | None = None) -> Findings:
+    """The findings about two arms that are named by their folders.
+
+    Where a folder holds several settings of one problem, validation chooses the one that is compared. Raises
+    ConfigError where a folder holds no runs, both hold the same, or they share no score.
+    """
+    names = _names(first, second)
+    (ours, lost), (theirs, also_lost) = read([first]), read([second])
+    if {run.folder.path.resolve() for run in ours} & {run.folder.path.resolve() for run in theirs}:
+        raise ConfigError(f"compare: {names[0]} and {names[1]} hold the same run; give two different ones")
+    runs = [*ours, *theirs]
+    arms, notes = _two_arms(ours, theirs, names)
+    found = conclude(runs, arms, [*lost, *also_lost], Question(metric=metric))
+    if not found.pairs:
+        raise ConfigError(f"compare: nothing to compare: {_lacking(ours, names[0])}; {_lacking(theirs, names[1])}")
+    return replace(found, warnings=[*notes, *found.warnings])
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """The paths without the folders that they begin with both: glorot and default, or x/latest and y/latest."""
+    pairs = zip(first.parts, second.parts, strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    short = [Path(*path.parts[common:]) for path in (first, second)]
+    left, right = (str(first), str(second)) if Path() in short else map(str, short)
+    return left, right
+
+
+def _two_arms(ours: list[Run], theirs: list[Run], names: tuple[str, str]) -> tuple[arm.Arms, list[str]]:
+    """One arm per folder, and what a reader should know of the difference."""
+    runs, notes = [*ours, *theirs], []
+    plan = arm.assign(runs)
+    named = [names[0]] * len(ours) + [names[1]] * len(theirs)
+    pooled = [key for key in (*plan.keys, *plan.pooled) if key in arm.differing(ours) + arm.differing(theirs)]
+    between = [key for key in (*plan.keys, *plan.pooled) if key not in pooled]
+    problems, sides = plan.problems, (plan.problems[: len(ours)], plan.problems[len(ours) :])
+    if not set(sides[0]) & set(sides[1]):
+        left, right = (", ".join(dict.fromkeys(side)) for side in sides)
+        notes.append(f"different tasks: {names[0]} is of {left}, {names[1]} of {right}; their numbers may not compare")
+        problems = ["different tasks"] * len(runs)
+        pooled += plan.problem_keys
+    if between:
+        told = ", ".join(f"{key}: {ours[0].word(key) or '-'} against {theirs[0].word(key) or '-'}" for key in between)
+        notes.append(f"they differ in {told}")
+    settings = [arm.describe(run, pooled) for run in runs]
+    values: dict[str, dict[str, str]] = {name: {} for name in names}
+    return arm.Arms((), tuple(pooled), plan.problem_keys, problems, named, settings, values), notes
+
+
+def _lacking(runs: list[Run], name: str) -> str:
+    scores = dict.fromkeys(f"test_{metric}" for run in runs for metric in run.record.get("test") or {})
+    states = ", ".join(dict.fromkeys(run.record["status"] for run in runs))
+    return f"{name} has {', '.join(scores) or 'no score'} ({states})"

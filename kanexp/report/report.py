@@ -1,0 +1,135 @@
+"""The report: tables, figures and one page about some runs, from their folders alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from kanexp.error import ConfigError
+from kanexp.report import arm, figures, gallery, latex, page, pair, stats, table
+from kanexp.report.metric import Metric
+from kanexp.report.summary import summarize
+from kanexp.report.warning import warnings
+from kanexp.run_folder import find_runs, new_version, write
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a report is asked."""
+
+    by: Sequence[str] = ()  # groups and options that make an arm; none takes all that differ
+    baseline: str | None = None  # KEY=VALUE or an arm, that others are compared with; none compares all with all
+    metric: str | None = None  # none takes the first of every task
+    over: str = "step"  # what curves are drawn over
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a report says, before it is drawn or written."""
+
+    runs: list[table.Run]
+    rows: pd.DataFrame
+    arms: arm.Arms
+    metrics: dict[str, Metric]  # by problem
+    summary: pd.DataFrame
+    pairs: list[pair.Pair]
+    warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # a sentence for each folder that could not be read
+
+    def headline(self) -> pd.DataFrame:
+        """The rows of the summary in the metric that is compared."""
+        wanted = {(problem, metric.name) for problem, metric in self.metrics.items()}
+        return self.summary[
+            [key in wanted for key in zip(self.summary["problem"], self.summary["metric"], strict=True)]
+        ]
+
+
+def report(paths: Sequence[Path], out: Path | None, question: Question | None = None) -> tuple[Path, Findings]:
+    """Write tables, figures and report.html about all runs at or below the paths.
+
+    Returns the folder written, which is `out`, or `report` in the only path given, or a new version of outputs/report.
+    Raises ConfigError where there is nothing to report, no such metric, option or arm, or no place to write.
+    """
+    question = question or Question()
+    found = find(*read(paths), question)
+    out = out or (paths[0] / "report" if len(paths) == 1 else new_version("outputs", "report"))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write(found, out, question.over)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another with --out PATH") from error
+    return out, found
+
+
+def read(paths: Sequence[Path]) -> tuple[list[table.Run], list[str]]:
+    """All runs at or below the paths, each once. Raises ConfigError where there are none."""
+    missing = [str(path) for path in paths if not path.is_dir()]
+    if missing:
+        raise ConfigError(*(f"{path}: no such folder; give run folders or folders above them" for path in missing))
+    folders = {f.path.resolve(): f for path in paths for f in find_runs(path)}
+    runs, problems = table.read(list(folders.values()))
+    if not runs:
+        where = ", ".join(map(str, paths))
+        raise ConfigError(f"{where}: holds no run that can be read; make one with: kanexp layer=fourier", *problems)
+    return runs, problems
+
+
+def find(runs: list[table.Run], left_out: list[str], question: Question) -> Findings:
+    """The findings where arms are told apart by what was asked, or by all that differs."""
+    return conclude(runs, arm.assign(runs, question.by), left_out, question)
+
+
+def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], question: Question) -> Findings:
+    """Statistics and warnings about these arms."""
+    rows, choices = arm.choose(table.rows(runs, arms.differing), arms, runs)
+    compared = rows[rows["compared"]]
+    metrics = choose_metrics(compared, question.metric)
+    wanted, notes = pair.pairs_of(compared, arms, question.baseline)
+    pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics])
+    notes += [f"{p}: its arms share no score" for p in compared["problem"].unique() if p not in metrics]
+    said = [*warnings(rows, runs, arms, choices, pairs), *notes]
+    summary = summarize(rows, choices, [metric.name for metric in metrics.values()])
+    return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out)
+
+
+def choose_metrics(rows: pd.DataFrame, asked: str | None) -> dict[str, Metric]:
+    """The metric that is compared on each problem: the one asked for, or the first that all of its arms have.
+
+    Raises ConfigError where no problem has the one asked for.
+    """
+    found: dict[str, Metric] = {}
+    known: dict[str, Metric] = {}
+    for problem, here in rows.groupby("problem", sort=False):
+        metrics = {m.name: m for m in shared(here)}
+        known |= metrics
+        name = next(iter(metrics), None) if asked is None else asked if asked in metrics else f"test_{asked}"
+        if name in metrics:
+            found[str(problem)] = metrics[name]
+    if asked and not found:
+        raise ConfigError(f"--metric: no score '{asked}' here; known: {', '.join(known) or 'none'}")
+    return found
+
+
+def shared(rows: pd.DataFrame) -> list[Metric]:
+    """The scores of a problem that every arm has which has any; the loss that selected them comes last."""
+    fine = rows[stats.ended_well(rows["status"])]
+    names = [c for c in rows.columns if c.startswith("test_")] + ["best_val_loss"]
+    has = fine.groupby("arm")[names].agg(lambda column: column.notna().any()).all()
+    return [Metric.of(name, rows[name]) for name in names if len(fine) and has[name]]
+
+
+def _write(found: Findings, out: Path, over: str) -> None:
+    subject = gallery.Subject(found.runs, found.rows, found.arms, found.metrics, found.summary, over)
+    drawn = []
+    for drawing in gallery.draw(subject):
+        drawing.table.to_csv(out / f"{drawing.name}.csv", index=False, float_format="%.7g")
+        figures.save(drawing.figure, out / drawing.name)
+        drawn.append((out / f"{drawing.name}.png", drawing.caption))
+    comparisons = pair.as_table(found.pairs)
+    found.rows.to_csv(out / "report.csv", index=False)
+    found.summary.to_csv(out / "summary.csv", index=False)
+    comparisons.to_csv(out / "comparisons.csv", index=False)
+    if found.metrics:
+        write(out / "table.tex", latex.latex(found.summary, found.pairs, found.metrics))
+    write(out / "report.html", page.page(found, comparisons, drawn, out))

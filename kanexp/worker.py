@@ -1,0 +1,114 @@
+"""One pack of a sweep, in whatever process a launcher has it run."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kanexp import console
+from kanexp.plan import Job, read
+from kanexp.run import carry_out, prepare, write_failure
+from kanexp.run_folder import SweepFolder
+from kanexp.train import Progress
+
+BEAT = 0.5  # seconds between two notes of how far it is
+
+
+def work(config: Any) -> int:
+    """Run config.pack of the sweep in config.sweep: what Hydra's launchers call. Returns the exit code of the pack."""
+    folder, number = SweepFolder(Path(config.sweep)), int(config.pack)
+    with _said_to(folder.log(number)):
+        return run_pack(folder, number)
+
+
+def run_pack(folder: SweepFolder, number: int) -> int:
+    """Train its jobs together; where that fails, one by one, so that one bad job costs itself alone.
+
+    Returns the worst exit code: 0 done, 1 one failed or diverged, 130 stopped by Ctrl-C.
+    """
+    plan = read(folder)
+    if plan.threads is not None:
+        torch.set_num_threads(plan.threads)
+    # A process of a sweep that was killed may need a moment to notice and to let go.
+    with folder.pack_lock(number).acquire(timeout=60):
+        jobs, pulse = plan.members(number), Pulse(folder, number)
+        try:
+            codes = _together(jobs, folder.checkpoint(number), pulse)
+        except KeyboardInterrupt:
+            codes = [130]
+        except Exception as error:
+            codes = _one_by_one(jobs, error, pulse)
+        pulse.end()
+    return 130 if 130 in codes else max(codes)
+
+
+def _together(jobs: Sequence[Job], checkpoint: Path, pulse: "Pulse") -> list[int]:
+    return carry_out(prepare([job.words for job in jobs]), [job.folder for job in jobs], checkpoint, pulse, brief=True)
+
+
+def _one_by_one(jobs: Sequence[Job], error: Exception, pulse: "Pulse") -> list[int]:
+    """After the pack failed as a whole with an error, which is that of its only job if it has one."""
+    if len(jobs) == 1:
+        (job,) = jobs
+        if job.status != "failed":
+            trace = "".join(traceback.format_exception(error))
+            write_failure(job.folder, job.words, f"{type(error).__name__}: {error}", trace)
+        return [1]
+    console.say(f"together: {type(error).__name__}: {error}; each of the {len(jobs)} jobs is run alone")
+    codes = []
+    for job in jobs:
+        try:
+            codes += _together([job], job.folder.checkpoint, pulse)
+        except KeyboardInterrupt:
+            return [*codes, 130]
+        except Exception as own:
+            codes += _one_by_one([job], own, pulse)
+    return codes
+
+
+class Pulse:
+    """Notes in the sweep's folder how far a pack is, for the command that waits for it."""
+
+    def __init__(self, folder: SweepFolder, number: int):
+        self._folder, self._number, self._told = folder, number, 0.0
+        self._note = {"began": time.time(), "step": 0, "steps": 0, "ended": False}
+        self._write()
+
+    def __call__(self, progress: Progress) -> None:
+        """Take the news after a step; cheap enough to be called after each."""
+        if time.monotonic() - self._told >= BEAT:
+            self._note |= {"step": progress.step, "steps": progress.steps}
+            self._write()
+
+    def end(self) -> None:
+        self._note["ended"] = True
+        self._write()
+
+    def _write(self) -> None:
+        self._folder.write_progress(self._number, self._note)
+        self._told = time.monotonic()
+
+
+@contextmanager
+def _said_to(file: Path) -> Iterator[None]:
+    """Within, all that this process and its libraries print goes to the end of a file: others print beside it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before = os.dup(1), os.dup(2)
+    with open(file, "ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, number in zip(before, (1, 2), strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)

@@ -1,0 +1,121 @@
+"""Training that is broken off goes on as if it had not been."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from test_train import TASK, experiment
+
+from kanexp import checkpoint as checkpoints
+from kanexp import train as training
+from kanexp.checkpoint import Checkpoint
+from kanexp.init.default import Default
+from kanexp.layer.bspline import BSpline
+from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.adamw import AdamW
+from kanexp.optimizer.hessian_free import HessianFree
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.optimizer.sgd import SGD
+from kanexp.pack import Pack
+from kanexp.run_folder import Ledger, RunFolder
+from kanexp.seeding import generator
+
+CASES = {
+    "adam": [experiment(diagnostics=True)],
+    "minibatches": [experiment(batch_size=16)],
+    "lbfgs": [experiment(optimizer=LBFGS(), steps=20)],
+    "hessian_free": [experiment(optimizer=HessianFree(), steps=12)],
+    "levenberg_marquardt": [experiment(optimizer=LevenbergMarquardt(), steps=12)],
+    "refinement": [experiment(BSpline(grid="quantiles"), refine={4: 8, 30: 12}, optimizer=SGD(learning_rate=1e-3))],
+    "side by side": [experiment(optimizer=AdamW()), experiment(init=Default(), optimizer=SGD(), seeds=2)],
+    "patience": [experiment(optimizer=Adam(learning_rate=0.5), patience=8, steps=60)],
+    "float32": [experiment(dtype="float32")],
+}
+
+
+class Killed(BaseException):
+    """What no code of ours catches."""
+
+
+def train(members, folder, stop_at=None):
+    """One process' share of training in a folder, killed after that step if one is given."""
+
+    def watch(progress):
+        if progress.step == stop_at:
+            raise Killed
+
+    pack, data = Pack(tuple(members)), TASK.load(generator(0, "data"))
+    dtype = getattr(torch, pack.first.settings.dtype)
+    data = replace(data, **{n: replace(s, x=s.x.to(dtype), y=s.y.to(dtype)) for n, s in splits(data).items()})
+    network = pack.first.network()
+    folders = [RunFolder(folder / str(i)) for i in range(len(members))]
+    for run_folder in folders:
+        run_folder.path.mkdir(parents=True, exist_ok=True)
+    file = folder / "state.pt"
+    with folders[0].logs(file.is_file()) as first, folders[-1].logs(file.is_file()) as last:
+        logs = [first, last][: len(members)]
+        ledger = Ledger(logs, [e.settings.seed_list for e in members])
+        kept = Checkpoint(file, logs, seconds=0)
+        return training.train(pack, network, pack.start(network, data.train.x), data, ledger, watch, kept)
+
+
+def splits(data):
+    return {"train": data.train, "val": data.val, "test": data.test}
+
+
+def tables(folder):
+    names = ("metrics.csv", "diagnostics.csv", "spectra.csv")
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for name in names for path in folder.glob(f"*/{name}")}
+
+
+@pytest.mark.parametrize("members", CASES.values(), ids=CASES)
+def test_killed_twice_and_continued_it_ends_with_the_same_bits(members, tmp_path):
+    whole = train(members, tmp_path / "whole")
+    for stop in (3, 9):
+        with pytest.raises(Killed):
+            train(members, tmp_path / "broken", stop)
+    broken = train(members, tmp_path / "broken")
+    for name in ("start", "best", "last", "best_step", "best_val", "evaluations"):
+        assert torch.equal(getattr(whole, name), getattr(broken, name)), name
+    assert (whole.status, whole.steps) == (broken.status, broken.steps)
+    assert all(torch.equal(whole.test[name], broken.test[name]) for name in whole.test)
+    assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
+    assert len(tables(tmp_path / "whole")) == 3 * len(members)
+
+
+def test_a_finished_training_is_not_done_again(tmp_path):
+    members = CASES["adam"]
+    first = train(members, tmp_path)
+    before = tables(tmp_path)
+    again = train(members, tmp_path, stop_at=0)
+    assert torch.equal(first.best, again.best)
+    assert tables(tmp_path) == before
+
+
+def test_a_checkpoint_is_no_program(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return print, ("sprung",)
+
+    (tmp_path / "0").mkdir()
+    torch.save({"theta": Trap()}, tmp_path / "state.pt")
+    with pytest.raises(Exception, match="Weights only load failed"):
+        train(CASES["adam"], tmp_path)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    (tmp_path / "0").mkdir()
+    torch.save({"theta": torch.zeros(2), "ends": [], "batches": {}}, tmp_path / "state.pt")
+    with pytest.raises(RuntimeError, match="is no checkpoint of this run; delete it to start anew"):
+        train(CASES["adam"], tmp_path)
+
+
+def test_how_often_is_asked_for(monkeypatch, tmp_path):
+    now = [0.0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
+    kept, never = Checkpoint(tmp_path / "a", [], 60), Checkpoint(tmp_path / "a", [], None)
+    assert not kept.due()
+    now[0] = 61.0
+    assert kept.due()
+    assert not never.due()

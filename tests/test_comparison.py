@@ -1,0 +1,402 @@
+"""Arms, verdicts and warnings of reports, from run folders that were made up."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import make_run, never_ended
+
+from kanexp.cli import main
+from kanexp.error import ConfigError
+from kanexp.report import arm, table
+from kanexp.report.compare import _names, compare
+from kanexp.report.pair import BETTER, FEW, OPEN
+from kanexp.report.report import Question, find, read
+from kanexp.run_folder import find_runs
+
+NOISE = np.random.default_rng(0).normal(size=(40, 10))
+
+
+def errors(level, row, spread=0.1):
+    """Ten errors around a level, another draw for every row."""
+    return tuple(10 ** (np.log10(level) + spread * NOISE[row]))
+
+
+def findings(folder, **question):
+    return find(*read([folder]), Question(**question))
+
+
+def assign(folder, *by):
+    return arm.assign(table.read(find_runs(folder))[0], by)
+
+
+def verdicts(found):
+    return {frozenset((q.arm, q.other)): q.verdict for q in found.pairs}
+
+
+# ------------------------------------------------------------------------------------------------------------- arms
+
+
+def test_arms_are_named_by_what_differs(tmp_path):
+    for i, (init, frequencies) in enumerate([("default", 5), ("default", 9), ("smooth", 5)]):
+        make_run(tmp_path / str(i), init, options={"frequencies": frequencies})
+    assert assign(tmp_path).names == ["default frequencies=5", "default frequencies=9", "smooth frequencies=5"]
+    assert assign(tmp_path / "0").names == ["function-fourier-default"]
+    assert assign(tmp_path, "init").names == ["default", "default", "smooth"]
+    assert assign(tmp_path, "init").settings == ["frequencies=5", "frequencies=9", "frequencies=5"]
+    assert assign(tmp_path, "frequencies").keys == ("layer.frequencies",)
+
+
+def test_options_of_a_layer_make_arms_only_where_the_layer_is_the_same(tmp_path):
+    for i, (layer, frequencies) in enumerate([("fourier", 5), ("chebyshev", 3)]):
+        make_run(tmp_path / str(i), choices={"layer": layer}, options={"frequencies": frequencies})
+    assert assign(tmp_path).names == ["fourier", "chebyshev"]
+    make_run(tmp_path / "2", choices={"layer": "chebyshev"}, options={"frequencies": 4})
+    assert assign(tmp_path).names == ["fourier frequencies=5", "chebyshev frequencies=3", "chebyshev frequencies=4"]
+
+
+def test_an_unknown_key_is_answered_by_those_known(tmp_path):
+    make_run(tmp_path / "0")
+    make_run(tmp_path / "1", "smooth")
+    with pytest.raises(ConfigError, match=r"--by: no run has .* 'lerning_rate'; did you mean .*learning_rate\? what"):
+        assign(tmp_path, "lerning_rate")
+    with pytest.raises(ConfigError, match="what differs: init"):
+        assign(tmp_path, "nonsense")
+
+
+def test_an_arm_is_selected_on_validation_and_never_on_test(tmp_path):
+    """Of three settings, the one of lowest median best_val_loss is compared, though its test error is the worst."""
+    for i, (val, test) in enumerate([(0.3, 0.01), (0.1, 0.5), (0.2, 0.02)]):
+        losses = {"best_val_loss": {"0": val, "1": val, "2": 9.0 * val}}
+        make_run(tmp_path / str(i), mse=(test,) * 3, options={"learning_rate": 10.0**-i}, **losses)
+    found = findings(tmp_path, by=("init",))
+    (row,) = found.summary.itertuples()
+    assert (row.median, row.trials, row.setting, row.seeds) == (0.5, 3, "learning_rate=0.1", 3)
+    assert any("several settings of optimizer.learning_rate" in w for w in found.warnings)
+    assert found.rows.groupby("setting")["compared"].sum().to_dict() == {
+        "learning_rate=0.01": 0,
+        "learning_rate=0.1": 3,
+        "learning_rate=1.0": 0,
+    }
+
+
+def test_a_setting_that_loses_seeds_is_not_selected(tmp_path):
+    make_run(tmp_path / "0", mse=(0.001,) * 3, status=dict.fromkeys((0, 1), "diverged at step 3"))
+    make_run(tmp_path / "1", mse=(0.1,) * 3, options={"learning_rate": 1.0})
+    assert findings(tmp_path, by=("init",)).summary["setting"].tolist() == ["learning_rate=1.0"]
+
+
+def test_what_was_tuned_over_makes_no_arms(tmp_path):
+    for i, init in enumerate(("default", "smooth")):
+        for trial, rate in enumerate((0.1, 0.01)):
+            tune = {"over": ["optimizer.learning_rate"], "trial": trial, "trials": 3}
+            make_run(
+                tmp_path / f"{init}{trial}",
+                init,
+                errors(rate, 2 * i + trial),
+                options={"learning_rate": rate},
+                tune=tune,
+            )
+    found = findings(tmp_path)
+    assert found.arms.keys == ("init",)
+    assert found.summary["trials"].tolist() == [2, 2]
+    assert found.summary["setting"].tolist() == ["learning_rate=0.01"] * 2
+    assert (
+        "trials are missing: default has 2 of 3, smooth has 2 of 3; the same command continues the sweep"
+        in found.warnings
+    )
+
+
+def test_seeds_of_several_runs_of_one_setting_are_one_arm(tmp_path):
+    make_run(tmp_path / "0", mse=(0.1, 0.2, 0.3))
+    make_run(tmp_path / "1", mse=(0.4, 0.5), seeds=[3, 4])
+    make_run(tmp_path / "2", mse=(0.6, 0.7), options={"data_seed": 1})
+    found = findings(tmp_path)
+    assert found.summary["seeds"].tolist() == [7]
+    assert found.summary["median"].tolist() == [pytest.approx(0.4)]
+
+
+def test_the_newest_of_repeated_runs_counts(tmp_path):
+    make_run(tmp_path / "new", mse=(0.1, 0.2, 0.3), started="2026-02-01")
+    make_run(tmp_path / "old", mse=(0.7, 0.8, 0.9), started="2026-01-01")
+    never_ended(tmp_path / "newest", "running", started="2026-03-01")
+    found = findings(tmp_path)
+    assert found.summary["median"].tolist() == [0.2]
+    assert any("3 seeds were trained more than once" in w for w in found.warnings)
+
+
+def test_arms_are_compared_within_a_task_only(tmp_path):
+    for task in ("function", "image"):
+        for i, init in enumerate(("default", "smooth")):
+            make_run(tmp_path / f"{task}-{init}", init, errors(10.0**-i, i), choices={"task": task})
+    found = findings(tmp_path)
+    assert [(q.problem, q.arm, q.other) for q in found.pairs] == [
+        ("function", "smooth", "default"),
+        ("image", "smooth", "default"),
+    ]
+    assert all("(Holm over 2)" in q.sentence for q in found.pairs)
+    assert findings(tmp_path, by=("init",)).summary["problem"].tolist() == ["function", "function", "image", "image"]
+
+
+# --------------------------------------------------------------------------------------------------------- verdicts
+
+
+def test_target_1_in_small(tmp_path):
+    """Medians and spreads of the five starts of TARGETS row 1, ten seeds each."""
+    arms = {
+        "default": (0.0081, 0.38),
+        "lecun": (0.0085, 0.38),
+        "glorot": (0.00089, 0.15),
+        "glorot_fine": (0.00085, 0.15),
+        "power": (0.00129, 0.05),
+    }
+    for i, (init, (level, spread)) in enumerate(arms.items()):
+        make_run(tmp_path / init, init, errors(level, i, spread))
+    found = findings(tmp_path)
+    said = verdicts(found)
+    assert len(said) == 10
+    assert said[frozenset(("glorot", "default"))] == said[frozenset(("power", "default"))] == BETTER
+    assert said[frozenset(("default", "lecun"))] == said[frozenset(("glorot", "glorot_fine"))] == OPEN
+    for pair in found.pairs:
+        if {pair.arm, pair.other} == {"glorot", "default"}:
+            assert pair.arm == "glorot"
+            assert pair.p == pytest.approx(2 / 1024)
+            assert pair.corrected == pytest.approx(20 / 1024)
+
+
+def test_sentences(tmp_path):
+    make_run(tmp_path / "a", "default", (0.1,) * 10)
+    make_run(tmp_path / "b", "smooth", tuple(0.1 / (10 + i) for i in range(10)))
+    (better,) = findings(tmp_path).pairs
+    interval = r"\[1[0-4]\.\d, 1[5-9]\.\d\]"
+    said = rf"smooth is better than default: 14\.5 times {interval} lower test MSE, 10 of 10 pairs, p = \.002"
+    assert re.fullmatch(said, better.sentence)
+    scores = ({"psnr": {str(s): value for s in range(10)}} for value in (10.0, 22.3))
+    for init, test in zip(("default", "smooth"), scores, strict=True):
+        make_run(tmp_path / "score" / init, init, (0.1,) * 10, test=test)
+    (better,) = findings(tmp_path / "score").pairs
+    said = "smooth is better than default: 12.3 dB [12.3, 12.3] higher test PSNR, 10 of 10 pairs, p = .002"
+    assert better.sentence == said
+
+
+def test_an_open_verdict_says_what_would_have_been_seen(tmp_path):
+    make_run(tmp_path / "a", "default", errors(0.1, 0, 0.3))
+    make_run(tmp_path / "b", "smooth", errors(0.1, 1, 0.3))
+    (pair,) = findings(tmp_path).pairs
+    assert pair.verdict == OPEN
+    assert pair.sentence.startswith("cannot tell ")
+    assert "ratio of test MSE" in pair.sentence
+    assert pair.sentence.endswith(f"with 10 seeds a ratio of {10**pair.detectable:.1f} would be seen")
+
+
+def test_five_seeds_can_never_be_better(tmp_path):
+    make_run(tmp_path / "a", "default", (0.1, 0.2, 0.3, 0.4, 0.5))
+    make_run(tmp_path / "b", "smooth", (1e-6, 2e-6, 3e-6, 4e-6, 5e-6))
+    (pair,) = findings(tmp_path).pairs
+    assert pair.verdict == FEW
+    assert "not enough seeds to tell smooth from default" in pair.sentence
+    assert any("fewer than 6 pairs" in w for w in findings(tmp_path).warnings)
+
+
+def test_lost_seeds_count_as_the_worst(tmp_path):
+    """Their last good state scores well, and still each is a lost pair."""
+    lost = dict.fromkeys(range(8), "diverged at step 7: its loss is not finite")
+    make_run(tmp_path / "a", "wild", errors(0.001, 0), status=lost)
+    make_run(tmp_path / "b", "calm", errors(0.1, 1))
+    found = findings(tmp_path)
+    (pair,) = found.pairs
+    assert (pair.arm, pair.wins, pair.lost) == ("calm", 8, (0, 8))
+    assert pair.chance.value == pytest.approx(0.8)
+    assert "lost seeds, counted as worst: 8 of wild" in pair.sentence
+    wild = found.summary.set_index("arm").loc["wild"]
+    assert (wild["seeds"], wild["failed"], wild["median"]) == (10, 8, np.inf)
+    assert "8 of 20 seeds diverged or failed (8 of wild on function)" in found.warnings[0]
+
+
+def test_a_failed_job_counts_as_failures_and_a_running_one_not_at_all(tmp_path):
+    make_run(tmp_path / "a", "default", errors(0.1, 0))
+    never_ended(tmp_path / "b", "failed", init="crashing", mse=errors(0.1, 1), cause="RuntimeError: out of patience")
+    never_ended(tmp_path / "c", "running", init="slow", mse=errors(0.1, 1))
+    never_ended(tmp_path / "d", "killed", init="gone", mse=errors(0.1, 1))
+    found = findings(tmp_path)
+    (pair,) = found.pairs
+    assert (pair.arm, pair.other, pair.wins, pair.verdict) == ("default", "crashing", 10, BETTER)
+    assert found.rows["status"].value_counts().to_dict() == {"ok": 10, "failed": 10, "running": 10, "killed": 10}
+    assert any(w.startswith("1 run is running and not compared: ") for w in found.warnings)
+    assert any(w.startswith("1 run is killed and not compared: ") for w in found.warnings)
+
+
+def test_baselines(tmp_path):
+    for i, (layer, init) in enumerate((a, b) for a in ("fourier", "bspline") for b in ("default", "smooth", "glorot")):
+        make_run(tmp_path / str(i), init, errors(0.1, i), choices={"layer": layer})
+    assert len(findings(tmp_path).pairs) == 15
+    pairs = {frozenset((q.arm, q.other)) for q in findings(tmp_path, baseline="init=default").pairs}
+    assert pairs == {
+        frozenset((f"{layer} default", f"{layer} {init}"))
+        for layer in ("fourier", "bspline")
+        for init in ("smooth", "glorot")
+    }
+    assert len(findings(tmp_path, baseline="fourier default").pairs) == 5
+    with pytest.raises(ConfigError, match="--baseline: no arm is 'init=smoth'; give KEY=VALUE of layer or init"):
+        findings(tmp_path, baseline="init=smoth")
+
+
+def test_too_many_arms_are_not_compared_with_each_other(tmp_path):
+    for i in range(21):
+        make_run(tmp_path / str(i), options={"frequencies": i}, mse=errors(0.1, i))
+    found = findings(tmp_path)
+    assert found.pairs == []
+    assert any("21 arms make 210 pairs" in w for w in found.warnings)
+    assert len(findings(tmp_path, baseline="frequencies=3").pairs) == 20
+
+
+def test_a_metric_nobody_has(tmp_path):
+    make_run(tmp_path / "0")
+    with pytest.raises(ConfigError, match="--metric: no score 'psnr' here; known: test_mse, best_val_loss"):
+        findings(tmp_path, metric="psnr")
+    assert findings(tmp_path, metric="mse").metrics["function"].name == "test_mse"
+
+
+# --------------------------------------------------------------------------------------------------------- warnings
+
+
+def warned(folder, text, **question):
+    return [w for w in findings(folder, **question).warnings if text in w]
+
+
+def test_a_sound_comparison_has_no_warnings(tmp_path):
+    make_run(tmp_path / "a", "default", errors(0.1, 0))
+    make_run(tmp_path / "b", "smooth", errors(0.1, 1))
+    assert findings(tmp_path).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"mse": (0.1, 0.1, *errors(0.1, 1)[2:])}, "identical results across seeds: 0, 1 of smooth on function"),
+        ({"mse": errors(0.1, 0)}, "identical results across settings: default, smooth on function"),
+        ({"parameters": 101}, "unequal parameters on function: smooth has 101, default 99 (2 % more)"),
+        (
+            {"evaluations": {str(s): 60 for s in range(10)}},
+            "unequal evaluations on function: smooth has 60, default 20",
+        ),
+        ({"selected_on": "test"}, "selection on test data: smooth on test"),
+        ({"versions": {"torch": "3"}}, "different versions of torch: 2, 3"),
+        ({"git_commit": "abcdefghij"}, ""),
+        ({"mse": errors(0.1, 1)[:7]}, "unequal seeds: "),
+        ({"status": {3: "diverged at step 1: x"}}, "1 of 20 seeds diverged or failed"),
+    ],
+)
+def test_warnings(tmp_path, change, text):
+    make_run(tmp_path / "a", "default", errors(0.1, 0))
+    make_run(tmp_path / "b", "smooth", **{"mse": errors(0.1, 1)} | change)
+    assert len(findings(tmp_path).warnings) == (1 if text else 0)
+    assert bool(warned(tmp_path, text)) == bool(text)
+
+
+@pytest.mark.parametrize("more", [1.01, 1.0])
+def test_one_percent_more_parameters_is_equal_enough(tmp_path, more):
+    make_run(tmp_path / "a", "default", errors(0.1, 0), parameters=1000)
+    make_run(tmp_path / "b", "smooth", errors(0.1, 1), parameters=round(1000 * more))
+    assert warned(tmp_path, "parameters") == []
+
+
+def test_commits_that_differ(tmp_path):
+    for i, commit in enumerate(("a" * 40, "b" * 40)):
+        make_run(tmp_path / commit, str(i), errors(0.1, i), git_commit=commit)
+    assert warned(tmp_path, "") == ["runs come from different commits: aaaaaaaaa, bbbbbbbbb"]
+
+
+def test_best_of_many_against_best_of_one(tmp_path):
+    for i, rate in enumerate((0.1, 0.2, 0.3)):
+        make_run(tmp_path / str(i), "smooth", errors(0.1, i), options={"learning_rate": rate})
+    make_run(tmp_path / "one", "default", errors(0.1, 4), options={"learning_rate": 0.1})
+    (sentence,) = warned(tmp_path, "unequal effort", by=("init",))
+    assert "smooth is the best of 3 settings, default of 1" in sentence
+
+
+# ---------------------------------------------------------------------------------------------------------- compare
+
+
+def test_compare_prints_the_verdict(tmp_path, capsys):
+    make_run(tmp_path / "a", "default", errors(0.1, 0))
+    make_run(tmp_path / "b" / "x", "smooth", errors(0.001, 1)[:8])
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    shown = capsys.readouterr().out
+    assert "b is better than a: 1" in shown
+    assert "8 of 8 pairs, p = .008" in shown
+    assert "warning: they differ in init: default against smooth" in shown
+    assert "warning: unequal seeds: " in shown
+
+
+def test_compare_selects_within_a_folder(tmp_path):
+    make_run(tmp_path / "a" / "0", mse=errors(0.1, 0))
+    make_run(tmp_path / "a" / "1", mse=errors(0.01, 1), options={"learning_rate": 0.1})
+    make_run(tmp_path / "b", mse=errors(0.1, 2), options={"frequencies": 9})
+    found = compare(tmp_path / "a", tmp_path / "b")
+    assert found.summary["trials"].tolist() == [2, 1]
+    assert found.pairs[0].verdict == BETTER
+    assert any("unequal effort" in w for w in found.warnings)
+
+
+def test_compare_of_different_tasks_warns(tmp_path):
+    make_run(tmp_path / "a", mse=errors(0.1, 0))
+    make_run(tmp_path / "b", mse=errors(0.1, 1), choices={"task": "image"})
+    found = compare(tmp_path / "a", tmp_path / "b")
+    assert len(found.pairs) == 1
+    assert "different tasks" in found.warnings[0]
+
+
+def test_compare_mistakes(tmp_path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", test={"psnr": {"0": 1.0, "1": 2.0, "2": 3.0}}, best_val_loss=None)
+    for other, text in (
+        ("a", "hold the same run"),
+        ("b", r"nothing to compare: a has test_mse \(done\); b has test_psnr \(done\)"),
+        ("c", "no such folder"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            compare(tmp_path / "a", tmp_path / other)
+    never_ended(tmp_path / "running", "running")
+    with pytest.raises(ConfigError, match=r"running has no score \(running\)"):
+        compare(tmp_path / "a", tmp_path / "running")
+
+
+def test_compare_does_without_torch(tmp_path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", "smooth")
+    code = "import sys; from kanexp.cli import main; main(['compare', *sys.argv[1:]]); print('torch' in sys.modules)"
+    words = [sys.executable, "-c", code, tmp_path / "a", tmp_path / "b"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_table_of_comparisons_is_complete(tmp_path):
+    from kanexp.report.pair import as_table
+
+    make_run(tmp_path / "a", "default", errors(0.1, 0))
+    make_run(tmp_path / "b", "smooth", errors(0.001, 1))
+    found = findings(tmp_path)
+    (row,) = as_table(found.pairs).itertuples()
+    ratios = np.array(errors(0.1, 0)) / np.array(errors(0.001, 1))
+    assert row.effect == pytest.approx(10 ** np.median(np.log10(ratios)))
+    assert row.low < row.effect < row.high
+    assert (row.chance, row.wins, row.pairs) == (1, 10, 10)
+    assert isinstance(as_table([]), pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("out/x/v001/glorot", "out/x/v001/default", ("glorot", "default")),
+        ("out/x/latest", "out/y/latest", ("x/latest", "y/latest")),
+        ("x", "x/v001", ("x", "x/v001")),
+        ("/a/x", "b", ("/a/x", "b")),
+    ],
+)
+def test_folders_are_named_by_what_tells_them_apart(first, second, names):
+    assert _names(Path(first), Path(second)) == names

@@ -1,0 +1,121 @@
+"""What trains together, and that it trains as it would alone."""
+
+import io
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+from test_train import TASK, experiment
+from torch.testing import assert_close
+
+from kanexp import train as training
+from kanexp.catalog import Catalog, config_folder
+from kanexp.config import load
+from kanexp.experiment import build_experiment
+from kanexp.init.default import Default
+from kanexp.init.glorot import Glorot
+from kanexp.init.smooth import Smooth
+from kanexp.layer.bspline import BSpline
+from kanexp.layer.chebyshev import Chebyshev
+from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.adamw import AdamW
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.sgd import SGD
+from kanexp.pack import LARGE, Pack, packs
+from kanexp.reg.l1 import L1
+from kanexp.run_folder import COLUMNS, Ledger, Logs
+from kanexp.seeding import generator
+
+
+def run(*experiments, checkpoint=None, watch=lambda p: None):
+    """Results and tables of the experiments, trained together."""
+    pack = Pack(experiments)
+    data = TASK.load(generator(0, "data"))
+    network = pack.first.network()
+    files = [{table: io.StringIO() for table in COLUMNS} for _ in experiments]
+    ledger = Ledger([Logs(own) for own in files], [e.settings.seed_list for e in experiments])
+    result = training.train(pack, network, pack.start(network, data.train.x), data, ledger, watch, checkpoint)
+    tables = [{name: pd.read_csv(io.StringIO(file.getvalue())) for name, file in own.items()} for own in files]
+    return [result.of(rows) for rows in pack.rows], tables
+
+
+MEMBERS = {
+    "starts": [experiment(init=Default(), seeds=2), experiment(init=Glorot(), seeds=[5]), experiment(init=Smooth())],
+    "penalties": [experiment(reg=L1(weight=w), seeds=2) for w in (1e-4, 1e-1)],
+    "optimizers": [
+        experiment(optimizer=o, seeds=2) for o in (Adam(learning_rate=1e-2), AdamW(clip=0.1), SGD(momentum=0.5))
+    ],
+    "minibatches": [experiment(optimizer=Adam(learning_rate=r), batch_size=16, seeds=[3, 1]) for r in (1e-2, 1e-3)],
+    "patience": [experiment(optimizer=Adam(learning_rate=r), patience=10, steps=200, seeds=2) for r in (0.5, 1e-3)],
+    "line searches": [experiment(optimizer=LBFGS(), init=i, seeds=2, steps=15) for i in (Default(), Glorot())],
+    "refinement": [
+        experiment(BSpline(), optimizer=Adam(learning_rate=r), refine={20: 10}, seeds=2) for r in (1e-2, 1e-3)
+    ],
+}
+
+
+@pytest.mark.parametrize("members", MEMBERS.values(), ids=MEMBERS)
+def test_together_as_alone(members):
+    members = [replace(e, settings=replace(e.settings, diagnostics=True)) for e in members]
+    together, tables = run(*members)
+    for e, result, table in zip(members, together, tables, strict=True):
+        (alone,), (own,) = run(e)
+        assert torch.equal(result.start, alone.start)
+        assert_close(result.best, alone.best, rtol=1e-6, atol=1e-9)
+        assert_close(result.test, alone.test, rtol=1e-6, atol=1e-12)
+        assert result.status == alone.status
+        assert torch.equal(result.evaluations, alone.evaluations)
+        for name in ("metrics.csv", "diagnostics.csv", "spectra.csv"):
+            keys = [column for column in COLUMNS[name] if column not in ("value", "power")]
+            assert table[name][keys].equals(own[name][keys]), name
+        assert table["timings.csv"][["step", "evaluations"]].equals(own["timings.csv"][["step", "evaluations"]])
+
+
+def test_seconds_are_shared():
+    (first, second), _ = run(experiment(seeds=3), experiment(seeds=1, init=Default()))
+    assert first.seconds == pytest.approx(3 * second.seconds)
+
+
+def of(*words: str):
+    return [build_experiment(job) for job in load(words, Catalog((config_folder(),)), sweep=True)]
+
+
+SMALL = ["task=function", "layer=chebyshev", "seeds=2", "widths=[in,4,out]"]
+
+
+def grouped(*words: str, at_least: int = 1, samples: int = 800):
+    experiments = of(*SMALL, *words)
+    return packs(experiments, [samples] * len(experiments), at_least)
+
+
+def test_what_has_rows_of_its_own_trains_together():
+    assert grouped("init=default,glorot", "seeds=2,3") == [[0, 1, 2, 3]]
+    assert grouped("optimizer=adam,adamw,sgd", "optimizer.learning_rate=1e-2,1e-3") == [[0, 1, 2, 3, 4, 5]]
+    assert grouped("reg=l1", "reg.weight=1e-3,1e-2") == [[0, 1]]
+    assert grouped("init=power", "init.width_power=0.5,1") == [[0, 1]]
+
+
+def test_what_has_not_trains_apart():
+    assert grouped("layer=chebyshev,fourier") == [[0], [1]]
+    assert grouped("layer.degree=3,5", "init=default,glorot") == [[0, 1], [2, 3]]
+    assert grouped("reg=l1", "reg.weight=0,1e-3,1e-2") == [[0], [1, 2]]
+    assert grouped("reg=l1,l2") == [[0], [1]]
+    assert grouped("optimizer=lbfgs", "optimizer.history=5,10") == [[0], [1]]
+    assert grouped("data_seed=0,1") == [[0], [1]]
+    assert grouped("init=default,glorot", "budget={seconds: 1}") == [[0], [1]]
+
+
+def test_packs_are_as_large_as_is_of_use_and_as_many_as_processes():
+    assert grouped("init=default,glorot,lecun,power,smooth", at_least=2) == [[0, 1, 2], [3, 4]]
+    assert grouped("init=default,glorot", at_least=5) == [[0], [1]]
+    features = (2 + 4) * 5 * 2
+    assert grouped("init=default,glorot,lecun,power", samples=LARGE // (2 * features)) == [[0, 1], [2, 3]]
+    assert grouped("init=default,glorot", samples=LARGE) == [[0], [1]]
+
+
+def test_the_first_is_what_all_share():
+    pack = Pack((experiment(Chebyshev(), seeds=[4]), experiment(Chebyshev(), init=Default(), seeds=2)))
+    assert pack.seeds == [4, 0, 1]
+    assert pack.rows == [slice(0, 1), slice(1, 3)]
+    assert pack.penalty_weight(0) is None

@@ -1,0 +1,281 @@
+"""Sweeps by the real command: planned, packed, broken off, continued; and what goes wrong in them."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SMALL = ["task=function", "layer=chebyshev", "seeds=3", "steps=30", "widths=[in,3,out]", "task.train=50"]
+NAME = "name=x"
+
+
+def folders(root: Path, version: str = "v001") -> list[str]:
+    return sorted(path.parent.name for path in (root / f"outputs/x/{version}").glob("*/run.json"))
+
+
+def record(root: Path, job: str, version: str = "v001") -> dict:
+    return json.loads((root / f"outputs/x/{version}/{job}/run.json").read_text())
+
+
+def results(root: Path) -> dict[str, bytes]:
+    """Every file of every job that is no measurement of time, by its place."""
+    found = {p.relative_to(root): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+    left = {p: data for p, data in found.items() if ".packs" not in p.parts and p.name not in ("timings.csv", ".lock")}
+    timed = r'"(started|ended|seconds|train_seconds|milliseconds_per_step|peak_memory_bytes)": .*'
+    return {str(p): re.sub(timed.encode(), b"", data) if p.name == "run.json" else data for p, data in left.items()}
+
+
+def test_a_plan_comes_first(kanexp, tmp_path):
+    words = ["-m", *SMALL, "layer=chebyshev,fourier", "init=default,glorot", NAME]
+    done = kanexp(*words, "dry_run=true")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"4 jobs: 0 done, 4 to run in 2 packs of 2, 2, about \d+ s\n$", done.stdout)
+    assert list(tmp_path.iterdir()) == []
+    wrong = kanexp(*words, "layer.degree=5", "init.gain=-1,1", "steps=0")
+    assert wrong.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_never_twice(kanexp, tmp_path):
+    words = ["-m", *SMALL, "init=default,glorot", NAME]
+    first = kanexp(*words)
+    assert first.returncode == 0, first.stderr
+    assert "2 of 2 jobs done, outputs/x/v001" in first.stdout
+    before = results(tmp_path)
+    again = kanexp(*words)
+    assert again.returncode == 0
+    assert "2 jobs: 2 done, 0 to run" in again.stdout
+    assert results(tmp_path) == before
+    repeated = kanexp(*words, "rerun=true")
+    assert "2 of 2 jobs done, outputs/x/v002" in repeated.stdout
+    scores = [record(tmp_path, "glorot", version)["test"] for version in ("v001", "v002")]
+    assert scores[0] == scores[1]
+    other = kanexp(*words, "steps=31")
+    assert "2 of 2 jobs done, outputs/x/v003" in other.stdout
+
+
+def test_packed_and_apart_give_the_same(kanexp, tmp_path):
+    words = ["-m", *SMALL, "init=default,glorot,lecun", "optimizer.learning_rate=1e-3,1e-2", "dtype=float64", NAME]
+    assert kanexp(*words, "launcher.workers=1").returncode == 0
+    assert kanexp(*words, "pack=false", "rerun=true").returncode == 0
+    plans = [json.loads((tmp_path / f"outputs/x/{v}/sweep.json").read_text()) for v in ("v001", "v002")]
+    assert [len(plan["packs"]) for plan in plans] == [1, 6]
+    for job in folders(tmp_path):
+        together, alone = (record(tmp_path, job, version) for version in ("v001", "v002"))
+        assert together["pack"] == {"jobs": 6, "networks": 18}
+        assert "pack" not in alone
+        for seed, mse in alone["test"]["mse"].items():
+            assert together["test"]["mse"][seed] == pytest.approx(mse, rel=1e-6)
+        tables = [pd.read_csv(tmp_path / f"outputs/x/{v}/{job}/metrics.csv") for v in ("v001", "v002")]
+        assert tables[0].drop(columns="value").equals(tables[1].drop(columns="value"))
+
+
+def user_starts(root: Path, **bodies: str) -> None:
+    """Starts of a user's own: what each does before it returns Glorot's."""
+    (root / "conf/init").mkdir(parents=True)
+    code = "import os, signal, time\nimport torch\nfrom kanexp.init.glorot import Glorot\n"
+    for name, body in bodies.items():
+        code += f"class {name.title()}(Glorot):\n    def coef(self, *given):\n        {body}\n"
+        code += "        return super().coef(*given)\n"
+        (root / f"conf/init/{name}.yaml").write_text(f"# Mine.\n_target_: mine.{name.title()}\n")
+    (root / "mine.py").write_text(code)
+
+
+def test_nothing_takes_the_rest_down(kanexp, tmp_path):
+    user_starts(
+        tmp_path,
+        raising="raise RuntimeError('out of patience')",
+        dying="os.kill(os.getpid(), signal.SIGKILL)",
+        greedy="torch.empty(2**60)",
+    )
+    inits = "init=glorot,raising,dying,greedy,default"
+    words = ["-m", "--config-dir", "conf", *SMALL, inits, "optimizer.learning_rate=1e-3,1e30", NAME]
+    done = kanexp(*words)
+    assert done.returncode == 1
+    names = folders(tmp_path)
+    assert len(names) == 10
+    found = {job: record(tmp_path, job) for job in names}
+    for job, own in found.items():
+        fails = any(name in job for name in ("raising", "dying", "greedy"))
+        assert own["status"] == ("failed" if fails else "done"), job
+        diverges = "1e+30" in job and not fails
+        assert any("diverged" in s for s in own.get("seed_status", {}).values()) == diverges, job
+    causes = {name: next(own["cause"] for job, own in found.items() if name in job) for name in ("raising", "greedy")}
+    assert causes["raising"] == "RuntimeError: out of patience"
+    assert "allocate" in causes["greedy"]
+    assert "killed by SIGKILL, as the system does when memory runs out" in next(
+        own["cause"] for job, own in found.items() if "dying" in job
+    )
+    assert done.stdout.count("\nfailed: ") == 6
+    assert "4 of 10 jobs done" in done.stdout
+    assert "out of patience" in done.stderr
+
+    again = kanexp(*words)
+    assert again.returncode == 1
+    assert "10 jobs: 4 done, 6 failed before (rerun=failed repeats them), 0 to run" in again.stdout
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace("raise RuntimeError", "str"))
+    mended = kanexp(*words, "rerun=failed")
+    assert "6 to run" in mended.stdout
+    assert record(tmp_path, next(job for job in names if "raising" in job and "001" in job))["status"] == "done"
+
+
+LONG = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot,lecun", NAME, "checkpoint=0.05"]
+
+
+def start(root: Path, *words: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "kanexp.cli", *words],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def wait_for(root: Path, pattern: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while not list(root.glob(pattern)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(root.glob(pattern)), f"no {pattern} came up"
+
+
+def workers(root: Path) -> list[int]:
+    """Processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(entry / "cwd") == str(root):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def assert_none_left(root: Path) -> None:
+    deadline = time.monotonic() + 20
+    while (left := workers(root)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+def test_killed_and_continued_it_ends_with_the_same_files(kanexp, tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "broken").mkdir()
+    assert kanexp(*LONG, "steps=400", cwd=tmp_path / "whole").returncode == 0
+    process = start(tmp_path / "broken", *LONG, "steps=400")
+    wait_for(tmp_path / "broken", "outputs/x/v001/.packs/*.pt", process)
+    process.kill()
+    process.communicate()
+    assert_none_left(tmp_path / "broken")
+    assert "running" in {record(tmp_path / "broken", job)["status"] for job in folders(tmp_path / "broken")}
+    done = kanexp("resume", "outputs/x/v001", cwd=tmp_path / "broken")
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 jobs done" in done.stdout
+    assert results(tmp_path / "broken") == results(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_killed_five_times_at_random_moments(kanexp, tmp_path):
+    words = [*LONG, "init=default,glorot,lecun,power,smooth", "seeds=10", "steps=1500"]
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    assert kanexp(*words, cwd=tmp_path / "whole").returncode == 0
+    draw = random.Random()
+    for _ in range(5):
+        process = start(tmp_path / "broken", *words)
+        time.sleep(draw.uniform(4, 15))
+        process.kill()
+        process.communicate()
+    done = kanexp(*words, cwd=tmp_path / "broken")
+    assert done.returncode == 0, done.stderr
+    assert results(tmp_path / "broken") == results(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+def test_ctrl_c_stops_cleanly_and_goes_on(kanexp, tmp_path):
+    process = start(tmp_path, *LONG, "steps=3000")
+    wait_for(tmp_path, "outputs/x/v001/.packs/*.pt", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "stopped; go on with the same command, or: kanexp resume outputs/x/v001" in out
+    assert_none_left(tmp_path)
+    assert {record(tmp_path, job)["status"] for job in folders(tmp_path)} <= {"interrupted", "done"}
+
+
+def test_a_single_run_is_resumed_too(kanexp, tmp_path):
+    words = [*SMALL[:3], "steps=2000", NAME, "checkpoint=0.05", "log_every=50"]
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "broken").mkdir()
+    assert kanexp(*words, cwd=tmp_path / "whole").returncode == 0
+    process = start(tmp_path / "broken", *words)
+    wait_for(tmp_path / "broken", "outputs/x/v001/checkpoint.pt", process)
+    process.kill()
+    process.communicate()
+    done = kanexp("resume", "outputs/x/latest", cwd=tmp_path / "broken")
+    assert done.returncode == 0, done.stderr
+    assert results(tmp_path / "broken") == results(tmp_path / "whole")
+    assert "done already" in kanexp("resume", "outputs/x/v001", cwd=tmp_path / "broken").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["resume", "nowhere"], "error: nowhere: no such folder; give that of a run or of a sweep"),
+        (["resume", "."], "error: .: no run.json, so this is no run folder; give the folder of a run or of a sweep"),
+        (
+            ["tune={trials: 3, optimizer.learning_rate: [1e-3, 1e-2]}"],
+            "error: tune: makes several jobs, but this is one",
+        ),
+        (["-m", "tune={trials: 1}"], "error: tune: must give at least 2 trials and ranges of options, as in"),
+        (
+            ["-m", "tune={trials: 2, optimizer.rate: [1e-3, 1e-2]}"],
+            "error: tune: optimizer.rate=0.001: optimizer=adam has no option 'rate'",
+        ),
+        (["-m", "launcher=slrum"], "error: launcher=slrum: there is no launcher 'slrum'; did you mean 'slurm'?"),
+    ],
+)
+def test_mistakes(kanexp, tmp_path, words, sentence):
+    done = kanexp(*words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_trials_for_every_arm(kanexp, tmp_path):
+    words = ["-m", *SMALL, "init=default,glorot", "tune={trials: 3, optimizer.learning_rate: [1e-4, 1e-2]}", NAME]
+    done = kanexp(*words)
+    assert done.returncode == 0, done.stderr
+    rates = {"0.0001", "0.001", "0.01"}
+    assert set(folders(tmp_path)) == {f"{init}-learning_rate={r}" for init in ("default", "glorot") for r in rates}
+    own = record(tmp_path, "glorot-learning_rate=0.001")
+    assert own["tune"] == {"over": ["optimizer.learning_rate"], "trial": 1, "trials": 3}
+
+
+def test_ten_runs_at_once_get_ten_versions(tmp_path):
+    words = [*SMALL, NAME, "steps=1", "diagnostics=false", "seeds=1"]
+    processes = [start(tmp_path, *words) for _ in range(10)]
+    assert [process.wait(timeout=300) for process in processes] == [0] * 10
+    assert sorted(p.name for p in (tmp_path / "outputs/x").glob("v*")) == [f"v{i:03d}" for i in range(1, 11)]
+    for process in processes:
+        process.communicate()
+
+
+def test_two_of_the_same_sweep_at_once_write_no_file_together(tmp_path):
+    words = [*LONG, "steps=300"]
+    processes = [start(tmp_path, *words) for _ in range(2)]
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert folders(tmp_path) == ["default", "glorot", "lecun"]
+    if "another command is at work" in "".join(said):  # it may also have come when the other was through
+        assert folders(tmp_path, "v002") == ["default", "glorot", "lecun"]
