@@ -139,6 +139,14 @@ def test_an_option_for_each_layer_is_written_in_full():
     assert again.layers == e.layers
 
 
+@pytest.mark.parametrize("words", [["ffn=mlp"], ["ffn=kan"], ["ffn=kan", "head=kan"]])
+@pytest.mark.parametrize("layer", ["bspline", "chebyshev", "fourier", "rbf"])
+def test_the_transformers_of_an_experiment_are_of_one_size(words, layer):
+    e = experiment("experiment=kansformer_digits", f"layer={layer}", *(f"model.{word}" for word in words))
+    assert e.match.target == 26_538
+    assert abs(e.network().parameters / e.match.target - 1) < 0.01
+
+
 def test_match_takes_the_closest_size():
     words = ["task=function", "layer=chebyshev", "widths=[in,20,10,out]"]
     for asked in ("{parameters: 700}", "{like: mlp}", "{parameters: 9000, by: grid}"):

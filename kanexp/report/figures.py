@@ -156,9 +156,10 @@ def edges(table: pd.DataFrame, title: str) -> Figure:
     layers = [rows for _, rows in table.groupby("layer")]
     columns = [rows["input"].max() + 1 for rows in layers]
     heights = [rows["output"].max() + 1 for rows in layers]
-    cell = min(0.75, 12 / (sum(columns) + len(columns)))
+    # Cells of few edges are large enough for the words below them, those of many small enough for a page.
+    cell = min(1.6, 12 / (sum(columns) + 0.4 * len(columns)), max(0.75, 5 / max(heights)))
     with mpl.rc_context(STYLE):
-        size = (max(4.5, cell * (sum(columns) + len(columns)) + 0.6), max(1.9, cell * max(heights) + 1.2))
+        size = (max(5.6, cell * sum(columns) + 0.4 * len(columns) + 0.1), max(1.9, cell * max(heights) + 1.3))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1, len(layers), width_ratios=columns, squeeze=False)[0]
         for i, (axes, rows) in enumerate(zip(grid, layers, strict=True)):
@@ -184,7 +185,7 @@ def _edge_cells(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set(xlim=(0, wide), ylim=(tall, 0), aspect="equal", anchor="N")
     axes.set_xticks(np.arange(wide) + 0.5, np.arange(wide) + 1, fontsize=7)
     axes.set_yticks(np.arange(tall) + 0.5, np.arange(tall) + 1, fontsize=7)
-    axes.set_xlabel(f"input, each over [{low:.2g}, {high:.2g}]", fontsize=7)
+    axes.set_xlabel(f"input, each over\n[{low:.2g}, {high:.2g}]", fontsize=7)
     axes.set_ylabel("output", fontsize=7)
     axes.grid(False)
     axes.tick_params(length=0)
