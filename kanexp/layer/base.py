@@ -146,25 +146,32 @@ class Polynomials(Basis):
         return torch.stack(P[2:], dim=-3)
 
     def fill(self, x: Tensor, out: Tensor) -> None:
-        t = torch.tanh(x)
-        before, last = torch.zeros_like(t), torch.ones_like(t)
-        for (a, b, c), P in zip(self.recurrence, out.unbind(-3), strict=True):
-            torch.mul(before, -c, out=P).addcmul_(t, last, value=a)
+        (a, b, _), *others = self.recurrence
+        first, *rest = out.unbind(-3)
+        t = torch.tanh(x, out=first) if (a, b) == (1, 0) else torch.tanh(x)
+        if t is not first:
+            torch.mul(t, a, out=first).add_(b)
+        before, last = None, first
+        for (a, b, c), P in zip(others, rest, strict=True):
+            start = P.fill_(-c) if before is None else torch.mul(before, -c, out=P)
+            start.addcmul_(t, last, value=a)
             if b:
                 P.add_(last, alpha=b)
             before, last = last, P
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
         """The recurrence backwards: the gradient of each polynomial passes to the two that it was made from."""
-        t = torch.tanh(x)
-        P, G = [torch.ones_like(t), *features.unbind(-3)], grad.unbind(-3)
+        P, G, (a, b, _) = features.unbind(-3), grad.unbind(-3), self.recurrence[0]
+        t = torch.tanh(x) if b else P[0] if a == 1 else P[0] / a  # not again where the first polynomial is t
         total = torch.zeros_like(t)
         for m, (a, b, c) in reversed(list(enumerate(self.recurrence))):
-            total.addcmul_(G[m], P[m], value=a)
-            if m >= 1:
-                G[m - 1].addcmul_(G[m], t, value=a)
-                if b:
-                    G[m - 1].add_(G[m], alpha=b)
+            if m == 0:
+                total.add_(G[0], alpha=a)
+                break
+            total.addcmul_(G[m], P[m - 1], value=a)
+            G[m - 1].addcmul_(G[m], t, value=a)
+            if b:
+                G[m - 1].add_(G[m], alpha=b)
             if m >= 2:
                 G[m - 2].sub_(G[m], alpha=c)
         return total.addcmul_(total, t.square(), value=-1)
