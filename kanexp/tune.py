@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from scipy.stats import qmc
-
 LOG_FROM = 10.0  # ratio of the ends of a positive range from which on its values are spaced by ratios
 
 
@@ -24,11 +21,13 @@ def trials(tune: Mapping[str, Any]) -> list[dict[str, float | int]]:
             f"{{trials: 8, optimizer.learning_rate: [1e-4, 1e-1]}}, got {{{given}}}"
         )
     if len(ranges) == 1:
-        shares = np.linspace(0, 1, count)[:, None]
+        shares = [[i / (count - 1)] for i in range(count)]
     else:
+        from scipy.stats import qmc  # takes a second, for which no other command should wait
+
         sequence = qmc.Halton(len(ranges), scramble=False)
         sequence.fast_forward(1)  # its first point is the corner of all low ends
-        shares = sequence.random(count)
+        shares = sequence.random(count).tolist()
     return [{key: _at(ends, share) for (key, ends), share in zip(ranges.items(), row, strict=True)} for row in shares]
 
 
