@@ -20,6 +20,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from kanexp.apart import cause_of_death
+
 PATIENCE = 20.0  # seconds that a process has for its last step when it is asked to stop
 log = logging.getLogger(__name__)
 
@@ -101,9 +103,7 @@ class _Running:
         if code is not None and code >= 0:
             result.status, result.return_value = JobStatus.COMPLETED, code
             return
-        cause = f"killed by {signal.Signals(-(code or 0)).name}"
-        if code == -signal.SIGKILL:
-            cause += ", as the system does when memory runs out"
+        cause = cause_of_death(code or 0)
         log.error("job %d was %s", first + self.number, cause)
         result.status, result.return_value = JobStatus.FAILED, RuntimeError(cause)
 

@@ -1,0 +1,89 @@
+"""Sweeps through the launchers of others: the same files, and nothing that takes the rest down."""
+
+import importlib.util
+import json
+import os
+import re
+import signal
+
+import pytest
+import torch
+from test_sweep import NAME, SMALL, assert_none_left, folders, record, results, start, user_starts, wait_for
+
+HAS_SUBMITIT = importlib.util.find_spec("submitit") is not None
+submitit = pytest.mark.skipif(not HAS_SUBMITIT, reason="needs pip install 'kanexp[slurm]'")
+
+
+def same(root, first: str, second: str) -> None:
+    """Two versions of a sweep hold the same files, but for where and by which command they were made."""
+
+    def plain(version: str) -> dict[str, bytes]:
+        found = results(root / f"outputs/x/{version}")
+        for name in [name for name in found if name.endswith("model.pt")]:  # which has the configuration in it
+            state = torch.load(root / f"outputs/x/{version}/{name}", weights_only=True)["state"]
+            found[name] = repr({key: weights.tolist() for key, weights in state.items()}).encode()
+        own = re.compile(rb'launcher|hydra: |workers|cpus_per_task|timeout_min|"command"|"address"|gpus: |rerun')
+        return {
+            name: b"\n".join(line for line in data.splitlines() if not own.search(line)) for name, data in found.items()
+        }
+
+    assert plain(first).keys() == plain(second).keys()
+    assert [name for name, data in plain(first).items() if data != plain(second)[name]] == []
+
+
+@submitit
+def test_through_submitit_the_same_files_are_left(kanexp, tmp_path):
+    words = ["-m", *SMALL, "init=default,glorot,lecun", NAME]
+    here = kanexp(*words, "launcher.workers=2")  # on two processes, with a thread each on two cores
+    assert here.returncode == 0, here.stderr
+    plan = json.loads((tmp_path / "outputs/x/v001/sweep.json").read_text())
+    there = kanexp(*words, "launcher=submitit_local", f"launcher.cpus_per_task={plan['threads']}", "rerun=true")
+    assert there.returncode == 0, there.stderr
+    assert "3 of 3 jobs done, outputs/x/v002" in there.stdout
+    assert list((tmp_path / "outputs/x/v002/.packs/.submitit").glob("*/*_result.pkl"))
+    same(tmp_path, "v001", "v002")
+    again = kanexp(*words, "launcher=submitit_local")
+    assert "3 jobs: 3 done, 0 to run" in again.stdout
+
+
+@submitit
+def test_a_job_that_dies_there_is_recorded_and_the_others_finish(kanexp, tmp_path):
+    user_starts(tmp_path, dying="os.kill(os.getpid(), signal.SIGKILL)", raising="raise RuntimeError('no more')")
+    words = ["-m", "--config-dir", "conf", *SMALL, "init=dying,raising,glorot", "pack=false", "launcher=submitit_local"]
+    done = kanexp(*words, NAME)
+    assert done.returncode == 1
+    assert record(tmp_path, "dying")["cause"] == "killed by SIGKILL, as the system does when memory runs out"
+    assert record(tmp_path, "raising")["cause"] == "RuntimeError: no more"
+    assert record(tmp_path, "glorot")["status"] == "done"
+    assert "1 of 3 jobs done" in done.stdout
+
+
+@submitit
+@pytest.mark.skipif(not os.path.exists("/proc/self/cwd"), reason="looks for processes in /proc")
+def test_ctrl_c_reaches_jobs_that_run_elsewhere(tmp_path):
+    words = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot", "checkpoint=0.05", NAME, "steps=3000"]
+    process = start(tmp_path, *words, "launcher=submitit_local")
+    wait_for(tmp_path, "outputs/x/v001/.packs/*.pt", process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert_none_left(tmp_path)
+    assert {record(tmp_path, job)["status"] for job in folders(tmp_path)} == {"interrupted"}
+
+
+def test_what_is_missing_is_said_before_anything_is_written(kanexp, tmp_path):
+    """Python is told not to find the extras, whether or not they are here."""
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide/sitecustomize.py").write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "hidden = ('submitit', 'hydra_ray', 'optuna', 'tensorboard', 'mlflow')\n"
+        "u.find_spec = lambda name, *more: None if any(h in name for h in hidden) else find(name, *more)\n"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "hide"), os.environ.get("PYTHONPATH", "")])
+    }
+    for word, extra in {"launcher=slurm": "slurm", "launcher=submitit_local": "slurm", "launcher=ray": "ray"}.items():
+        done = kanexp("-m", *SMALL, word, env=environment)
+        assert done.returncode == 2
+        assert f"install it with: pip install 'kanexp[{extra}]'" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["hide"]
