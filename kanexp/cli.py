@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _diagnose(arguments[1:])
         if arguments[:1] == ["resume"]:
             return _resume(arguments[1:])
+        if arguments[:1] == ["reproduce"]:
+            return _reproduce(arguments[1:])
         return _run(arguments)
     except ConfigError as error:
         from kanexp import console
@@ -78,6 +80,10 @@ def _run(arguments: list[str]) -> int:
     from kanexp import config
     from kanexp.experiment import build_experiment
 
+    if given.multirun and not given.cfg:
+        from kanexp.launch import warm_up
+
+        warm_up()
     command = " ".join(["kanexp", *arguments])
     sweepers = [text.removeprefix("sweeper=") for text in given.overrides if text.startswith("sweeper=")]
     if given.multirun and sweepers[-1:] == ["optuna"]:
@@ -232,6 +238,32 @@ def _diagnose(arguments: list[str]) -> int:
     return diagnose(given.run, given.seconds)
 
 
+def _reproduce(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kanexp reproduce",
+        description="Run the table of published results, or the rows named, and print published against ours. "
+        "What has run is not run again.",
+    )
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="only these rows (default: all)")
+    parser.add_argument("--quick", action="store_true", help="fewer seeds or steps, wider bands: minutes")
+    parser.add_argument("--list", action="store_true", help="print the rows and stop")
+    parser.add_argument("--out", type=Path, default=Path("outputs/reproduce"), help="default: outputs/reproduce")
+    parser.add_argument("--config-dir", action="append", default=[], type=Path, help="a folder of your own rows, too")
+    given = parser.parse_args(arguments)
+    catalog = _catalog(given.config_dir)
+    from kanexp.reproduce.row import load_rows
+
+    rows = load_rows(catalog, given.rows, given.quick)
+    if given.list:
+        for row in rows:
+            print(f"{row.name:<22} {row.row.title}" + (f"\n{'':<22} quick: {row.differs}" if row.quick else ""))
+        return 0
+    sys.path += [str(Path.cwd()), *(str(folder.resolve().parent) for folder in given.config_dir)]
+    from kanexp.reproduce.carry_out import carry_out
+
+    return carry_out(rows, catalog, given.out)
+
+
 def _catalog(folders: Sequence[Path]) -> Catalog:
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise ConfigError(*(f"--config-dir: no such folder '{folder}'" for folder in missing))
@@ -252,6 +284,7 @@ usage:
   kanexp report PATH ...          tables, figures, statistics and a page about finished runs
   kanexp compare A B              is one better than the other?
   kanexp diagnose RUN             was it the optimizer, or what the network can express?
+  kanexp reproduce [ROW ...]      published results against ours; --quick takes minutes, --list names the rows
 
 groups (one option each; their own settings are group.key=value):
 {groups}

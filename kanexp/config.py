@@ -272,7 +272,9 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> Words:
     config = copy.deepcopy(config)
     for override in job:
         if override.key_or_group not in GROUPS:
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+            # Pairs such as refine={200: 10} are one value: a command's replace an experiment's.
+            inside = override.key_or_group.split(".")[0] in GROUPS
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=inside)
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}

@@ -126,13 +126,18 @@ def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tenso
         "seeds": record["seeds"],
     }
     experiment = build_experiment(Words(values, record["choices"], ()))
+    return experiment, *trained_network(experiment, model)
+
+
+def trained_network(experiment: Experiment, model: dict[str, Any]) -> tuple[Network, Tensor]:
+    """The network as a run ended, refined where it was, and its best states (seeds, length), float64."""
     network = experiment.network()
     sized = [
         layer if size is None else replace(layer, basis=layer.basis.resized(size))
         for layer, size in zip(network.layers, model["sizes"], strict=True)
     ]
     network = network.with_layers(sized)
-    return experiment, network, network.flatten(model["state"]).double()
+    return network, network.flatten(model["state"]).double()
 
 
 def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:

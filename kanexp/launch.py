@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from kanexp import console
 from kanexp.error import ConfigError
 from kanexp.run_folder import SweepFolder
 
-LOCAL = "kanexp_local"  # our launcher's name in Hydra
+LOCAL = "kanexp_local"  # our own launcher's name
+PRELOAD = "kanexp.worker"  # for its processes, and torch with it
 CONFIG = "kanexp_pack"  # of one job as Hydra sees it: which pack of which sweep, and what its process must know
 ConfigStore.instance().store(name=CONFIG, node={"sweep": "", "pack": 0, "folder": "", "path": "", "stop": ""})
 EXTRAS = {
@@ -37,16 +39,22 @@ PLACES = {
 ALWAYS = {"ray": {"ray.init.object_store_memory": None, "ray.init.log_to_driver": False}}
 
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raises ConfigError where the launcher is not there."""
-    name = options["hydra"]
+def require_launcher(name: str) -> None:
+    """Raise ConfigError where the launcher of that name in Hydra cannot be used."""
     extra, module = EXTRAS.get(name, ("", ""))
     if module and find_spec(module) is None:
         raise ConfigError(f"launcher: Hydra has no launcher '{name}'; install it with: pip install 'kanexp[{extra}]'")
+    if name not in _loader().get_group_options("hydra/launcher"):
+        raise ConfigError(f"launcher: Hydra has no launcher '{name}'")
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(
             "launcher: there is no srun here; start the sweep on a machine of the cluster, or use launcher=local"
         )
+
+
+def warm_up() -> None:
+    """Have the processes of our own launcher import torch while the jobs are composed and checked."""
+    import_module("hydra_plugins.kanexp_local_launcher").start_server(1, PRELOAD)
 
 
 def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, Any]) -> dict[int, str]:
@@ -54,9 +62,7 @@ def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, An
 
     `options` are those of the launcher, with its name in Hydra as `hydra`; null ones are left to the launcher.
     """
-    known = Plugins.instance()  # and with them what they say of themselves
-    loader = ConfigLoaderImpl(create_config_search_path(None))
-    name = options["hydra"]
+    name, loader = options["hydra"], _loader()
     config = _config(loader, folder, name)
     for key, value in _places(options).items():
         OmegaConf.update(config, f"hydra.launcher.{key}", value, merge=True)
@@ -66,7 +72,7 @@ def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, An
         from kanexp.apart import work
 
     context = HydraContext(config_loader=loader, callbacks=Callbacks())
-    launcher = known.instantiate_launcher(hydra_context=context, task_function=work, config=config)
+    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=work, config=config)
     stop = (folder.work / f"{uuid.uuid4().hex}.stop").resolve()
     jobs = [_job(folder, number, stop) for number in numbers]
     try:
@@ -84,10 +90,13 @@ def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, An
     }
 
 
+def _loader() -> ConfigLoaderImpl:
+    Plugins.instance()  # which say what there is
+    return ConfigLoaderImpl(create_config_search_path(None))
+
+
 def _config(loader: ConfigLoaderImpl, folder: SweepFolder, name: str) -> Any:
     """Hydra's own configuration, open for more."""
-    if name not in loader.get_group_options("hydra/launcher"):
-        raise ConfigError(f"launcher: Hydra has no launcher '{name}'")
     overrides = [f"hydra/launcher={name}", f"hydra.sweep.dir={_quoted(folder.work.resolve())}"]
     overrides += ["hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra.job.chdir=false", "hydra.job.name=kanexp"]
     overrides += ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]

@@ -50,6 +50,8 @@ def _idx(folder: Path, name: str, axes: int) -> np.ndarray:
             f"data_dir: '{name}' in '{folder}' is no IDX file of {axes} axes of bytes; put the original there"
         )
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", axes, offset=4))
+    if 0 in shape:
+        raise ValueError(f"data_dir: '{name}' in '{folder}' holds nothing; put the original there")
     expected = 4 + 4 * axes + int(np.prod(shape, dtype=object))
     if len(content) != expected:
         what = "cut short" if len(content) < expected else "too long"
@@ -90,7 +92,8 @@ def _content(folder: Path, name: str) -> bytes:
                 if member is not None:
                     return member.read(MOST_BYTES)
     except (OSError, EOFError, KeyError, zlib.error, tarfile.TarError) as error:
-        raise ValueError(f"data_dir: cannot read '{name}' in '{folder}' ({error}); put the original there") from error
+        why = " ".join(str(error).split())  # tarfile lists what it tried on lines of their own
+        raise ValueError(f"data_dir: cannot read '{name}' in '{folder}' ({why}); put the original there") from error
     raise ValueError(f"data_dir: there is no '{name}' in '{folder}'; put it there, as it is or gzipped")
 
 

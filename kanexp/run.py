@@ -1,6 +1,5 @@
 """One run, from a checked experiment to a finished folder."""
 
-import itertools
 import math
 import shutil
 import time
@@ -12,24 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from kanexp import console, measure
+from kanexp import console
 from kanexp.checkpoint import Checkpoint
 from kanexp.config import Words, default_name
+from kanexp.drawing import draw
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Bumps
 from kanexp.machine import peak_memory, provenance, tune
 from kanexp.model.network import Network
 from kanexp.pack import Pack
-from kanexp.report import classes, figures
-from kanexp.report.stats import median_interval
 from kanexp.run_folder import FORMAT, Ledger, RunFolder, new_version
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Scene, Split
+from kanexp.telling import conclude, introduce
 from kanexp.train import Progress, Result, train
 
 
@@ -97,7 +95,8 @@ def carry_out(
     alone. Runs are `brief` where they are some of many.
     """
     pack = prepared.pack
-    runs = [_Run(e, prepared, folder, brief) for e, folder in zip(pack.experiments, folders, strict=True)]
+    parts = zip(pack.experiments, folders, pack.rows, strict=True)
+    runs = [_Run(e, prepared, folder, rows, brief) for e, folder, rows in parts]
     left = [run for run in runs if not run.folder.is_done()]
     for run in left:
         run.begin()
@@ -107,7 +106,7 @@ def carry_out(
         for run in left:
             run.fail(error)
         raise
-    codes = [0 if run not in left else run.finish(result.of(rows)) for run, rows in zip(runs, pack.rows, strict=True)]
+    codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
     if 130 not in codes:
         checkpoint.unlink(missing_ok=True)
     return codes
@@ -130,11 +129,10 @@ def _train(
 class _Run:
     """The steps of a run beside its training; the record grows as they are done."""
 
-    def __init__(self, experiment: Experiment, prepared: Prepared, folder: RunFolder, brief: bool):
+    def __init__(self, experiment: Experiment, prepared: Prepared, folder: RunFolder, rows: slice, brief: bool):
         self.experiment, self.prepared, self.folder, self.brief = experiment, prepared, folder, brief
         self.network, self.data, self.scene = prepared.network, prepared.data, prepared.scene
-        self.rows = prepared.pack.rows[prepared.pack.experiments.index(experiment)]
-        self.start = prepared.start[self.rows]
+        self.rows, self.start = rows, prepared.start[rows]
         self.device = self.start.device
         self.seeds = experiment.settings.seed_list
         words = experiment.words
@@ -165,8 +163,7 @@ class _Run:
         self.folder.write_config(e.words.yaml)
         self.folder.write_record(self.record)
         if not self.brief:
-            self._introduce(network)
-            _show_signal(measure.signal({"before": (network, self.start)}, data.train.x, self.seeds))
+            introduce(e, data, network, self.start)
 
     def fail(self, error: Exception) -> None:
         """Record what went wrong."""
@@ -224,25 +221,11 @@ class _Run:
             self.record |= {"pack": {"jobs": len(pack.experiments), "networks": len(pack.seeds)}}
         if result.interrupted:
             return 130
-        self._draw(result)
-        return self._conclude(result)
-
-    def _introduce(self, network: Network) -> None:
-        e = self.experiment
-        if not e.model.uses_layer and any(o.startswith("layer") for o in e.words.overrides):
-            console.say(
-                f"note: {type(e.model).__name__} has no edge functions, so layer={e.words.choices['layer']} is not used"
-            )
-        if not e.model.uses_widths and any(o.startswith("widths") for o in e.words.overrides):
-            console.say(f"note: {type(e.model).__name__} has sizes of its own, so hidden widths are not used")
-        if e.match:
-            console.say(str(e.match))
-        console.say(
-            f"{default_name(e.words)}: widths {e.widths}, {network.parameters} parameters, "
-            f"{_seeds(self.seeds)}, {self.device}, {e.settings.dtype}"
-        )
-        if self.data.notes:
-            console.say(f"data: {'; '.join(self.data.notes)}")
+        draw(self.folder, self.experiment, self.data, self.scene, self.network, result)
+        conclude(self.seeds, result, self.brief)
+        if not self.brief:
+            console.say(str(self.folder.path))
+        return int(any(status.startswith("diverged") for status in result.status))
 
     def _save_model(self, result: Result) -> None:
         """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
@@ -257,93 +240,6 @@ class _Run:
         with self.folder.model_file() as file:
             torch.save(model, file)
 
-    def _draw(self, result: Result) -> None:
-        """Every figure with the table it was drawn from; pictures of one network show the seed of median loss."""
-        data, scene = self.data, self.scene
-        self.folder.figures.mkdir(exist_ok=True)
-        row = int(result.best_val.argsort()[(len(self.seeds) - 1) // 2])
-        shown = (
-            f"seed {self.seeds[row]}, the median of {len(self.seeds)} on validation"
-            if len(self.seeds) > 1
-            else f"seed {self.seeds[0]}"
-        )
-        states = {"before": (self.network, result.start), "after": (result.network, result.best)}
-        x = data.train.x
-        metrics = pd.read_csv(self.folder.metrics)
-        tables = {"signal": measure.signal(states, x, self.seeds)}
-        drawn = {}
-
-        tables["loss"] = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
-        drawn["loss"] = figures.curves(tables["loss"])
-        if scene.kind == "classes":
-            tables["confusion"] = measure.confusion(states, scene, row)
-            drawn["confusion"] = classes.confusion(tables["confusion"], f"test data, {shown}")
-            if len(scene.x) == 2:
-                tables["regions"] = measure.regions(states, scene, row)
-                drawn["regions"] = classes.regions(tables["regions"], scene.classes, shown)
-        else:
-            tables["prediction"] = measure.predictions(states, scene, row, data.own_units)
-            drawn["prediction"] = figures.prediction(tables["prediction"], scene.kind, scene.shape, shown)
-        if self.experiment.settings.diagnostics:
-            tables["layers"] = pd.read_csv(self.folder.diagnostics)
-            drawn["layers"] = figures.layers(tables["layers"])
-            spectra = pd.read_csv(self.folder.spectra)
-            if len(spectra):  # a network of fixed functions has none
-                tables["training_spectra"] = spectra
-                drawn["training_spectra"] = figures.training_spectra(spectra)
-        if self.experiment.model.uses_layer:
-            tables["spectra"] = measure.spectra(states, x, self.seeds)
-            drawn["spectra"] = figures.spectra(tables["spectra"])
-            tables["edges"] = measure.edges(states, x, row)
-            if len(tables["edges"]):
-                drawn["edges"] = figures.edges(
-                    tables["edges"], f"edge functions of {shown}: gray before, blue after training"
-                )
-            else:
-                console.say(f"edges: not drawn, the network has more than {measure.MAX_EDGES}")
-                del tables["edges"]
-        for name, table in tables.items():
-            table.to_csv(self.folder.figures / f"{name}.csv", index=False, float_format="%.7g")
-        for name, figure in drawn.items():
-            figures.save(figure, self.folder.figures / name)
-
-    def _conclude(self, result: Result) -> int:
-        rows, coverage = [], 0.0
-        scores = {f"test_{name}": values for name, values in result.test.items()} | {"val_loss": result.best_val}
-        for name, values in scores.items():
-            m = median_interval(values.tolist())
-            coverage = m.coverage
-            rows.append((figures.words(name), f"{m.median:.4g}", f"{m.low:.4g} .. {m.high:.4g}"))
-        few = "" if coverage >= 0.95 else f"; {len(self.seeds)} seeds: the whole range"
-        note = (
-            f"best state on validation; interval of the median, {100 * coverage:.0f} % sure{few}"
-            if len(self.seeds) > 1
-            else ""
-        )
-        if self.brief:
-            name, median, interval = rows[0]
-            console.say(f"{name} {median} ({interval}), {_seeds(self.seeds)} in {result.seconds:.1f} s")
-        else:
-            console.table(
-                f"{_seeds(self.seeds)} in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note
-            )
-        for seed, twin in _twins(self.seeds, result.best):
-            console.say(f"warning: seeds {seed} and {twin} ended with identical weights; they are not independent")
-        for step, jumps in result.jumps.items():
-            if (worst := float(jumps.max())) > NOTABLE_JUMP:
-                console.say(
-                    f"warning: the refinement at step {step} moved the outputs by {100 * worst:.1f} % of their "
-                    "size (refinement_jump in metrics.csv): inputs are outside the domain, or the grids do not nest"
-                )
-        trouble = {seed: status for seed, status in zip(self.seeds, result.status, strict=True) if status != "ok"}
-        for seed, status in trouble.items():
-            console.say(f"seed {seed}: {status}")
-        if not self.brief:
-            console.say(str(self.folder.path))
-        return int(any(status.startswith("diverged") for status in trouble.values()))
-
-
-NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 
 # Numbers that a run's local functions make, from which on compiling pays: each takes about 3 ns plain and 1 ns compiled
 # (scripts/bench), and compiling about 20 s the first time. Recurrences written in place gain nothing.
@@ -414,24 +310,3 @@ def by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _seeds(seeds: list[int]) -> str:
-    return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
-
-
-def _twins(seeds: list[int], theta: Tensor) -> list[tuple[int, int]]:
-    """Pairs of seeds with the same weights."""
-    pairs = itertools.combinations(range(len(seeds)), 2)
-    return [(seeds[i], seeds[j]) for i, j in pairs if torch.equal(theta[i], theta[j])]
-
-
-def _show_signal(signal: pd.DataFrame) -> None:
-    """The start in one small table: medians over seeds."""
-    rows = []
-    for layer in sorted(signal["layer"].unique()):
-        m = signal[signal["layer"] == layer].drop(columns=["state", "seed"]).median()
-        outside = "any input" if pd.isna(m["outside"]) else f"{100 * m['outside']:.1f} %"
-        output, slope = (f"{m[a]:.3g} +- {m[b]:.3g}" for a, b in (("mean", "std"), ("slope_mean", "slope_std")))
-        rows.append((str(layer + 1), output, slope, outside))
-    console.table("signal at the start", ("layer", "output", "its slope", "inputs outside the domain"), rows)

@@ -17,6 +17,7 @@ from kanexp import console, plan
 from kanexp.catalog import Catalog
 from kanexp.config import Words, default_name, load
 from kanexp.error import ConfigError
+from kanexp.launch import require_launcher
 from kanexp.plan import Job, Plan
 from kanexp.report import figures
 from kanexp.report.history import history
@@ -39,6 +40,7 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
     wanted = read(overrides, catalog)
     jobs = [load(wanted.words(values), catalog)[0] for values in wanted.corners()]
     settings = check_jobs(jobs)[0][0].settings
+    require_launcher(jobs[0].values["launcher"]["hydra"])
     how = _how(jobs[0])
     if settings.tune is not None:
         raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")

@@ -1,7 +1,7 @@
 """Several runs from one command: every combination of the values given, one folder each, none of them twice."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,11 @@ from kanexp.config import Words, default_name
 from kanexp.error import ConfigError
 from kanexp.estimate import estimate
 from kanexp.experiment import Experiment, build_experiment
-from kanexp.launch import LOCAL, launch
-from kanexp.launch import check as check_launcher
+from kanexp.launch import LOCAL, PRELOAD, launch, require_launcher
 from kanexp.pack import packs
 from kanexp.plan import Plan
 from kanexp.run import find_device, load_data, write_failure
 from kanexp.run_folder import SweepFolder, new_version
-
-PRELOAD = "kanexp.worker"  # and torch with it
 
 
 def sweep(jobs: Sequence[Words], command: str = "") -> int:
@@ -33,6 +30,7 @@ def sweep(jobs: Sequence[Words], command: str = "") -> int:
     written, with the mistakes of all jobs.
     """
     experiments, samples = check(jobs)
+    require_launcher(jobs[0].values["launcher"]["hydra"])
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
     parent = Path(settings.output_dir).expanduser() / name
@@ -57,7 +55,7 @@ def sweep(jobs: Sequence[Words], command: str = "") -> int:
         else:
             claim(todo.folder, locks)
             todo.write(command)
-        return _begin(todo, command)
+        return _begin(todo, jobs[0].values, command)
 
 
 def resume(folder: SweepFolder) -> int:
@@ -66,12 +64,11 @@ def resume(folder: SweepFolder) -> int:
     with ExitStack() as locks:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
-        return _begin(todo, folder.read_plan()["command"])
+        return _begin(todo, todo.jobs[0].words.values, folder.read_plan()["command"])
 
 
-def _begin(todo: Plan, command: str) -> int:
+def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
     announce(todo)
-    values = todo.jobs[0].words.values
     return carry_out(todo, dict(values["launcher"]), str(values["device"]), command)
 
 
@@ -120,7 +117,6 @@ def check(jobs: Sequence[Words]) -> tuple[list[Experiment], list[int]]:
     counted: dict[str, int] = {}  # jobs of a sweep mostly share their data
     for words in jobs:
         try:
-            check_launcher(words.values["launcher"])
             e = build_experiment(words)
             find_device(e.settings.device)
             if why := e.logger.missing():
@@ -151,12 +147,13 @@ def claim(folder: SweepFolder, locks: ExitStack) -> bool:
 def _put_failed_anew(todo: Plan) -> None:
     """Failed jobs leave their packs, whose other jobs are as they are, and wait for another try."""
     failed = [i for i, job in enumerate(todo.jobs) if job.status == "failed"]
-    todo.packs = [kept for pack in todo.packs if (kept := [i for i in pack if i not in failed])]
+    for number, pack in enumerate(todo.packs):
+        todo.packs[number] = [i for i in pack if i not in failed]
+        if len(todo.packs[number]) < len(pack):
+            todo.folder.checkpoint(number).unlink(missing_ok=True)  # it is of all of them
     todo.packs += [[i] for i in failed]
     for i in failed:
         todo.jobs[i].folder.forget()
-    for number in range(len(todo.packs) + len(failed)):
-        todo.folder.checkpoint(number).unlink(missing_ok=True)  # of packs that were numbered otherwise
 
 
 def _after_death(todo: Plan, died: dict[int, str]) -> list[int]:

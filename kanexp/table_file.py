@@ -1,6 +1,7 @@
 """Tables from CSV and Parquet files: read, and judged column by column. Mistakes are ValueErrors that begin `path:`."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,10 @@ SUFFIXES = (".parquet", ".pq")
 
 
 def read_table(path: str) -> pd.DataFrame:
-    """A file's columns; where they are no numbers they are text. Commas, semicolons or tabs between them."""
+    """A file's columns; where they are no numbers they are text. Commas, semicolons or tabs between them.
+
+    Between semicolons numbers may have a comma for a point, as spreadsheets write them in much of Europe.
+    """
     file = Path(path).expanduser()
     try:
         if file.is_dir():
@@ -36,14 +40,16 @@ def _read_csv(file: Path) -> pd.DataFrame:
             last = header
             for line in lines:
                 last = line if line.strip() else last
-        table = pd.read_csv(file, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+        fields = next(csv.reader([last], delimiter=separator), [])
+        commas = separator == ";" and any(re.fullmatch(r"\s*-?\d*,\d+\s*", field) for field in fields)
+        point = "," if commas else "."
+        table = pd.read_csv(file, sep=separator, decimal=point, encoding="utf-8-sig", skipinitialspace=True)
     except UnicodeDecodeError as error:
         raise ValueError("it is no text in UTF-8") from error
     except pd.errors.EmptyDataError as error:
         raise ValueError("it is empty") from error
-    fields = len(next(csv.reader([last], delimiter=separator), []))
-    if fields < len(table.columns):  # pandas would fill up a row that was cut
-        raise ValueError(f"its last line has {fields} of {len(table.columns)} columns: the file was cut short")
+    if len(fields) < len(table.columns):  # pandas would fill up a row that was cut
+        raise ValueError(f"its last line has {len(fields)} of {len(table.columns)} columns: the file was cut short")
     return table
 
 
@@ -101,8 +107,8 @@ def judge(table: pd.DataFrame) -> Columns:
             found.numbers.append(name)
         elif pd.api.types.is_datetime64_any_dtype(column):
             found.dropped[name] = "dates"
-        elif _texts_among_numbers(column):
-            row, text = _texts_among_numbers(column)[0]
+        elif wrong := texts_among_numbers(column):
+            row, text = wrong[0]
             raise ValueError(
                 f"path: column '{name}' holds numbers, but '{text}' in row {row}; "
                 "put a number there or leave the field empty"
@@ -114,7 +120,7 @@ def judge(table: pd.DataFrame) -> Columns:
     return found
 
 
-def _texts_among_numbers(column: pd.Series) -> list[tuple[int, str]]:
+def texts_among_numbers(column: pd.Series) -> list[tuple[int, str]]:
     """Rows (from 1, below the header) and texts that are no numbers in a column most of whose entries are."""
     given = column.dropna().astype(str)
     wrong = given[pd.to_numeric(given, errors="coerce").isna()]

@@ -83,6 +83,16 @@ def test_reports_never_import_torch():
         assert not any(m.split(".")[0] in ("torch", "hydra", "omegaconf") for m in imports(file)), file
 
 
+def test_verdicts_and_their_figures_never_import_torch():
+    """They are made from run folders alone; what rebuilds a network or runs one is imported when it is needed."""
+    for file in (PACKAGE / "reproduce").glob("*.py"):
+        if file.stem not in ("rebuild", "carry_out"):
+            ours = {m for m in imports(file) if m.startswith("kanexp.")}
+            light = ("kanexp.report", "kanexp.reproduce", "kanexp.error", "kanexp.run_folder", "kanexp.settings")
+            assert all(m.startswith((*light, "kanexp.catalog")) for m in ours), file
+            assert not any(m.split(".")[0] in ("torch", "hydra", "omegaconf") for m in imports(file)), file
+
+
 def test_nothing_imports_the_command():
     assert not [file for file in FILES if "kanexp.cli" in imports(file)]
 
@@ -91,7 +101,10 @@ def test_the_package_itself_imports_nothing():
     assert (PACKAGE / "__init__.py").read_text() == ""
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["layr=3"], ["layer=forier"], ["layer.degre=3"], ["sedes=3"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["list"], ["layr=3"], ["layer=forier"], ["layer.degre=3"], ["sedes=3"], ["reproduce", "--list"]],
+)
 def test_light_commands_do_without_torch(words):
     code = "import sys; from kanexp.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, timeout=60)

@@ -28,7 +28,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len(list((ROOT / "conf").glob("*/*.yaml"))) == 73
+    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/*.yaml") if f.parent.name in GROUPS]) == 79
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -106,7 +106,7 @@ def test_names():
 
     assert name("layer=fourier", "init=smooth") == "image-fourier-smooth"
     assert name("optimizer=lbfgs", "reg=l1", "model=mlp") == "image-fourier-default-l1-lbfgs-mlp"
-    assert name("experiment=jaxkan_glorot", "init=smooth") == "jaxkan_glorot"
+    assert name("experiment=jaxkan_t3", "init=smooth") == "jaxkan_t3"
     assert name("name=mine") == "mine"
     assert name("layer=fourier,chebyshev", "init=smooth") == "image-fourier+chebyshev-smooth"
 
@@ -137,6 +137,14 @@ def test_an_option_for_each_layer_is_written_in_full():
     assert e.words.choices["layer"] == "fourier_bspline"
     again = build_experiment(dataclasses.replace(e.words, values=yaml.safe_load(e.words.yaml)))
     assert again.layers == e.layers
+
+
+@pytest.mark.parametrize("words", [["ffn=mlp"], ["ffn=kan"], ["ffn=kan", "head=kan"]])
+@pytest.mark.parametrize("layer", ["bspline", "chebyshev", "fourier", "rbf"])
+def test_the_transformers_of_an_experiment_are_of_one_size(words, layer):
+    e = experiment("experiment=kansformer_digits", f"layer={layer}", *(f"model.{word}" for word in words))
+    assert e.match.target == 26_538
+    assert abs(e.network().parameters / e.match.target - 1) < 0.01
 
 
 def test_match_takes_the_closest_size():

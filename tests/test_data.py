@@ -129,7 +129,7 @@ def test_tables_are_standardized_by_their_training_rows_and_scored_in_own_units(
     assert float(got["rmse"]) == pytest.approx(2.0)
     said = "; ".join(data.notes)
     for sentence in (
-        "training mean: size (1 rows)",
+        "training mean: size (1 row)",
         "town (2), kind (2)",
         "planet (constant), none (empty)",
         "36/12/12",
@@ -154,6 +154,13 @@ def test_classes_are_in_every_part_and_in_their_order(houses):
 def test_separators(houses, separator, tmp_path):
     pd.read_csv(houses).to_csv(tmp_path / "other.csv", index=False, sep=separator)
     assert Tabular(path=str(tmp_path / "other.csv"), target="price").inputs == 5
+
+
+def test_decimal_commas_between_semicolons(houses, tmp_path):
+    pd.read_csv(houses).to_csv(tmp_path / "europe.csv", index=False, sep=";", decimal=",")
+    theirs, ours = (load(Tabular(path=str(file), target="price")) for file in (tmp_path / "europe.csv", houses))
+    assert_close(theirs.train.x, ours.train.x)
+    assert_close(theirs.train.y, ours.train.y)
 
 
 def test_parquet(houses, tmp_path):
@@ -186,6 +193,12 @@ BAD_TABLES = [
     (GOOD + "inf,1\n", {}, "path: column 'a' is infinite in 1 row; put numbers there"),
     (GOOD.replace(",1", ",0"), {}, "target: 'b' has the one value '0' in all rows"),
     (GOOD + "7,5\n", {}, "target: class '5' of 'b' has 1 row, and training, validation and test data need one each"),
+    (
+        GOOD + "7,one\n",
+        {},
+        "target: 'b' holds numbers, but 'one' in row 31; put a number there or leave the field empty, or",
+    ),
+    (GOOD + "7,one\n", {"kind": "classification"}, "target: class 'one' of 'b' has 1 row, and"),
     ("b\n" + "0\n1\n" * 9, {}, "path: no column is left to learn from"),
     (
         GOOD.replace("\n0,", "\nx,").replace(",1", ",yes").replace(",0", ",no"),
@@ -248,6 +261,7 @@ def test_idx_files(mnist):
         ("train-images-idx3-ubyte.gz", lambda b: gzip.compress(gzip.decompress(b) + b"x"), "is too long"),
         ("train-images-idx3-ubyte.gz", lambda b: b"text", "cannot read 'train-images-idx3-ubyte' in"),
         ("train-labels-idx1-ubyte", lambda b: b"text", "is no IDX file of 1 axes of bytes"),
+        ("train-labels-idx1-ubyte", lambda b: idx(np.zeros(0)), "holds nothing; put the original there"),
         ("train-labels-idx1-ubyte", lambda b: idx(np.zeros(39)), "has 40 train pictures and 39 labels"),
         ("train-labels-idx1-ubyte", lambda b: idx(np.full(40, 12)), "mnist has 10 classes, got a label 12"),
         ("train-labels-idx1-ubyte", None, "there is no 'train-labels-idx1-ubyte' in"),
@@ -284,6 +298,9 @@ def test_cifar(tmp_path, packed):
     file = tmp_path / ("cifar-10-binary.tar.gz" if packed else "data_batch_3.bin")
     file.write_bytes(file.read_bytes()[:-400])
     with pytest.raises(ValueError, match=r"^data_dir: .*put the original there"):
+        load(task)
+    file.write_bytes(b"text")
+    with pytest.raises(ValueError, match=r"^data_dir: [^\n]*put the original there$"):
         load(task)
 
 

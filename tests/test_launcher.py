@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import tempfile
 
 import pytest
 import torch
@@ -87,3 +88,40 @@ def test_what_is_missing_is_said_before_anything_is_written(kanexp, tmp_path):
         assert done.returncode == 2
         assert f"install it with: pip install 'kanexp[{extra}]'" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["hide"]
+
+
+@pytest.fixture
+def ray_nodes(monkeypatch):
+    """A head and a second node on loopback, a core each; all of it gone afterwards. Returns the head's address."""
+    from ray.cluster_utils import Cluster
+
+    # Its sockets' paths may be 107 characters long, which pytest's folders use up.
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20, "node_ip_address": "127.0.0.2"}
+        cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
+        try:
+            cluster.add_node(**node)
+            yield cluster.address
+        finally:
+            cluster.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # Ray's own
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs pip install 'kanexp[ray]'")
+def test_through_ray_on_two_nodes_the_same_files_are_left(kanexp, tmp_path, ray_nodes):
+    user_starts(tmp_path, dying="os.kill(os.getpid(), signal.SIGKILL)", slow="time.sleep(8)", slower="time.sleep(9)")
+    words = ["-m", "--config-dir", "conf", *SMALL, "init=slow,slower,dying", "pack=false", NAME]
+    environment = os.environ | {"COLUMNS": "120", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+    here = kanexp(*words, "launcher.workers=2", env=environment)
+    threads = json.loads((tmp_path / "outputs/x/v001/sweep.json").read_text())["threads"]
+    ray = ["launcher=ray", f"launcher.address={ray_nodes}", f"launcher.cpus_per_task={threads}", "rerun=true"]
+    there = kanexp(*words, *ray, env=environment)
+    assert here.returncode == there.returncode == 1
+    assert "2 of 3 jobs done, outputs/x/v002" in there.stdout, there.stderr
+    assert record(tmp_path, "dying", "v002")["cause"] == "killed by SIGKILL, as the system does when memory runs out"
+    same(tmp_path, "v001", "v002")
+    # Each node has one core, so two that ran side by side ran on two nodes.
+    spans = [record(tmp_path, job, "v002") for job in ("slow", "slower")]
+    assert max(own["started"] for own in spans) < min(own["ended"] for own in spans)

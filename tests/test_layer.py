@@ -107,6 +107,21 @@ def test_bspline_is_scipys_and_sums_to_one(intervals, order, low, width, seed):
     np.testing.assert_allclose(got.sum(0), 1, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("basis", [BSpline(), PiecewiseLinear(), ReLU()], ids=name)
+def test_bumps_are_the_same_whether_those_that_are_zero_are_computed_or_not(basis):
+    basis = basis.resized(40)
+    x = torch.cat([torch.linspace(1.3 * basis.low, 1.3 * basis.high, 211), torch.tensor([1e4, -1e4])]).double()[None]
+    derivatives = []
+    for at in (basis.features, lambda x: basis.bump(basis._moved(x))):
+        x = x.detach().requires_grad_()
+        values = at(x)
+        (first,) = torch.autograd.grad((values * torch.arange(basis.terms)[:, None, None]).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), x)
+        derivatives.append([t.detach() for t in (values, first, second)])
+    for sparse, dense in zip(*derivatives, strict=True):
+        assert_close(sparse, dense, atol=1e-9 * float(dense.abs().max()), rtol=1e-9)
+
+
 def test_bspline_is_zero_outside_the_extended_knots():
     basis = BSpline(intervals=4, order=3)  # spacing 0.5, three knots on each side
     x = torch.tensor([[-2.5001, 2.5001, -1e30, 1e30]], dtype=torch.float64)

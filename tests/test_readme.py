@@ -44,7 +44,7 @@ def test_the_commands_shown_are_right(kanexp):
     assert len(commands) > 4
     for command in commands:
         words = shlex.split(command)[1:]
-        if words[0] not in ("report", "compare", "resume", "diagnose", "list", "--help"):
+        if words[0] not in ("report", "compare", "resume", "reproduce", "diagnose", "list", "--help"):
             assert kanexp("--cfg", *words).returncode == 0, command
 
 

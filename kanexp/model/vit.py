@@ -152,7 +152,7 @@ class ViT(Model):
         if not channels:
             return f"{inputs} inputs are no square picture, gray or in color; use model=kan"
         if side % self.patch:
-            fits = max(n for n in range(1, side) if side % n == 0)
+            fits = max((n for n in range(1, side) if side % n == 0), default=1)
             return f"patch {self.patch} does not divide the {side} pixels of a side; use model.patch={fits}"
         return ""
 

@@ -1,7 +1,8 @@
 """Mean square of a derivative of every edge function."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from kanexp.error import require
 from kanexp.layer.base import Basis
-from kanexp.model.edge_layer import LayerWeights
+from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.reg.base import Regularizer
 
 POINTS = 10  # of the Gauss-Legendre rule in each piece: exact for squares of polynomials of degree 9
@@ -43,36 +44,63 @@ class Smooth(Regularizer):
         return torch.stack([self._layer(w) for w in layers]).sum(0)
 
     def _layer(self, w: LayerWeights) -> Tensor:
-        low, high = _span(w) if self.live else _domain(w)
-        # One rule per piece of the basis: over the domain, the kinks of uniform splines lie between the rules.
-        points, weights = _rule(w.basis.pieces, w.coef)
-        x = low[:, None, None] + (high - low)[:, None, None] * points  # (seeds or 1, 1, points)
-        if w.inner or w.span is not None:  # functions that differ from seed to seed, input to input, or edge to edge
-            x = x.repeat(len(w.coef) // len(x), w.layer.n_in, 1)
-
-        def features(x: Tensor) -> Tensor:
-            return w.layer.features(x, *w.inner, seen=w.layer.seen(x, span=w.span))
-
-        derivative: Callable[[Tensor], Tensor] = features
-        for _ in range(self.order):
-            derivative = _differentiate(derivative)
-        energy = _energy(w, derivative(x) * weights.sqrt())
+        energy = _energy(w, self._moments(w))
         if not self.norm:
             return energy
         # The slope of the root is infinite at zero, where nothing is to be gained.
         positive = energy > 0
         return torch.where(positive, (torch.where(positive, energy, 1.0) * w.basis.pieces).sqrt(), 0.0)
 
+    def _moments(self, w: LayerWeights) -> Tensor:
+        """What `_energy` takes."""
+        fixed = not w.inner and w.span is None  # functions alike for all seeds, inputs and edges
+        if fixed and not self.live:
+            return _moments_over_domain(replace(w.layer, n_in=1, n_out=1), self.order, w.coef.dtype, w.coef.device)
+        low, high = _span(w) if self.live else _domain(w.basis, w.coef)
+        x, weights = _points(w.basis, low, high)
+        if not fixed:
+            x = x.repeat(len(w.coef) // len(x), w.layer.n_in, 1)
 
-def _energy(w: LayerWeights, values: Tensor) -> Tensor:
-    """Sum over edges of weight . moments weight, (seeds,); values (seeds or 1, terms, [n_out,] n_in or 1, points)."""
+        def features(x: Tensor) -> Tensor:
+            return w.layer.features(x, *w.inner, seen=w.layer.seen(x, span=w.span))
+
+        values = _derivative(features, self.order)(x) * weights.sqrt()
+        return values if w.basis.per_edge else _products(values)
+
+
+@lru_cache(maxsize=64)
+def _moments_over_domain(layer: EdgeLayer, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The same at every step: on a grid of 256 they would take ten times as long as all else."""
+    x, weights = _points(layer.basis, *_domain(layer.basis, torch.zeros(1, dtype=dtype, device=device)))
+
+    def features(x: Tensor) -> Tensor:
+        return layer.features(x, seen=layer.seen(x))
+
+    return _products(_derivative(features, order)(x).detach() * weights.sqrt())
+
+
+def _products(values: Tensor) -> Tensor:
+    """Of every two terms, over the points: (seeds or 1, terms, n_in or 1, points) -> (..., n_in, terms, terms)."""
+    by_input = values.transpose(1, 2)
+    return by_input @ by_input.mT
+
+
+def _energy(w: LayerWeights, moments: Tensor) -> Tensor:
+    """Sum over edges of weight . moments weight, (seeds,); moments (seeds or 1, n_in or 1, terms, terms).
+
+    Of functions per edge, their values at the points instead, (seeds, terms, n_out, n_in, points).
+    """
     weight = w.layer.edge_weights(w)
     if w.basis.per_edge:
-        return torch.einsum("stoip,soti->soip", values, weight).square().sum(dim=(1, 2, 3))
-    by_input = values.transpose(1, 2)
-    moments = by_input @ by_input.mT  # (seeds or 1, n_in or 1, terms, terms)
+        return torch.einsum("stoip,soti->soip", moments, weight).square().sum(dim=(1, 2, 3))
     per_input = weight.permute(0, 3, 1, 2)  # (seeds, n_in, n_out, terms)
     return (per_input @ moments * per_input).sum(dim=(1, 2, 3))
+
+
+def _derivative(function: Callable[[Tensor], Tensor], order: int) -> Callable[[Tensor], Tensor]:
+    for _ in range(order):
+        function = _differentiate(function)
+    return function
 
 
 def _differentiate(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -94,9 +122,9 @@ def _differentiate(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], T
     return derivative
 
 
-def _domain(w: LayerWeights) -> tuple[Tensor, Tensor]:
-    low, high = w.basis.domain or ((0.0, w.basis.period) if w.basis.period else (-1.0, 1.0))
-    return w.coef.new_full((1,), low), w.coef.new_full((1,), high)
+def _domain(basis: Basis, like: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = basis.domain or ((0.0, basis.period) if basis.period else (-1.0, 1.0))
+    return like.new_full((1,), low), like.new_full((1,), high)
 
 
 def _span(w: LayerWeights) -> tuple[Tensor, Tensor]:
@@ -104,6 +132,13 @@ def _span(w: LayerWeights) -> tuple[Tensor, Tensor]:
     assert w.x is not None  # layers come from a forward pass
     x = w.layer.normalized(w.x, w.norm).detach().flatten(1)
     return x.amin(1), x.amax(1)
+
+
+def _points(basis: Basis, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs (seeds or 1, 1, points) and what each counts (points,); low and high are (seeds or 1,)."""
+    # One rule per piece of the basis: over the domain, the kinks of uniform splines lie between the rules.
+    points, weights = _rule(basis.pieces, low)
+    return low[:, None, None] + (high - low)[:, None, None] * points, weights
 
 
 def _rule(pieces: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from kanexp.error import require
 from kanexp.scores import class_scores, cross_entropy, errors, r2
-from kanexp.table_file import Columns, judge, read_table
+from kanexp.table_file import Columns, judge, read_table, texts_among_numbers
 from kanexp.task.base import Data, Scene, Split, Task
 
 BUNDLED = ("digits", "wine", "breast_cancer", "diabetes", "iris")
@@ -166,6 +166,12 @@ def _understand(table: pd.DataFrame, name: str, kind: str) -> Table:
         what = f"the one value '{target.iloc[0]}'" if len(target) else "no value"
         raise ValueError(f"target: '{name}' has {what} in all rows, so there is nothing to learn; choose another")
     number = pd.api.types.is_numeric_dtype(target) and not pd.api.types.is_bool_dtype(target)
+    if kind != "classification" and not number and (wrong := texts_among_numbers(target)):
+        row, text = wrong[0]
+        raise ValueError(
+            f"target: '{name}' holds numbers, but '{text}' in row {row}; put a number there or leave the field empty"
+            + (", or use task.kind=classification" if kind == "auto" else "")
+        )
     if kind == "auto":
         whole = number and bool((target % 1 == 0).all())
         few = not number or (whole and target.nunique() <= MOST_CLASSES)
@@ -191,7 +197,7 @@ def _classes(target: pd.Series, name: str) -> tuple[str, ...]:
     if len(few):
         numbers = len(few) > MOST_CLASSES and pd.api.types.is_numeric_dtype(target)
         raise ValueError(
-            f"target: class '{few.index[0]}' of '{name}' has {few.iloc[0]} row{'s' if few.iloc[0] > 1 else ''}, and "
+            f"target: class '{few.index[0]}' of '{name}' has {_rows(few.iloc[0])}, and "
             "training, validation and test data need one each; "
             + ("use task.kind=regression" if numbers else "leave such classes out or join them")
         )
@@ -204,10 +210,10 @@ def _notes(rows: pd.DataFrame, columns: Columns, name: str, classes: tuple[str, 
     what = f"{len(classes)} classes" if classes else "a number"
     notes = [f"'{name}' is {what}, {len(rows)} rows"]
     if missing:
-        notes.append(f"{missing} rows without '{name}' left out")
+        notes.append(f"{_rows(missing)} without '{name}' left out")
     holes = rows[columns.numbers].isna().sum()
     if len(holes := holes[holes > 0]):
-        counted = {column: f"{count} rows" for column, count in holes.items()}
+        counted = {column: _rows(count) for column, count in holes.items()}
         notes.append(f"missing numbers set to the training mean: {_listed(counted)}")
     if columns.categories:
         counted = {column: str(len(values)) for column, values in columns.categories.items()}
@@ -215,6 +221,10 @@ def _notes(rows: pd.DataFrame, columns: Columns, name: str, classes: tuple[str, 
     if columns.dropped:
         notes.append(f"columns left out: {_listed(columns.dropped)}")
     return tuple(notes)
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' if count != 1 else ''}"
 
 
 def _listed(reasons: dict[str, str]) -> str:

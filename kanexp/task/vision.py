@@ -190,7 +190,7 @@ def _fetched(name: str) -> Path:
         for file, md5 in sums.items():
             pooch.retrieve(address + file, known_hash=f"md5:{md5}", fname=file, path=folder)
     except (OSError, ValueError) as error:  # no network, no space, another file than expected
-        why = " ".join(str(error).split())[:200]
+        why = " ".join(str(error).split()).split(" (Caused by")[0][:200]  # what follows is of the library's insides
         raise ValueError(f"data_dir: cannot fetch {name} from {address} ({why}); {_wanted(name)}") from error
     return folder
 

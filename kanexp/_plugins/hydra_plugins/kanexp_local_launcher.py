@@ -59,7 +59,8 @@ class LocalLauncher(Launcher):
         jobs = [(list(o), loader.load_sweep_config(self.config, list(o))) for o in job_overrides]
         waiting = list(enumerate(jobs))[::-1]
         returns: list[JobReturn] = [JobReturn(overrides=overrides, cfg=config) for overrides, config in jobs]
-        context = _context(self.threads, self.preload)
+        start_server(self.threads, self.preload)
+        context = _context()
         running: dict[int, _Running] = {}
         try:
             while waiting or running:
@@ -158,25 +159,27 @@ def _free(gpus: int, taken: Sequence[int | None]) -> int | None:
     return min(range(gpus), key=taken.count) if gpus else None
 
 
-def _context(threads: int, preload: str) -> BaseContext:
-    """A fork server with the modules loaded, started now; where there is none, fresh interpreters."""
+def _context() -> BaseContext:
+    """Processes from the fork server, or where there is none fresh interpreters."""
+    server = "forkserver" in multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if server else "spawn")
+
+
+def start_server(threads: int, preload: str) -> None:
+    """Have the fork server come up and import those modules meanwhile; does nothing where there is one already.
+
+    Its processes are made with libraries that count on so many threads, unless they are told otherwise.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+        return
+    from multiprocessing import forkserver  # not to be imported where there is none
+
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ |= dict.fromkeys(names, str(threads))
     try:
-        context.set_forkserver_preload(preload.split(","))
-        start_server()
+        multiprocessing.get_context("forkserver").set_forkserver_preload(preload.split(","))
+        forkserver.ensure_running()
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-    return context
-
-
-def start_server() -> None:
-    """Have the fork server come up."""
-    from multiprocessing import forkserver
-
-    forkserver.ensure_running()

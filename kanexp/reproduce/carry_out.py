@@ -1,0 +1,91 @@
+"""The command: runs the rows, judges them, and writes the table of reproductions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kanexp import config, console
+from kanexp.catalog import Catalog
+from kanexp.error import ConfigError
+from kanexp.reproduce import latex, markdown, page
+from kanexp.reproduce.outcome import MET, Outcome, judge, whole
+from kanexp.reproduce.row import Reproduction, row_files, words
+from kanexp.run_folder import write
+from kanexp.sweep import sweep
+
+
+def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
+    """Run what has not run yet, print every verdict, write reproduce.csv, .tex, .md and .html below `out`.
+
+    Their names say if they are of the quick version and, where these are not all rows, of which they are.
+    Returns 0 where every claim is met, 1 where one is not or a run failed, 130 on Ctrl-C.
+    Raises ConfigError, before the first run, with the mistakes of all commands.
+    """
+    commands = _load(rows, catalog, out)
+    outcomes: list[Outcome] = []
+    stem = out / _stem(rows, len(row_files(catalog)))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            console.say(f"\n{row.name}: {row.row.title}" + (f" (quick: {row.differs})" if row.quick else ""))
+            for name, jobs in commands[row.name].items():
+                console.say(f"$ kanexp -m {row.commands[name]}")
+                if sweep(jobs) == 130:
+                    return 130
+            outcomes.append(judge(row, out / row.folder))
+            _say(outcomes[-1])
+            _write(outcomes, stem)  # after every row: a table that is stopped half-way is half a table
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another with --out DIR") from error
+    failed = [outcome.row.name for outcome in outcomes if not outcome.met]
+    console.say(f"\n{len(rows) - len(failed)} of {len(rows)} rows met in {_seconds(outcomes)}")
+    for name in failed:
+        console.say(f"not met: {name}")
+    console.say(f"{stem}.html")
+    return int(bool(failed))
+
+
+def _load(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> dict[str, dict[str, list[config.Words]]]:
+    """The jobs of every command; where they go is set here and is no word of the command."""
+    loaded: dict[str, dict[str, list[config.Words]]] = {}
+    mistakes: list[str] = []
+    for row in rows:
+        loaded[row.name] = {}
+        for name, text in row.commands.items():
+            place = {"output_dir": str(out / row.folder), "name": name}
+            try:
+                jobs = config.load(words(text), catalog, sweep=True)
+            except ConfigError as error:
+                mistakes += [f"{row.name}: {mistake}" for mistake in error.mistakes]
+                continue
+            loaded[row.name][name] = [replace(job, values=job.values | place) for job in jobs]
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return loaded
+
+
+def _say(outcome: Outcome) -> None:
+    lines = [(v.claim, v.published, v.ours, v.asked, verdict) for v, verdict in outcome.verdicts]
+    title = f"{outcome.row.name}: {outcome.runs.seconds:.0f} s"
+    console.table(title, ("claim", "published", "ours: median [lowest, highest]", "asked", "verdict"), lines)
+    for problem in outcome.problems:
+        console.say(problem)
+    if outcome.row.row.remark and any(verdict != MET for _, verdict in outcome.verdicts):
+        console.say(f"remark: {outcome.row.row.remark}")
+
+
+def _stem(rows: Sequence[Reproduction], all_rows: int) -> str:
+    """A name for the tables, so that those of some rows do not replace those of all."""
+    quick = ["quick"] if rows[0].quick else []
+    return "-".join(["reproduce", *quick, *(row.name for row in rows if len(rows) < all_rows)])[:100]
+
+
+def _write(outcomes: Sequence[Outcome], stem: Path) -> None:
+    whole(outcomes).to_csv(f"{stem}.csv", index=False)
+    for suffix, text in {"tex": latex.table, "md": markdown.table, "html": page.page}.items():
+        write(Path(f"{stem}.{suffix}"), text(outcomes))
+
+
+def _seconds(outcomes: Sequence[Outcome]) -> str:
+    total = sum(outcome.runs.seconds for outcome in outcomes)
+    return f"{total:.0f} s" if total < 120 else f"{total / 60:.1f} minutes"

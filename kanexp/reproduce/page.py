@@ -1,0 +1,50 @@
+"""The table of reproductions as one page that carries its figures and works from a file."""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment
+
+from kanexp.report.figures import DPI
+from kanexp.reproduce.outcome import MET, Outcome
+
+
+def page(outcomes: Sequence[Outcome]) -> str:
+    """HTML about all rows: claims, figures, commands, versions and times."""
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((files("kanexp.reproduce") / "page.html").read_text("utf-8"))
+    return template.render(
+        outcomes=outcomes,
+        quick=any(outcome.row.quick for outcome in outcomes),
+        MET=MET,
+        count=sum(len(outcome.verdicts) for outcome in outcomes),
+        met=sum(verdict == MET for outcome in outcomes for _, verdict in outcome.verdicts),
+        minutes=sum(outcome.runs.seconds for outcome in outcomes) / 60,
+        embedded=_embedded,
+        versions=_versions(outcomes),
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        version=version("kanexp"),
+    )
+
+
+def _embedded(file: Path) -> tuple[str, int]:
+    """A PNG as a data address, and its width on the page: an inch of the figure is 96 of the page's pixels."""
+    data = file.read_bytes()
+    pixels = int.from_bytes(data[16:20], "big")  # the width in a PNG's header
+    return "data:image/png;base64," + base64.b64encode(data).decode(), round(pixels * 96 / DPI)
+
+
+def _versions(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the runs were made with and on, each once."""
+    found: dict[str, None] = {}
+    for outcome in outcomes:
+        for run in outcome.runs.all:
+            versions = ", ".join(f"{name} {number}" for name, number in run.record["versions"].items())
+            machine = run.record.get("hardware", {})
+            on = ", ".join(str(machine[k]) for k in ("gpu", "processor", "system") if machine.get(k))
+            found[f"{versions}; {machine.get('cores', '?')} cores, {machine.get('threads', '?')} threads; {on}"] = None
+    return list(found)

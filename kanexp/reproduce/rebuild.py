@@ -1,0 +1,36 @@
+"""The networks of a finished run, rebuilt from its folder: the only file here that needs torch."""
+
+import pandas as pd
+import torch
+
+from kanexp import config, measure
+from kanexp.config import Words
+from kanexp.diagnose import trained_network
+from kanexp.experiment import build_experiment
+from kanexp.reproduce.runs import NotFound
+from kanexp.run import load_data
+from kanexp.run_folder import RunFolder, UnreadableRun
+from kanexp.seeding import generator
+
+
+def edges(run: RunFolder) -> pd.DataFrame:
+    """state, seed, layer, output, input, x, y of every seed, before training and of its best state after."""
+    try:
+        record, file = run.ended()
+    except UnreadableRun as error:
+        raise NotFound(str(error)) from error
+    experiment = build_experiment(Words(config.load_file(run.config), record["choices"], ()))
+    data, _ = load_data(experiment)
+    seeds, x = record["seeds"], data.train.x
+    network = experiment.network()
+    # The run drew its start in its own precision; so does this.
+    dtype = getattr(torch, experiment.settings.dtype)
+    start = network.start(experiment.init, [generator(seed, "init") for seed in seeds], dtype, x).double()
+    states = {"before": (network, start), "after": trained_network(experiment, torch.load(file, weights_only=True))}
+    tables = [
+        # State by state: functions are looked at where that state's inputs are, and nowhere else.
+        measure.edges({state: held}, x, row).assign(seed=seed)
+        for state, held in states.items()
+        for row, seed in enumerate(seeds)
+    ]
+    return pd.concat(tables, ignore_index=True)
