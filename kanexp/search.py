@@ -40,8 +40,8 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
     wanted = read(overrides, catalog)
     jobs = [load(wanted.words(values), catalog)[0] for values in wanted.corners()]
     settings = check_jobs(jobs)[0][0].settings
-    require_launcher(jobs[0].values["launcher"]["hydra"])
     how = _how(jobs[0])
+    require_launcher(jobs[0].values["launcher"]["hydra"])
     if settings.tune is not None:
         raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")
     name, base = default_name(jobs[0], jobs), _side_by_side(jobs[0], how)

@@ -70,7 +70,7 @@ def test_only_four_files_know_hydra_and_omegaconf():
 
 @pytest.mark.parametrize(
     ("library", "files"),
-    [("optuna", {"study.py"}), ("tensorboard", set()), ("submitit", set()), ("ray", set())],
+    [("optuna", {"study.py"}), ("tensorboard", set()), ("mlflow", {"mlflow.py"}), ("submitit", set()), ("ray", set())],
 )
 def test_extras_are_known_to_one_file_or_none(library, files):
     assert {f.name for f in FILES if any(m.split(".")[0] == library for m in imports(f))} == files
