@@ -47,6 +47,51 @@ def test_through_submitit_the_same_files_are_left(kanexp, tmp_path):
     assert "3 jobs: 3 done, 0 to run" in again.stdout
 
 
+# Slurm's commands as far as submitit uses them: jobs of an array are run at once, on this machine.
+SLURM = {
+    "sbatch": """\
+cp "$1" submitted.sh
+last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$1")
+for i in $(seq 0 "$last"); do
+    export SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=$i SLURM_JOB_ID=$((7 + i)) SLURM_JOB_NODELIST=here
+    export SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0 SLURM_PROCID=0 SLURM_LOCALID=0
+    bash "$1" > /dev/null 2>&1 < /dev/null &
+done
+echo "Submitted batch job 7"
+""",
+    "srun": """\
+while [[ $1 == --* ]]; do
+    case $1 in --output | --error) shift 2 ;; *) shift ;; esac
+done
+exec "$@"
+""",
+    "sacct": "echo 'JobID|State|NodeList'; for i in 0 1 2; do echo \"7_$i|RUNNING|here\"; done\n",
+    "scancel": "",
+}
+
+
+@submitit
+def test_slurm_is_asked_for_what_was_said_and_for_nothing_else(kanexp, tmp_path):
+    """No cluster: stand-ins for Slurm's commands, which show what it is given and that the way there and back works."""
+    (tmp_path / "bin").mkdir()
+    for name, script in SLURM.items():
+        (tmp_path / "bin" / name).write_text(f"#!/usr/bin/env bash\n{script}")
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    words = ["-m", *SMALL, "init=default,glorot", NAME, "launcher=slurm"]
+    options = ["launcher.partition=long", "launcher.timeout_min=30", "launcher.array_parallelism=1"]
+    done = kanexp(*words, *options, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 jobs done" in done.stdout
+    asked = dict(re.findall(r"#SBATCH --([\w-]+)=(.*)", (tmp_path / "submitted.sh").read_text()))
+    assert asked["partition"] == "long"
+    assert asked["time"] == "30"
+    assert asked["array"] == "0-1%1"
+    assert asked["mem"] == "4GB"
+    assert asked["cpus-per-task"] == "1"
+    assert not {"account", "gpus-per-node", "qos", "gres"} & set(asked)
+
+
 @submitit
 def test_a_job_that_dies_there_is_recorded_and_the_others_finish(kanexp, tmp_path):
     user_starts(tmp_path, dying="os.kill(os.getpid(), signal.SIGKILL)", raising="raise RuntimeError('no more')")

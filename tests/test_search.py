@@ -122,7 +122,7 @@ def test_n_trials_is_a_total(kanexp, tmp_path):
     assert {i: t.value for i, t in known(tmp_path).items() if i < 3} == {i: t.value for i, t in told.items()}
     assert folders(tmp_path) == [*jobs, "trial-003"]
 
-    report = kanexp("report", "outputs/x", "--by", "layer")
+    report = kanexp("report", "outputs/x")
     assert report.returncode == 0, report.stderr
     summary = pd.read_csv(tmp_path / "outputs/x/report/summary.csv")
     assert summary["arm"].nunique() == 1

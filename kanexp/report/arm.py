@@ -55,7 +55,8 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     rest = [key for key in differ if key not in (*REPLICATES, *problem_keys)]
     keys = given or tuple(key for key in rest if key not in tuned)
     pooled = tuple(key for key in rest if key not in keys)
-    names = [describe(run, keys) or "-".join(run.word(g) for g in ("task", "layer", "init")) for run in runs]
+    usual = [group for group in ("task", "layer", "init") if group not in tuned]  # where nothing tells runs apart
+    names = [describe(run, keys) or "-".join(run.word(group) for group in usual) for run in runs]
     problems = [describe(run, problem_keys) or run.word("task") for run in runs]
     settings = [describe(run, pooled) for run in runs]
     values = {name: {key: run.word(key) for key in keys} for name, run in zip(names, runs, strict=True)}
