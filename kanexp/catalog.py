@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-# What is run, in the order of help, list and folder names; and how the jobs of a sweep are found and where they run.
+# What is run, in the order of help, list and folder names; and how jobs are found, where they run, and who watches.
 SUBJECTS = ("task", "layer", "init", "reg", "optimizer", "model", "experiment")
-GROUPS = (*SUBJECTS, "launcher")
+GROUPS = (*SUBJECTS, "sweeper", "launcher", "logger")
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,12 @@ def _run(arguments: list[str]) -> int:
         from kanexp.launch import warm_up
 
         warm_up()
+    command = " ".join(["kanexp", *arguments])
+    sweepers = [text.removeprefix("sweeper=") for text in given.overrides if text.startswith("sweeper=")]
+    if given.multirun and sweepers[-1:] == ["optuna"]:
+        from kanexp.search import search
+
+        return search(given.overrides, catalog, command)
     jobs = config.load(given.overrides, catalog, sweep=given.multirun)
     if given.cfg:
         for words in jobs:
@@ -93,7 +99,7 @@ def _run(arguments: list[str]) -> int:
     if given.multirun:
         from kanexp.sweep import sweep
 
-        return sweep(jobs, " ".join(["kanexp", *arguments]))
+        return sweep(jobs, command)
     from kanexp.run import run
 
     return run(jobs[0])

@@ -29,7 +29,7 @@ from kanexp.settings import closest, did_you_mean
 from kanexp.tune import trials
 
 # Keys that say how a sweep is run, and nothing of its jobs.
-ELSEWHERE = ("launcher", "pack", "rerun", "dry_run", "checkpoint", "tune")
+ELSEWHERE = ("launcher", "sweeper", "logger", "pack", "rerun", "dry_run", "checkpoint", "tune")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
 
     Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
     """
-    parsed, mistakes = _parse(overrides, catalog, sweep)
+    parsed, mistakes = parse(overrides, catalog, sweep)
     jobs: list[Words] = []
     for job in _split(parsed):
         words, found = _compose_job(job, catalog)
@@ -88,8 +88,13 @@ def default_name(words: Words, jobs: Sequence[Words] = ()) -> str:
     return "-".join(parts)[:120]
 
 
-def _parse(overrides: Sequence[str], catalog: Catalog, sweep: bool) -> tuple[list[Override], list[str]]:
-    """The overrides whose grammar, groups and options are right, and what is wrong with the others."""
+def parse(
+    overrides: Sequence[str], catalog: Catalog, sweep: bool, search: bool = False
+) -> tuple[list[Override], list[str]]:
+    """The overrides whose grammar, groups and options are right, and what is wrong with the others.
+
+    A sweep has several values, a search among them intervals.
+    """
     parser, right, mistakes = OverridesParser.create(), [], []
     for text in overrides:
         try:
@@ -98,6 +103,8 @@ def _parse(overrides: Sequence[str], catalog: Catalog, sweep: bool) -> tuple[lis
             mistakes.append(f"{text}: not of the form key=value; quote values with spaces or commas: 'key=\"a, b\"'")
             continue
         found = _word_mistakes(override, text, catalog, sweep)
+        if not found and override.is_interval_sweep() and not search:
+            found = [f"{text}: an interval has no end of values; add sweeper=optuna to search it, or give the values"]
         mistakes += found
         right += [] if found else [override]
     return right, mistakes
@@ -128,6 +135,8 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
             return [f"{text}: '{top}' is a single value and has no '{key.split('.', 1)[1]}'"]
         return []
     names = list(catalog.options[key])
+    if override.is_interval_sweep():
+        return [f"{text}: options of {key} have names: {', '.join(names)}"]
     chosen = [override.value()] if not override.is_sweep_override() else list(override.sweep_string_iterator())
     return [
         f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
@@ -173,7 +182,7 @@ def _tuned(words: Words, job: list[Override], catalog: Catalog, sweep: bool) -> 
         return [], [str(error)]
     jobs, mistakes = [], []
     for i, values in enumerate(drawn):
-        own, found = _parse([f"{key}={value}" for key, value in values.items()], catalog, sweep)
+        own, found = parse([f"{key}={value}" for key, value in values.items()], catalog, sweep)
         made, more = _compose_job([*job, *own], catalog)
         mistakes += [f"tune: {mistake}" for mistake in found + more]
         if made:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the components import torch, which a typo should not wait f
     from kanexp.config import Words
     from kanexp.init.base import Init
     from kanexp.layer.base import Basis
+    from kanexp.logger.base import Logger
     from kanexp.match import Match, Plan
     from kanexp.model.base import Model
     from kanexp.model.network import Network
@@ -27,7 +28,10 @@ KINDS = {
     "reg": ("kanexp.reg.base", "Regularizer"),
     "optimizer": ("kanexp.optimizer.base", "Optimizer"),
     "model": ("kanexp.model.base", "Model"),
+    "logger": ("kanexp.logger.base", "Logger"),
 }
+
+USUAL = {"logger": {"_target_": "kanexp.logger.none.NoLogger"}}  # of runs from before there were any
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Experiment:
     reg: "Regularizer"
     optimizer: "Optimizer"
     model: "Model"
+    logger: "Logger"
     widths: list[int]
     layers: tuple["Basis", ...] = ()  # one for each layer where they differ; empty where `layer` is that of all
     match: "Match | None" = None
@@ -64,7 +69,8 @@ def build_experiment(words: "Words") -> Experiment:
     layers, found = _build_layers(words)
     mistakes += found
     if not mistakes:
-        widths, mistakes = _check_together(settings, layers, **parts)  # type: ignore[arg-type]
+        together = {group: part for group, part in parts.items() if group != "logger"}
+        widths, mistakes = _check_together(settings, layers, **together)  # type: ignore[arg-type]
     if mistakes:
         raise ConfigError(*mistakes)
     assert settings is not None
@@ -85,12 +91,12 @@ def value_mistakes(words: "Words") -> list[str]:
 
 
 def _settings_values(words: "Words") -> dict[str, Any]:
-    return {k: v for k, v in words.values.items() if k not in (*KINDS, "launcher")}
+    return {k: v for k, v in words.values.items() if k not in (*KINDS, "launcher", "sweeper")}
 
 
 def _build_component(group: str, words: "Words") -> tuple[Any, list[str]]:
     chosen = f"{group}={words.choices.get(group, '?')}"
-    return _build_option(group, dict(words.values.get(group) or {}), f"{group}.", chosen)
+    return _build_option(group, dict(words.values.get(group) or USUAL.get(group, {})), f"{group}.", chosen)
 
 
 def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -> tuple[Any, list[str]]:

@@ -23,6 +23,15 @@ class Job:
     folder: RunFolder
 
     @property
+    def current(self) -> Words:
+        """Its words as its folder has them: those of a search are chosen when the job begins."""
+        try:
+            record = self.folder.read_record()
+        except UnreadableRun:
+            return self.words
+        return Words(_values(self.folder), record["choices"], tuple(record["overrides"]))
+
+    @property
     def status(self) -> str:
         """That of its run.json; "waiting" where it has none."""
         try:
@@ -39,6 +48,7 @@ class Plan:
     jobs: list[Job]
     packs: list[list[int]] = field(default_factory=list)
     threads: int | None = None
+    search: dict[str, Any] | None = None  # what Optuna chooses from, and how; None where the jobs are known
 
     def write(self, command: str) -> None:
         """The plan, and each job's configuration in its own folder."""
@@ -57,7 +67,8 @@ class Plan:
             }
             for job in self.jobs
         ]
-        self.folder.write_plan({"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads})
+        record = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
+        self.folder.write_plan(record | {"search": self.search})
 
     def members(self, number: int) -> list[Job]:
         return [self.jobs[i] for i in self.packs[number]]
@@ -78,7 +89,7 @@ def read(folder: SweepFolder) -> Plan:
     """The plan in a folder. Raises UnreadableRun where there is none."""
     written = folder.read_plan()
     jobs = [_restore(folder, entry) for entry in written["jobs"]]
-    return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"])
+    return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
 
 
 def find(parent: Path, jobs: Sequence[Words]) -> SweepFolder | None:
@@ -111,8 +122,11 @@ def job_names(jobs: Sequence[Words]) -> list[str]:
 
 def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
     run = RunFolder(folder.path / entry["name"])
+    return Job(entry["name"], Words(_values(run), entry["choices"], tuple(entry["overrides"])), run)
+
+
+def _values(run: RunFolder) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(run.config.read_text("utf-8"))
+        return dict(yaml.safe_load(run.config.read_text("utf-8")))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{run.config}: cannot be read ({type(error).__name__}); start the sweep anew") from error
-    return Job(entry["name"], Words(values, entry["choices"], tuple(entry["overrides"])), run)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from kanexp import console, sweep
+from kanexp import console, plan, search, sweep
 from kanexp.config import Words
 from kanexp.error import ConfigError
 from kanexp.run import run
@@ -19,7 +19,7 @@ def resume(path: Path) -> int:
     try:
         folder = SweepFolder(path)
         if folder.is_sweep():
-            return sweep.resume(folder)
+            return search.resume(folder) if plan.read(folder).search else sweep.resume(folder)
         return _resume_run(RunFolder(path))
     except UnreadableRun as error:
         raise ConfigError(f"{error}; give the folder of a run or of a sweep") from error

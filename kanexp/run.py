@@ -65,6 +65,8 @@ def prepare(jobs: Sequence[Words]) -> Prepared:
     """What jobs that go together need. Raises ConfigError with what is wrong with them."""
     pack = Pack(tuple(build_experiment(words) for words in jobs))
     e = pack.first
+    if why := e.logger.missing():
+        raise ConfigError(f"logger: {why}")
     device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
     data, scene = load_data(e)
     network = e.network()
@@ -115,7 +117,10 @@ def _train(
 ) -> Result:
     pack, go_on = prepared.pack, checkpoint.is_file()
     with ExitStack() as stack:
-        logs = [stack.enter_context(folder.logs(go_on)) for folder in folders]
+        logs = [
+            stack.enter_context(folder.logs(go_on, stack.enter_context(e.logger.track(folder.path, e.words.overrides))))
+            for e, folder in zip(pack.experiments, folders, strict=True)
+        ]
         ledger = Ledger(logs, [e.settings.seed_list for e in pack.experiments])
         kept = Checkpoint(checkpoint, logs, pack.first.settings.checkpoint)
         return train(pack, prepared.network, prepared.start, prepared.data, ledger, watch, kept)

@@ -5,7 +5,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,15 @@ CONFIG, RECORD, METRICS, TIMINGS, DIAGNOSTICS, SPECTRA, MODEL, FIGURES, DIAGNOSI
     "diagnosis.json",
     "checkpoint.pt",
 )
-PLAN, PACKS = "sweep.json", ".packs"
+PLAN, PACKS, STUDY, TRIALS = "sweep.json", ".packs", "study.log", "trials.csv"
 COLUMNS = {
     METRICS: ("step", "seed", "metric", "value"),
     TIMINGS: ("step", "seconds", "evaluations"),
     DIAGNOSTICS: ("step", "seed", "layer", "metric", "value"),
     SPECTRA: ("step", "seed", "layer", "frequency", "power"),
 }
+
+Tell = Callable[[int, int, str, float], None]  # step, seed, metric, value
 
 
 class UnreadableRun(Exception):
@@ -108,17 +110,18 @@ class RunFolder:
         write(self.path / DIAGNOSIS, json.dumps({"format": FORMAT, **record}, indent=2) + "\n")
 
     @contextlib.contextmanager
-    def logs(self, go_on: bool = False) -> Iterator["Logs"]:
+    def logs(self, go_on: bool = False, tell: Tell | None = None) -> Iterator["Logs"]:
         """The tables of a run under way, open for rows and flushed with every group of them.
 
-        To `go_on` keeps what is in them, for Logs.cut to shorten.
+        Whoever is to `tell` gets the rows of metrics.csv as well. To `go_on` keeps what is in them, for Logs.cut to
+        shorten.
         """
         with contextlib.ExitStack() as stack:
             files = {}
             for name in COLUMNS:
                 mode = "r+" if go_on and (self.path / name).is_file() else "w"
                 files[name] = stack.enter_context(open(self.path / name, mode, newline="", encoding="utf-8"))
-            yield Logs(files)
+            yield Logs(files, tell)
 
     @contextlib.contextmanager
     def model_file(self) -> Iterator[Path]:
@@ -160,8 +163,8 @@ def _read_record(file: Path, kind: str) -> dict[str, Any]:
 class Logs:
     """Open files of a run that is under way, each a table of its own columns."""
 
-    def __init__(self, files: dict[str, Any]):
-        self._files = files
+    def __init__(self, files: dict[str, Any], tell: Tell | None = None):
+        self._files, self._tell = files, tell
         self._tables = {name: csv.writer(file) for name, file in files.items()}
         for name, table in self._tables.items():
             table.writerow(COLUMNS[name])
@@ -179,7 +182,10 @@ class Logs:
             file.truncate()
 
     def metrics(self, step: int, seeds: Iterable[int], metric: str, values: Iterable[float]) -> None:
-        self._tables[METRICS].writerows((step, s, metric, number(v)) for s, v in zip(seeds, values, strict=True))
+        for seed, value in zip(seeds, values, strict=True):
+            self._tables[METRICS].writerow((step, seed, metric, number(value)))
+            if self._tell:
+                self._tell(step, seed, metric, value)
 
     def diagnostics(self, step: int, seed: int, layer: int, metric: str, value: float) -> None:
         self._tables[DIAGNOSTICS].writerow((step, seed, layer, metric, number(value)))
@@ -239,6 +245,19 @@ class SweepFolder:
     def work(self) -> Path:
         """Where launchers keep their own files."""
         return self.path / PACKS
+
+    @property
+    def study(self) -> Path:
+        """What Optuna keeps of a search."""
+        return self.path / STUDY
+
+    @property
+    def trials(self) -> Path:
+        return self.path / TRIALS
+
+    @property
+    def figures(self) -> Path:
+        return self.path / FIGURES
 
     def lock(self) -> FileLock:
         """Held by the command that runs the sweep, and given back by the system when that dies."""

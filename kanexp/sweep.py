@@ -36,7 +36,7 @@ def sweep(jobs: Sequence[Words], command: str = "") -> int:
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
         found = None if settings.rerun in (True, "all") else plan.find(parent, jobs)
-        if found and not _claim(found, locks):
+        if found and not claim(found, locks):
             console.say(f"{found.path}: another command is at work on the same sweep; this one makes another version")
             found = None
         if found:
@@ -46,14 +46,14 @@ def sweep(jobs: Sequence[Words], command: str = "") -> int:
             todo = plan.new(SweepFolder(make), jobs)
             _divide(todo, experiments, samples)
         if settings.dry_run:
-            _announce(todo, settings.rerun == "failed")
+            announce(todo, settings.rerun == "failed")
             return 0
         if found:
             if settings.rerun == "failed":
                 _put_failed_anew(todo)
             todo.update(command)
         else:
-            _claim(todo.folder, locks)
+            claim(todo.folder, locks)
             todo.write(command)
         return _begin(todo, jobs[0].values, command)
 
@@ -62,13 +62,13 @@ def resume(folder: SweepFolder) -> int:
     """Go on with a sweep in its folder, as the command that began it would. Returns as `sweep` does."""
     todo = plan.read(folder)
     with ExitStack() as locks:
-        if not _claim(folder, locks):
+        if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
         return _begin(todo, todo.jobs[0].words.values, folder.read_plan()["command"])
 
 
 def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
-    _announce(todo)
+    announce(todo)
     return carry_out(todo, dict(values["launcher"]), str(values["device"]), command)
 
 
@@ -79,8 +79,15 @@ def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int
         todo.packs = packs(experiments, samples, _workers(settings.device, words))
     else:
         todo.packs = [[i] for i in range(len(todo.jobs))]
-    if words.values["launcher"]["hydra"] == LOCAL:
-        todo.threads = max(1, (os.cpu_count() or 1) // min(_workers(settings.device, words), len(todo.packs)))
+    todo.threads = threads(words, settings.device, len(todo.packs))
+
+
+def threads(words: Words, device: str, packs: int) -> int | None:
+    """Of each process: what the launcher says, or on this machine its share of the cores."""
+    launcher = words.values["launcher"]
+    if launcher["hydra"] != LOCAL:
+        return launcher.get("cpus_per_task")
+    return max(1, (os.cpu_count() or 1) // min(_workers(device, words), packs))
 
 
 def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str) -> int:
@@ -112,6 +119,8 @@ def check(jobs: Sequence[Words]) -> tuple[list[Experiment], list[int]]:
         try:
             e = build_experiment(words)
             find_device(e.settings.device)
+            if why := e.logger.missing():
+                raise ConfigError(f"logger: {why}")
             data = repr((e.task, e.settings.data_seed))
             if data not in counted:
                 counted[data] = load_data(e)[0].train.x.shape[1]
@@ -124,7 +133,7 @@ def check(jobs: Sequence[Words]) -> tuple[list[Experiment], list[int]]:
     return experiments, samples
 
 
-def _claim(folder: SweepFolder, locks: ExitStack) -> bool:
+def claim(folder: SweepFolder, locks: ExitStack) -> bool:
     """Hold the folder's lock until the stack is left; False where another command does."""
     lock = folder.lock()
     try:
@@ -154,7 +163,7 @@ def _after_death(todo: Plan, died: dict[int, str]) -> list[int]:
         left = [i for i in todo.packs[number] if todo.jobs[i].status not in ("done", "failed")]
         if len(todo.packs[number]) == 1:
             for i in left:
-                write_failure(todo.jobs[i].folder, todo.jobs[i].words, cause)
+                write_failure(todo.jobs[i].folder, todo.jobs[i].current, cause)
                 console.mistakes([f"{todo.jobs[i].name}: {cause}"])
             continue
         console.say(f"{len(todo.packs[number])} jobs that trained together were {cause}")
@@ -167,7 +176,7 @@ def _after_death(todo: Plan, died: dict[int, str]) -> list[int]:
     return again
 
 
-def _announce(todo: Plan, failed_too: bool = False) -> None:
+def announce(todo: Plan, failed_too: bool = False) -> None:
     statuses = [job.status for job in todo.jobs]
     done, failed = statuses.count("done"), statuses.count("failed")
     numbers = todo.to_run(failed_too)
@@ -179,7 +188,7 @@ def _announce(todo: Plan, failed_too: bool = False) -> None:
     if sizes and sizes[0] > 1:
         text += f" in {len(sizes)} pack{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, sizes[:8]))}"
         text += ", ..." if len(sizes) > 8 else ""
-    if numbers:
+    if numbers and todo.jobs[0].words.values["launcher"]["hydra"] == LOCAL:
         packs = [[job.words for job in todo.members(n)] for n in numbers]
         seconds = estimate(packs, max(1, (os.cpu_count() or 1) // (todo.threads or 1)), todo.threads)
         text += f", about {_duration(seconds)}" if seconds is not None else ""
@@ -206,7 +215,7 @@ def _summarize(todo: Plan, interrupted: bool) -> int:
         console.say(f"stopped; go on with the same command, or: kanexp resume {folder}")
         return 130
     console.say(f"compare them: kanexp report {folder}")
-    return int(bool(failed or diverged or "waiting" in statuses))
+    return int(bool(diverged) or set(statuses) != {"done"})
 
 
 def _workers(device: str, words: Words) -> int:

@@ -16,6 +16,7 @@ from kanexp.plan import Job, read
 from kanexp.run import carry_out, prepare, write_failure
 from kanexp.run_folder import SweepFolder
 from kanexp.train import Progress
+from kanexp.trial import Trial
 
 BEAT = 0.5  # seconds between two notes of how far it is
 
@@ -23,53 +24,73 @@ BEAT = 0.5  # seconds between two notes of how far it is
 def work(config: Any) -> int:
     """Run config.pack of the sweep in config.sweep: what Hydra's launchers call. Returns the exit code of the pack."""
     folder, number = SweepFolder(Path(config.sweep)), int(config.pack)
-    with _said_to(folder.log(number)):
+    with said_to(folder.log(number)):
         return run_pack(folder, number)
 
 
-def run_pack(folder: SweepFolder, number: int) -> int:
+def run_pack(folder: SweepFolder, number: int, patience: float = 60) -> int:
     """Train its jobs together; where that fails, one by one, so that one bad job costs itself alone.
 
+    Another process that has the pack is given so many seconds to let go of it, any number where negative.
     Returns the worst exit code: 0 done, 1 one failed or diverged, 130 stopped by Ctrl-C.
     """
     plan = read(folder)
     if plan.threads is not None:
         torch.set_num_threads(plan.threads)
     # A process of a sweep that was killed may need a moment to notice and to let go.
-    with folder.pack_lock(number).acquire(timeout=60):
+    with folder.pack_lock(number).acquire(timeout=patience):
         jobs, pulse = plan.members(number), Pulse(folder, number)
+        if all(job.status == "done" for job in jobs):  # by the process that was waited for
+            pulse.end()
+            return 0
+        trial, watch = Trial(plan, number) if plan.search else None, Watch(pulse)
         try:
-            codes = _together(jobs, folder.checkpoint(number), pulse)
+            if trial:
+                jobs, watch = [trial.begin()], Watch(pulse, trial)
+            codes = _together(jobs, folder.checkpoint(number), watch)
         except KeyboardInterrupt:
             codes = [130]
         except Exception as error:
-            codes = _one_by_one(jobs, error, pulse)
+            codes = _one_by_one(jobs, error, watch)
+        if trial:
+            trial.end()
         pulse.end()
     return 130 if 130 in codes else max(codes)
 
 
-def _together(jobs: Sequence[Job], checkpoint: Path, pulse: "Pulse") -> list[int]:
-    return carry_out(prepare([job.words for job in jobs]), [job.folder for job in jobs], checkpoint, pulse, brief=True)
+def _together(jobs: Sequence[Job], checkpoint: Path, watch: "Watch") -> list[int]:
+    return carry_out(prepare([job.words for job in jobs]), [job.folder for job in jobs], checkpoint, watch, brief=True)
 
 
-def _one_by_one(jobs: Sequence[Job], error: Exception, pulse: "Pulse") -> list[int]:
+def _one_by_one(jobs: Sequence[Job], error: Exception, watch: "Watch") -> list[int]:
     """After the pack failed as a whole with an error, which is that of its only job if it has one."""
     if len(jobs) == 1:
         (job,) = jobs
         if job.status != "failed":
             trace = "".join(traceback.format_exception(error))
-            write_failure(job.folder, job.words, f"{type(error).__name__}: {error}", trace)
+            write_failure(job.folder, job.current, f"{type(error).__name__}: {error}", trace)
         return [1]
     console.say(f"together: {type(error).__name__}: {error}; each of the {len(jobs)} jobs is run alone")
     codes = []
     for job in jobs:
         try:
-            codes += _together([job], job.folder.checkpoint, pulse)
+            codes += _together([job], job.folder.checkpoint, watch)
         except KeyboardInterrupt:
             return [*codes, 130]
         except Exception as own:
-            codes += _one_by_one([job], own, pulse)
+            codes += _one_by_one([job], own, watch)
     return codes
+
+
+class Watch:
+    """What looks on after each step: the pulse, and where there is one, the trial, which may stop it all."""
+
+    def __init__(self, pulse: "Pulse", trial: Trial | None = None):
+        self._pulse, self._trial = pulse, trial
+
+    def __call__(self, progress: Progress) -> str | None:
+        self._pulse(progress)
+        return self._trial.prune(progress) if self._trial else None
 
 
 class Pulse:
@@ -96,7 +117,7 @@ class Pulse:
 
 
 @contextmanager
-def _said_to(file: Path) -> Iterator[None]:
+def said_to(file: Path) -> Iterator[None]:
     """Within, all that this process and its libraries print goes to the end of a file: others print beside it."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "kanexp"
-GROUPS = ("layer", "init", "reg", "optimizer", "task", "model")
+GROUPS = ("layer", "init", "reg", "optimizer", "task", "model", "logger")
 FILES = sorted(PACKAGE.rglob("*.py"))
 # What a component may use besides its own base and third-party libraries.
 ALLOWED = {
@@ -17,6 +17,7 @@ ALLOWED = {
     "init": {"kanexp.error"},
     "reg": {"kanexp.error", "kanexp.layer.base", "kanexp.model.edge_layer"},
     "optimizer": {"kanexp.error"},
+    "logger": set(),
     "task": {
         "kanexp.error",
         "kanexp.equation",
@@ -62,9 +63,17 @@ def test_components_know_only_their_base(group):
         assert not imports(file) & {"hydra", "omegaconf"}, file
 
 
-def test_only_three_files_know_hydra_and_omegaconf():
+def test_only_four_files_know_hydra_and_omegaconf():
     users = {f.name for f in FILES if any(m.split(".")[0] in ("hydra", "omegaconf") for m in imports(f))}
-    assert users == {"config.py", "launch.py", "kanexp_local_launcher.py"}
+    assert users == {"config.py", "space.py", "launch.py", "kanexp_local_launcher.py"}
+
+
+@pytest.mark.parametrize(
+    ("library", "files"),
+    [("optuna", {"study.py"}), ("tensorboard", set()), ("mlflow", {"mlflow.py"}), ("submitit", set()), ("ray", set())],
+)
+def test_extras_are_known_to_one_file_or_none(library, files):
+    assert {f.name for f in FILES if any(m.split(".")[0] == library for m in imports(f))} == files
 
 
 def test_reports_never_import_torch():

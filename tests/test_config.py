@@ -28,7 +28,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/*.yaml") if f.parent.name in GROUPS]) == 73
+    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/*.yaml") if f.parent.name in GROUPS]) == 80
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 

@@ -13,7 +13,9 @@ from kanexp.report import stats
 from kanexp.report.metric import LOST
 from kanexp.report.table import GROUPS, UNFINISHED, Run
 
-PLACES = ("name", "output_dir", "log_every", "diagnostics")  # where and how much is written: no part of a setting
+# Where and how much is written, and how jobs were found and run: no part of a setting.
+PLACES = ("name", "output_dir", "log_every", "diagnostics")
+HOW = ("checkpoint", "pack", "rerun", "dry_run", "tune", "sweeper", "launcher", "logger")
 REPLICATES = ("seeds", "data_seed")  # the same setting once more
 
 
@@ -53,7 +55,8 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     rest = [key for key in differ if key not in (*REPLICATES, *problem_keys)]
     keys = given or tuple(key for key in rest if key not in tuned)
     pooled = tuple(key for key in rest if key not in keys)
-    names = [describe(run, keys) or "-".join(run.word(g) for g in ("task", "layer", "init")) for run in runs]
+    usual = [group for group in ("task", "layer", "init") if group not in tuned]  # where nothing tells runs apart
+    names = [describe(run, keys) or "-".join(run.word(group) for group in usual) for run in runs]
     problems = [describe(run, problem_keys) or run.word("task") for run in runs]
     settings = [describe(run, pooled) for run in runs]
     values = {name: {key: run.word(key) for key in keys} for name, run in zip(names, runs, strict=True)}
@@ -69,7 +72,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     found = [group for group in GROUPS if len({run.word(group) for run in runs}) > 1]
     for key in dict.fromkeys(key for run in runs for key in run.words):
         group = key.split(".")[0]
-        if key in PLACES or key in GROUPS or key.endswith("_target_"):
+        if group in (*PLACES, *HOW) or key in GROUPS or key.endswith("_target_"):
             continue
         seen: dict[str, set[str | None]] = {}
         for run in runs:

@@ -20,22 +20,22 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from kanexp.apart import cause_of_death
+
 PATIENCE = 20.0  # seconds that a process has for its last step when it is asked to stop
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class LocalLauncherConfig:
-    """Its options, as Hydra knows them."""
-
-    _target_: str = "hydra_plugins.kanexp_local_launcher.LocalLauncher"
-    workers: int = 1  # processes at once
-    threads: int = 1  # of each, for the libraries that count them when they are loaded
-    gpus: int = 0  # given out in turn, one to a process
-    preload: str = "torch"  # imported once, before the processes are made from it
-
-
-ConfigStore.instance().store(group="hydra/launcher", name="kanexp_local", node=LocalLauncherConfig)
+# Its options as Hydra knows them. No dataclass: other launchers ship all that Hydra knows to machines that would first
+# have to find this module.
+OPTIONS = {
+    "_target_": "hydra_plugins.kanexp_local_launcher.LocalLauncher",
+    "workers": 1,  # processes at once
+    "threads": 1,  # of each, for the libraries that count them when they are loaded
+    "gpus": 0,  # given out in turn, one to a process
+    "preload": "torch",  # imported once, before the processes are made from it
+}
+ConfigStore.instance().store(group="hydra/launcher", name="kanexp_local", node=OPTIONS)
 
 
 class LocalLauncher(Launcher):
@@ -102,9 +102,7 @@ class _Running:
         if code is not None and code >= 0:
             result.status, result.return_value = JobStatus.COMPLETED, code
             return
-        cause = f"killed by {signal.Signals(-(code or 0)).name}"
-        if code == -signal.SIGKILL:
-            cause += ", as the system does when memory runs out"
+        cause = cause_of_death(code or 0)
         log.error("job %d was %s", first + self.number, cause)
         result.status, result.return_value = JobStatus.FAILED, RuntimeError(cause)
 

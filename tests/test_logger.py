@@ -1,0 +1,87 @@
+"""Live tracking: the rows of metrics.csv, elsewhere as well."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kanexp.logger.mlflow import MLflow
+from kanexp.logger.tensorboard import TensorBoard
+
+SMALL = ["task=function", "layer=chebyshev", "seeds=[0,7]", "steps=20", "widths=[in,3,out]", "task.train=50"]
+SMALL += ["diagnostics=false", "name=x"]
+RUN = Path("outputs/x/v001")
+
+
+def extra(name: str):
+    return pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"needs pip install 'kanexp[{name}]'")
+
+
+@extra("tensorboard")
+@pytest.mark.filterwarnings("default")  # TensorBoard's own
+def test_tensorboard_gets_the_same_rows(kanexp, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    done = kanexp(*SMALL, "logger=tensorboard")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / RUN / "metrics.csv")
+    assert set(table["seed"]) == {0, 7}
+    for seed, own in table.groupby("seed"):
+        found = EventAccumulator(str(tmp_path / RUN / f"tensorboard/seed_{seed}")).Reload()
+        assert set(found.Tags()["scalars"]) == set(own["metric"])
+        for metric, rows in own.groupby("metric"):
+            events = found.Scalars(metric)
+            assert [event.step for event in events] == rows["step"].tolist()
+            assert [event.value for event in events] == pytest.approx(rows["value"].tolist(), rel=1e-6)
+
+
+@extra("mlflow")
+def test_mlflow_gets_the_same_rows(kanexp, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}  # SQLAlchemy's own
+    done = kanexp(*SMALL, "logger=mlflow", env=environment)
+    assert done.returncode == 0, done.stderr
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        found = store.execute("select key, step, value from metrics").fetchall()
+        runs = store.execute("select name, status from runs").fetchall()
+        params = dict(store.execute("select key, value from params").fetchall())
+    assert runs == [("outputs/x/v001", "FINISHED")]
+    assert params["layer"] == "chebyshev"
+    table = pd.read_csv(tmp_path / RUN / "metrics.csv")
+    wanted = {(f"{row.metric}/seed_{row.seed}", row.step): row.value for row in table.itertuples()}
+    assert {(key, step): value for key, step, value in found} == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_run_is_the_same_with_and_without(kanexp, tmp_path):
+    if importlib.util.find_spec("tensorboard") is None:
+        pytest.skip("needs pip install 'kanexp[tensorboard]'")
+    assert kanexp(*SMALL).returncode == 0
+    environment = os.environ | {"PYTHONWARNINGS": "default"}
+    assert kanexp(*SMALL, "logger=tensorboard", env=environment).returncode == 0
+    first, second = (tmp_path / f"outputs/x/{v}/metrics.csv" for v in ("v001", "v002"))
+    assert first.read_bytes() == second.read_bytes()
+    assert not (first.parent / "tensorboard").exists()
+
+
+@pytest.mark.parametrize(
+    ("logger", "changes", "sentence"),
+    [
+        (TensorBoard, {"flush": 0.0}, "flush must be positive, got 0.0"),
+        (MLflow, {"uri": "mlflow.db"}, "uri must name a store, such as sqlite:///mlflow.db, got 'mlflow.db'"),
+        (MLflow, {"flush": float("nan")}, "flush must be positive, got nan"),
+    ],
+)
+def test_mistakes(logger, changes, sentence):
+    with pytest.raises(ValueError, match="must") as caught:
+        logger(**changes)
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("logger", [TensorBoard(), MLflow()])
+def test_where_the_extra_is_missing_one_sentence_says_so(logger, monkeypatch):
+    monkeypatch.setattr("kanexp.logger.base.find_spec", lambda name: None)
+    name = logger.needs
+    assert logger.missing() == f"{name} is not installed; install it with: pip install 'kanexp[{name}]'"
