@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from kanexp import console
+from kanexp.machine import tune
 from kanexp.plan import Job, read
 from kanexp.run import carry_out, prepare, write_failure
 from kanexp.run_folder import SweepFolder
@@ -34,6 +35,7 @@ def run_pack(folder: SweepFolder, number: int, patience: float = 60) -> int:
     Another process that has the pack is given so many seconds to let go of it, any number where negative.
     Returns the worst exit code: 0 done, 1 one failed or diverged, 130 stopped by Ctrl-C.
     """
+    tune()
     plan = read(folder)
     if plan.threads is not None:
         torch.set_num_threads(plan.threads)
