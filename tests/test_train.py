@@ -19,6 +19,7 @@ from kanexp.init.glorot import Glorot
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.logger.none import NoLogger
 from kanexp.model.kan import KAN
 from kanexp.objective import Objective
 from kanexp.optimizer.adam import Adam
@@ -75,6 +76,7 @@ def experiment(layer=None, optimizer=None, reg=None, init=None, task=TASK, **set
         reg=reg or NoPenalty(),
         optimizer=optimizer or Adam(),
         model=KAN(),
+        logger=NoLogger(),
         widths=[2, 4, 1],
     )
 
