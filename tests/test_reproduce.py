@@ -369,7 +369,7 @@ def check_row(kanexp, tmp_path, name):
     return done
 
 
-@pytest.mark.parametrize("name", ["jaxkan_t3", "pykan_init_demo"])
+@pytest.mark.parametrize("name", ["jaxkan_t3", pytest.param("pykan_init_demo", marks=pytest.mark.slow)])
 def test_a_cheap_row_is_reproduced(kanexp, tmp_path, name):
     done = check_row(kanexp, tmp_path, name)
     assert "1 of 1 rows met" in done.stdout

@@ -262,6 +262,7 @@ def test_the_same_trials_for_every_arm(kanexp, tmp_path):
     assert own["tune"] == {"over": ["optimizer.learning_rate"], "trial": 1, "trials": 3}
 
 
+@pytest.mark.slow
 def test_ten_runs_at_once_get_ten_versions(tmp_path):
     words = [*SMALL, NAME, "steps=1", "diagnostics=false", "seeds=1"]
     processes = [start(tmp_path, *words) for _ in range(10)]
