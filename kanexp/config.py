@@ -1,13 +1,10 @@
-"""Words of a command, composed with Hydra and checked. The only file that knows OmegaConf."""
+"""The words of a command, composed with Hydra and checked. With words.py, all that knows OmegaConf."""
 
 import copy
-import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,34 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from kanexp.catalog import GROUPS, SUBJECTS, Catalog, config_folder
+from kanexp.catalog import GROUPS, Catalog, config_folder
 from kanexp.error import ConfigError
 from kanexp.experiment import value_mistakes
 from kanexp.settings import closest, did_you_mean
 from kanexp.tune import trials
-
-# Keys that say how a sweep is run, and nothing of its jobs.
-ELSEWHERE = ("launcher", "sweeper", "logger", "pack", "rerun", "dry_run", "checkpoint", "tune")
-
-
-@dataclass(frozen=True)
-class Words:
-    """One composed run before anything is built: plain values, and which option each group chose."""
-
-    values: dict[str, Any]
-    choices: dict[str, str]
-    overrides: tuple[str, ...]
-
-    @property
-    def hash(self) -> str:
-        """Of everything that determines the result: not of where it goes, nor of how a sweep is run."""
-        values = {k: v for k, v in self.values.items() if k not in (*ELSEWHERE, "name", "output_dir")}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-    @property
-    def yaml(self) -> str:
-        """As a file that repeats the run."""
-        return OmegaConf.to_yaml(OmegaConf.create(self.values))
+from kanexp.words import Words
 
 
 def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[Words]:
@@ -71,21 +46,6 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
         mistakes += [mistake for words in jobs for mistake in value_mistakes(words)]
         raise ConfigError(*dict.fromkeys(mistakes))
     return jobs
-
-
-def default_name(words: Words, jobs: Sequence[Words] = ()) -> str:
-    """The folder a run belongs in: its name, its experiment's, or the words chosen (image-fourier-smooth)."""
-    if words.values.get("name"):
-        return str(words.values["name"])
-    if "experiment" in words.choices:
-        return words.choices["experiment"]
-    usual = {"reg": "none", "optimizer": "adam", "model": "kan"}
-    parts = []
-    for group in SUBJECTS:
-        swept = dict.fromkeys(job.choices[group] for job in jobs or [words] if group in job.choices)
-        if group in words.choices and list(swept) != [usual.get(group)]:
-            parts.append("+".join(swept))
-    return "-".join(parts)[:120]
 
 
 def parse(

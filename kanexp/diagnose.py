@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from kanexp import config, console
-from kanexp.config import Words
 from kanexp.equation import Equation
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
@@ -26,6 +25,7 @@ from kanexp.run import by_seed, find_device, load_data, to_device
 from kanexp.run_folder import Ledger, RunFolder, UnreadableRun, new_version
 from kanexp.task.base import Data
 from kanexp.train import Result, score, train
+from kanexp.words import Words
 
 MAX_JACOBIAN = 2**27  # numbers, a gigabyte, that all seeds' derivatives of all residuals may take
 MAX_PRODUCTS = 20_000  # parameters, above which products with the Gauss-Newton matrix find too little per second

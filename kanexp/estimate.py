@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from kanexp.config import Words
 from kanexp.experiment import build_experiment
 from kanexp.objective import Objective, prepare
 from kanexp.pack import Pack
 from kanexp.run import load_data
+from kanexp.words import Words
 
 MEASURING = 1.0  # seconds it may take; packs that are not reached by then are taken to be like the others
 PATIENCE = 20.0  # seconds until it is given up

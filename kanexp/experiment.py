@@ -9,7 +9,6 @@ from kanexp.error import ConfigError
 from kanexp.settings import Settings, build
 
 if TYPE_CHECKING:  # the components import torch, which a typo should not wait for
-    from kanexp.config import Words
     from kanexp.init.base import Init
     from kanexp.layer.base import Basis
     from kanexp.logger.base import Logger
@@ -19,6 +18,7 @@ if TYPE_CHECKING:  # the components import torch, which a typo should not wait f
     from kanexp.optimizer.base import Optimizer
     from kanexp.reg.base import Regularizer
     from kanexp.task.base import Task
+    from kanexp.words import Words
 
 # The one table of kinds: a group's options must be of this class.
 KINDS = {

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from kanexp.catalog import SUBJECTS
-from kanexp.config import Words
 from kanexp.error import ConfigError
 from kanexp.run_folder import RunFolder, SweepFolder, UnreadableRun, versions
+from kanexp.words import Words
 
 
 @dataclass

@@ -5,10 +5,10 @@ from pathlib import Path
 import yaml
 
 from kanexp import console, plan, search, sweep
-from kanexp.config import Words
 from kanexp.error import ConfigError
 from kanexp.run import run
 from kanexp.run_folder import RunFolder, SweepFolder, UnreadableRun
+from kanexp.words import Words
 
 
 def resume(path: Path) -> int:

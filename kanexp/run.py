@@ -16,7 +16,6 @@ from torch import Tensor
 
 from kanexp import console
 from kanexp.checkpoint import Checkpoint
-from kanexp.config import Words, default_name
 from kanexp.drawing import draw
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
@@ -29,6 +28,7 @@ from kanexp.seeding import generator
 from kanexp.task.base import Data, Scene, Split
 from kanexp.telling import conclude, introduce
 from kanexp.train import Progress, Result, train
+from kanexp.words import Words, default_name
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from kanexp import console, plan
 from kanexp.catalog import Catalog
-from kanexp.config import Words, default_name, load
+from kanexp.config import load
 from kanexp.error import ConfigError
 from kanexp.launch import require_launcher
 from kanexp.plan import Job, Plan
@@ -28,6 +28,7 @@ from kanexp.study import Search, check, range_text
 from kanexp.sweep import announce, carry_out, claim, threads
 from kanexp.sweep import check as check_jobs
 from kanexp.trial import objective, settle, space, study, was_pruned
+from kanexp.words import Words, default_name
 
 
 def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int:

@@ -7,8 +7,9 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from kanexp.catalog import GROUPS, Catalog
-from kanexp.config import Words, load, parse
+from kanexp.config import load, parse
 from kanexp.error import ConfigError
+from kanexp.words import Words
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from filelock import Timeout
 
 from kanexp import console, plan
 from kanexp.board import Board
-from kanexp.config import Words, default_name
 from kanexp.error import ConfigError
 from kanexp.estimate import estimate
 from kanexp.experiment import Experiment, build_experiment
@@ -20,6 +19,7 @@ from kanexp.pack import packs
 from kanexp.plan import Plan
 from kanexp.run import find_device, load_data, write_failure
 from kanexp.run_folder import SweepFolder, new_version
+from kanexp.words import Words, default_name
 
 
 def sweep(jobs: Sequence[Words], command: str = "") -> int:

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from kanexp import console, measure
-from kanexp.config import default_name
 from kanexp.experiment import Experiment
 from kanexp.model.network import Network
 from kanexp.report import figures
 from kanexp.report.stats import median_interval
 from kanexp.task.base import Data
 from kanexp.train import Result
+from kanexp.words import default_name
 
 NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 

@@ -7,12 +7,13 @@ from statistics import median
 from typing import Any
 
 from kanexp.catalog import Catalog
-from kanexp.config import Words, load
+from kanexp.config import load
 from kanexp.plan import Job, Plan
 from kanexp.run_folder import RunFolder, UnreadableRun
 from kanexp.space import Space
 from kanexp.study import Search, Study
 from kanexp.train import Progress
+from kanexp.words import Words
 
 PRUNED = "pruned, for its validation loss is behind that of other trials"
 

@@ -12,7 +12,6 @@ from torch.testing import assert_close
 
 from kanexp import train as training
 from kanexp.batches import Minibatches
-from kanexp.config import Words
 from kanexp.experiment import Experiment
 from kanexp.init.default import Default
 from kanexp.init.glorot import Glorot
@@ -37,6 +36,7 @@ from kanexp.seeding import generator
 from kanexp.settings import Settings
 from kanexp.task.base import Data, Split
 from kanexp.task.function import Function
+from kanexp.words import Words
 
 SETTINGS = Settings(
     name=None,

@@ -4,13 +4,13 @@ import pandas as pd
 import torch
 
 from kanexp import config, measure
-from kanexp.config import Words
 from kanexp.diagnose import trained_network
 from kanexp.experiment import build_experiment
 from kanexp.reproduce.runs import NotFound
 from kanexp.run import load_data
 from kanexp.run_folder import RunFolder, UnreadableRun
 from kanexp.seeding import generator
+from kanexp.words import Words
 
 
 def edges(run: RunFolder) -> pd.DataFrame:
