@@ -8,7 +8,7 @@ import yaml
 from conftest import ROOT
 
 from kanexp.catalog import GROUPS, Catalog, config_folder
-from kanexp.config import default_name, load
+from kanexp.config import load
 from kanexp.error import ConfigError
 from kanexp.experiment import KINDS, build_experiment
 from kanexp.layer.bspline import BSpline
@@ -17,6 +17,7 @@ from kanexp.plan import job_names
 from kanexp.reg.l1 import L1
 from kanexp.reg.smooth import Smooth
 from kanexp.settings import Settings
+from kanexp.words import default_name
 
 CATALOG = Catalog((config_folder(),))
 OPTIONS = [option for options in CATALOG.options.values() for option in options.values()]
@@ -28,7 +29,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/*.yaml") if f.parent.name in GROUPS]) == 80
+    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/*.yaml") if f.parent.name in GROUPS]) == 81
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -124,6 +125,22 @@ def test_sweeps_are_the_product():
 def test_the_hash_is_of_what_determines_the_result():
     (a,), (b,), (c,) = (load(w, CATALOG) for w in ([], ["name=x", "output_dir=/tmp/y"], ["steps=7"]))
     assert a.hash == b.hash != c.hash
+
+
+def test_the_hash_is_of_what_is_in_files(tmp_path):
+    file, same = tmp_path / "a.csv", tmp_path / "b.csv"
+    for path in (file, same):
+        path.write_text("x,y\n1,2\n")
+    (job,) = load(["task=tabular", f"task.path={file}", "task.target=y"], CATALOG)
+    (other,) = load(["task=tabular", f"task.path={same}", "task.target=y"], CATALOG)
+    before = job.hash
+    assert before != other.hash
+    file.write_text("x,y\n1,3\n")
+    assert job.hash != before
+    file.write_text("x,y\n1,2\n")
+    assert job.hash == before
+    file.unlink()
+    assert job.hash != before  # and no complaint: whoever reads the file says that it is gone
 
 
 def test_the_written_config_repeats_the_run():

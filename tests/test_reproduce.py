@@ -10,15 +10,18 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from kanexp import picture_sets
 from kanexp.catalog import Catalog, config_folder
 from kanexp.config import load
 from kanexp.error import ConfigError
 from kanexp.report.figures import save
 from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
+from kanexp.reproduce.carry_out import _with_data, carry_out
 from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
+from kanexp.reproduce.page import page
 from kanexp.reproduce.row import load_rows, row_files, words
 from kanexp.reproduce.runs import NotFound, Runs
 from kanexp.run_folder import RunFolder
@@ -252,7 +255,7 @@ def test_bent_functions_and_different_nodes_at_the_start(edges_are):
 
 
 def test_rows_were_found():
-    assert len(ROWS) == len(list((ROOT / "conf" / "reproduce").glob("*.yaml"))) == 13
+    assert len(ROWS) == len(list((ROOT / "conf" / "reproduce").glob("*.yaml"))) == 14
     assert set(ROWS) <= set(CATALOG.options["experiment"])
 
 
@@ -308,6 +311,7 @@ MISTAKES = [
         {"claims": [{"claim": "ratio", "of": {}, "over": {}, "metric": "mse"}]},
         "needs one of at_least and at_most, got 0",
     ),
+    ({"needs": "mnits"}, "reproduce/mine.yaml: a row: needs must be one of mnist, fashion_mnist, cifar10, got 'mnits'"),
     ({"number": "first"}, "reproduce/mine.yaml.number: must be a whole number, got 'first'"),
 ]
 
@@ -349,6 +353,21 @@ def test_a_run_that_failed_and_a_claim_without_a_run_are_not_met(tmp_path):
     assert {file.name for file in (tmp_path / "figures").iterdir()} >= {"points.csv", "points.png", "points.svg"}
 
 
+def test_a_row_without_its_data_is_left_out_and_said_so(tmp_path, monkeypatch):
+    def missing(name):
+        raise ValueError(f"data_dir: {name} is not on this machine")
+
+    monkeypatch.setattr(picture_sets, "fetched", missing)
+    rows = load_rows(CATALOG, ["jaxkan_t3", "efficient_kan_mnist"], True)
+    kept, left_out = _with_data(rows)
+    assert [row.name for row in kept] == ["jaxkan_t3"]
+    assert left_out == ["efficient_kan_mnist: mnist is not on this machine"]
+    assert "Left out: efficient_kan_mnist: mnist is not on this machine." in page([], left_out)
+    with pytest.raises(ConfigError, match="efficient_kan_mnist: mnist is not on this machine"):
+        carry_out(rows[1:], CATALOG, tmp_path / "outputs")
+    assert not (tmp_path / "outputs").exists()
+
+
 def check_row(kanexp, tmp_path, name):
     done = kanexp("reproduce", "--quick", name, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -378,6 +397,9 @@ def test_a_cheap_row_is_reproduced(kanexp, tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in ROWS if name not in ("jaxkan_t3", "pykan_init_demo")])
 def test_every_other_row_is_reproduced(kanexp, tmp_path, name):
+    (row,) = load_rows(CATALOG, [name], True)
+    if row.row.needs and not picture_sets.here(row.row.needs):
+        pytest.skip(f"{row.row.needs} is not in {picture_sets.kept(row.row.needs)}")
     check_row(kanexp, tmp_path, name)
 
 

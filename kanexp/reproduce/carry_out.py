@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kanexp import config, console
+from kanexp import config, console, picture_sets
 from kanexp.catalog import Catalog
 from kanexp.error import ConfigError
 from kanexp.reproduce import latex, markdown, page
@@ -12,6 +12,7 @@ from kanexp.reproduce.outcome import MET, Outcome, judge, whole
 from kanexp.reproduce.row import Reproduction, row_files, words
 from kanexp.run_folder import write
 from kanexp.sweep import sweep
+from kanexp.words import Words
 
 
 def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
@@ -19,11 +20,13 @@ def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
 
     Their names say if they are of the quick version and, where these are not all rows, of which they are.
     Returns 0 where every claim is met, 1 where one is not or a run failed, 130 on Ctrl-C.
-    Raises ConfigError, before the first run, with the mistakes of all commands.
+    Rows whose data is nowhere to be had are left out, and it is said why.
+    Raises ConfigError, before the first run, with the mistakes of all commands, and where no row is left.
     """
+    stem = out / _stem(rows, len(row_files(catalog)))
+    rows, left_out = _with_data(rows)
     commands = _load(rows, catalog, out)
     outcomes: list[Outcome] = []
-    stem = out / _stem(rows, len(row_files(catalog)))
     try:
         out.mkdir(parents=True, exist_ok=True)
         for row in rows:
@@ -34,20 +37,37 @@ def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
                     return 130
             outcomes.append(judge(row, out / row.folder))
             _say(outcomes[-1])
-            _write(outcomes, stem)  # after every row: a table that is stopped half-way is half a table
+            _write(outcomes, left_out, stem)  # after every row: a table that is stopped half-way is half a table
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another with --out DIR") from error
     failed = [outcome.row.name for outcome in outcomes if not outcome.met]
     console.say(f"\n{len(rows) - len(failed)} of {len(rows)} rows met in {_seconds(outcomes)}")
     for name in failed:
         console.say(f"not met: {name}")
+    for sentence in left_out:
+        console.say(f"left out: {sentence}")
     console.say(f"{stem}.html")
     return int(bool(failed))
 
 
-def _load(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> dict[str, dict[str, list[config.Words]]]:
+def _with_data(rows: Sequence[Reproduction]) -> tuple[list[Reproduction], list[str]]:
+    """The rows whose data is here or can be fetched, and a sentence about each of the others."""
+    found, left_out = [], []
+    for row in rows:
+        try:
+            if row.row.needs:
+                picture_sets.fetched(row.row.needs)
+            found.append(row)
+        except ValueError as error:
+            left_out.append(f"{row.name}: {str(error).removeprefix('data_dir: ')}")
+    if not found:
+        raise ConfigError(*left_out)
+    return found, left_out
+
+
+def _load(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> dict[str, dict[str, list[Words]]]:
     """The jobs of every command; where they go is set here and is no word of the command."""
-    loaded: dict[str, dict[str, list[config.Words]]] = {}
+    loaded: dict[str, dict[str, list[Words]]] = {}
     mistakes: list[str] = []
     for row in rows:
         loaded[row.name] = {}
@@ -80,10 +100,15 @@ def _stem(rows: Sequence[Reproduction], all_rows: int) -> str:
     return "-".join(["reproduce", *quick, *(row.name for row in rows if len(rows) < all_rows)])[:100]
 
 
-def _write(outcomes: Sequence[Outcome], stem: Path) -> None:
+def _write(outcomes: Sequence[Outcome], left_out: Sequence[str], stem: Path) -> None:
     whole(outcomes).to_csv(f"{stem}.csv", index=False)
-    for suffix, text in {"tex": latex.table, "md": markdown.table, "html": page.page}.items():
-        write(Path(f"{stem}.{suffix}"), text(outcomes))
+    texts = {
+        "tex": latex.table(outcomes),
+        "md": markdown.table(outcomes),
+        "html": page.page(outcomes, left_out),
+    }
+    for suffix, text in texts.items():
+        write(Path(f"{stem}.{suffix}"), text)
 
 
 def _seconds(outcomes: Sequence[Outcome]) -> str:

@@ -13,12 +13,13 @@ from kanexp.report.figures import DPI
 from kanexp.reproduce.outcome import MET, Outcome
 
 
-def page(outcomes: Sequence[Outcome]) -> str:
-    """HTML about all rows: claims, figures, commands, versions and times."""
+def page(outcomes: Sequence[Outcome], left_out: Sequence[str] = ()) -> str:
+    """HTML about all rows: claims, figures, commands, versions and times; and sentences about those left out."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("kanexp.reproduce") / "page.html").read_text("utf-8"))
     return template.render(
         outcomes=outcomes,
+        left_out=left_out,
         quick=any(outcome.row.quick for outcome in outcomes),
         MET=MET,
         count=sum(len(outcome.verdicts) for outcome in outcomes),

@@ -10,6 +10,7 @@ import yaml
 
 from kanexp.catalog import Catalog
 from kanexp.error import ConfigError
+from kanexp.picture_sets import SOURCES
 from kanexp.reproduce.claim import Claim
 from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
@@ -38,11 +39,14 @@ class Row:
     full: dict[str, object]
     quick: dict[str, object]
     link: str = ""
+    needs: str = ""  # a set of pictures that must be here or fetched
     remark: str = ""  # what explains a claim that is not met
 
     def __post_init__(self):
         if wrong := [name for name in self.figures if name not in FIGURES]:
             raise ValueError(f"figures must be some of {', '.join(FIGURES)}, got {', '.join(wrong)}")
+        if self.needs and self.needs not in SOURCES:
+            raise ValueError(f"needs must be one of {', '.join(SOURCES)}, got '{self.needs}'")
 
 
 @dataclass(frozen=True)

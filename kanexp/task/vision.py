@@ -1,6 +1,5 @@
 """Labelled pictures: digits, mnist, fashion_mnist, cifar10, and folders of class folders."""
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,32 +10,11 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.picture_files import CIFAR_ARCHIVE, IDX, Pictures, class_folders, read_cifar, read_folders, read_idx
+from kanexp.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx
+from kanexp.picture_sets import fetched, wanted
 from kanexp.scores import class_scores, cross_entropy
 from kanexp.task.base import Data, Scene, Split, Task
 
-# Where each set comes from, with the MD5 sums that its publishers and torchvision give for the files.
-_MNIST = [
-    "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    "d53e105ee54ea40749a09fcbcd1e9432",
-    "9fb629c4189551a2d022fa330f9573f3",
-    "ec29112dd5afa0611ce80d1b7f02629c",
-]
-_FASHION = [
-    "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "25c81989df183df01b3e8a0aad5dffbe",
-    "bef4ecab320f06d8554ea6380940ec79",
-    "bb300cfdad3c16e7a12a480ee83cd310",
-]
-_IDX_FILES = [f"{name}.gz" for part in IDX.values() for name in part]
-SOURCES: dict[str, tuple[str, dict[str, str]]] = {
-    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", dict(zip(_IDX_FILES, _MNIST, strict=True))),
-    "fashion_mnist": (
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        dict(zip(_IDX_FILES, _FASHION, strict=True)),
-    ),
-    "cifar10": ("https://www.cs.toronto.edu/~kriz/", {CIFAR_ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}),
-}
 NAMES = {
     "digits": tuple("0123456789"),
     "mnist": tuple("0123456789"),
@@ -141,10 +119,10 @@ class Vision(Task):
         return self._from_folders(part) if self.dataset == "folder" else self._from_set(part)
 
     def _from_set(self, part: str) -> Pictures:
-        where = Path(self.data_dir).expanduser() if self.data_dir is not None else _fetched(self.dataset)
+        where = Path(self.data_dir).expanduser() if self.data_dir is not None else fetched(self.dataset)
         if not where.is_dir():
             why = "it is a file" if where.exists() else "no such folder"
-            raise ValueError(f"data_dir: cannot read {self.dataset} from '{where}' ({why}); {_wanted(self.dataset)}")
+            raise ValueError(f"data_dir: cannot read {self.dataset} from '{where}' ({why}); {wanted(self.dataset)}")
         return read_cifar(where, part) if self.dataset == "cifar10" else read_idx(where, part)
 
     def _from_folders(self, part: str) -> Pictures | None:
@@ -171,29 +149,3 @@ def _digits() -> Pictures:
 
     values, labels = load_digits(return_X_y=True)
     return Pictures(np.rint(values * (255 / 16)).astype(np.uint8), labels.astype(np.int64))
-
-
-def _fetched(name: str) -> Path:
-    """The set's folder in the user's cache, filled from its source where it is not yet."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kanexp" / name
-    address, sums = SOURCES[name]
-    if all((folder / file).is_file() for file in sums):
-        return folder
-    try:
-        import pooch  # only those who fetch need it
-    except ImportError as error:
-        raise ValueError(
-            f"data_dir: {name} is not on this machine, and pooch, which fetches it, is not installed: "
-            f"pip install 'kanexp[fetch]', or {_wanted(name)}"
-        ) from error
-    try:
-        for file, md5 in sums.items():
-            pooch.retrieve(address + file, known_hash=f"md5:{md5}", fname=file, path=folder)
-    except (OSError, ValueError) as error:  # no network, no space, another file than expected
-        why = " ".join(str(error).split()).split(" (Caused by")[0][:200]  # what follows is of the library's insides
-        raise ValueError(f"data_dir: cannot fetch {name} from {address} ({why}); {_wanted(name)}") from error
-    return folder
-
-
-def _wanted(name: str) -> str:
-    return f"put {', '.join(SOURCES[name][1])} into a folder and name it with task.data_dir"
