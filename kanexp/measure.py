@@ -23,7 +23,8 @@ SPECTRUM_POINTS = 512
 def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
     """Every edge function of one seed over the range its inputs span: state, layer, output, input, x, y.
 
-    Empty where the network has more than MAX_EDGES edges. A layer's range is that of all its inputs in all states.
+    Empty where the network has more than MAX_EDGES edges. A layer's range is that of all its inputs in that state: what
+    a function does where nothing arrives says nothing about the network.
     """
     any_network, _ = next(iter(states.values()))
     if sum(layer.n_in * layer.n_out for layer in any_network.layers) > MAX_EDGES:
@@ -32,10 +33,9 @@ def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
     entering = {s: network.inputs(theta, x[None, :, :MAX_SAMPLES]) for s, (network, theta) in rows.items()}
     tables = []
     for i in range(len(any_network.layers)):
-        low = min(float(values[i].min()) for values in entering.values())
-        high = max(float(values[i].max()) for values in entering.values())
-        points = torch.linspace(low, high, 129, dtype=x.dtype, device=x.device)
         for state, (network, theta) in rows.items():
+            low, high = float(entering[state][i].min()), float(entering[state][i].max())
+            points = torch.linspace(low, high, 129, dtype=x.dtype, device=x.device)
             y = network.layers[i].functions(network.weights(theta)[i], points)[0]
             o, j, p = np.meshgrid(*(np.arange(n) for n in y.shape), indexing="ij")
             columns = {"output": o.ravel(), "input": j.ravel(), "x": _numpy(points)[p.ravel()], "y": _numpy(y).ravel()}

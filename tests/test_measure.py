@@ -108,6 +108,15 @@ def test_edge_functions_add_up_to_the_output(basis):
     assert (at.min(), at.max()) == (pytest.approx(X.min().item()), pytest.approx(X.max().item()))
 
 
+def test_edge_functions_are_looked_at_where_their_inputs_are():
+    network, both = states(Chebyshev())
+    table = measure.edges(both, X, row=1)
+    for state, (_, theta) in both.items():
+        for layer, (values,) in enumerate(network.inputs(theta[1:], X[None])[:2]):
+            at = table[(table["state"] == state) & (table["layer"] == layer)]["x"]
+            assert (at.min(), at.max()) == (pytest.approx(values.min().item()), pytest.approx(values.max().item()))
+
+
 @pytest.mark.parametrize("basis", BASES, ids=name)
 def test_everything_is_measured_in_single_precision_too(basis):
     _, both = states(basis)

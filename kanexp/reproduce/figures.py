@@ -1,5 +1,6 @@
 """The figures of the table of reproductions, each drawn from its table alone."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -118,7 +119,7 @@ def edges(table: pd.DataFrame) -> Figure:
                 _edge(axes, own)
                 axes.set_title(f"{layer + 1}: {input_ + 1} → {output + 1}", fontsize=7, pad=2)
             if len(arms) > 1:
-                row[0].set_ylabel(arm.replace(" ", "\n"), fontsize=7)
+                row[0].set_ylabel(re.sub(r"(?<!,) ", "\n", arm), fontsize=7)
         shown = (*table["state"].unique(), *(["fit"] if table["fit"].notna().any() else []))
         for part in shown:
             grid[0, 0].plot([], [], **_EDGE_LINES[part])

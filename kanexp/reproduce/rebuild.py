@@ -27,10 +27,5 @@ def edges(run: RunFolder) -> pd.DataFrame:
     dtype = getattr(torch, experiment.settings.dtype)
     start = network.start(experiment.init, [generator(seed, "init") for seed in seeds], dtype, x).double()
     states = {"before": (network, start), "after": trained_network(experiment, torch.load(file, weights_only=True))}
-    tables = [
-        # State by state: functions are looked at where that state's inputs are, and nowhere else.
-        measure.edges({state: held}, x, row).assign(seed=seed)
-        for state, held in states.items()
-        for row, seed in enumerate(seeds)
-    ]
+    tables = [measure.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(seeds)]
     return pd.concat(tables, ignore_index=True)

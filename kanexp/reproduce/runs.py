@@ -52,9 +52,15 @@ class Runs:
 
     @property
     def named(self) -> list[tuple[str, Run]]:
-        """Every run with a name from the options in which the runs differ."""
-        keys = differing(self.all)
-        return [(describe(run, keys) or run.word("layer"), run) for run in self.all]
+        """Every run with a name: its experiment where there are several, and the options in which its runs differ."""
+        experiments = [run.record["choices"].get("experiment", "") for run in self.all]
+        several = len(set(experiments)) > 1
+        names = []
+        for run, experiment in zip(self.all, experiments, strict=True):
+            keys = differing([other for other, its in zip(self.all, experiments, strict=True) if its == experiment])
+            own = describe(run, keys)
+            names.append(f"{experiment} {own}".strip() if several else own or run.word("layer"))
+        return list(zip(names, self.all, strict=True))
 
     @cached_property
     def seconds(self) -> float:
