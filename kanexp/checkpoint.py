@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from kanexp.batches import Batches
+from kanexp.logs import Logs
 from kanexp.optimizer.base import Optimizer, Stepper
-from kanexp.run_folder import Logs
 
 
 @dataclass

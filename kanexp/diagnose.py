@@ -12,6 +12,7 @@ from kanexp import config, console
 from kanexp.equation import Equation
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
+from kanexp.logs import Ledger
 from kanexp.machine import provenance, tune
 from kanexp.model.network import Network
 from kanexp.objective import Objective
@@ -22,7 +23,7 @@ from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.pack import Pack
 from kanexp.report import figures
 from kanexp.run import by_seed, find_device, load_data, to_device
-from kanexp.run_folder import Ledger, RunFolder, UnreadableRun, new_version
+from kanexp.run_folder import RunFolder, UnreadableRun, new_version
 from kanexp.task.base import Data
 from kanexp.train import Result, score, train
 from kanexp.words import Words

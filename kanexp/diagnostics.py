@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanexp.logs import Ledger
 from kanexp.measure import MAX_SAMPLES, outside, power
 from kanexp.model.activation import Activation
 from kanexp.model.network import Network
-from kanexp.run_folder import Ledger
 
 DEAD = 0.01  # of the spread of a layer's liveliest edge, below which an edge passes nothing on
 # A spectrum's decay is fitted above FAINT of its highest power: below it, the window's own decay takes over where one

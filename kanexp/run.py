@@ -20,10 +20,11 @@ from kanexp.drawing import draw
 from kanexp.error import ConfigError
 from kanexp.experiment import Experiment, build_experiment
 from kanexp.layer.base import Bumps
+from kanexp.logs import Ledger
 from kanexp.machine import peak_memory, provenance, tune
 from kanexp.model.network import Network
 from kanexp.pack import Pack
-from kanexp.run_folder import FORMAT, Ledger, RunFolder, new_version
+from kanexp.run_folder import FORMAT, RunFolder, new_version
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Scene, Split
 from kanexp.telling import conclude, introduce

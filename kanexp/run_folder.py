@@ -1,41 +1,23 @@
 """Where a run lives: the only file that knows the names inside a run folder."""
 
 import contextlib
-import csv
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from kanexp.error import ConfigError
+from kanexp.logs import COLUMNS, Logs, Tell
 
 FORMAT = 1  # of everything below; raised when a reader of the old one would misread the new
 
-CONFIG, RECORD, METRICS, TIMINGS, DIAGNOSTICS, SPECTRA, MODEL, FIGURES, DIAGNOSIS, CHECKPOINT = (
-    "config.yaml",
-    "run.json",
-    "metrics.csv",
-    "timings.csv",
-    "diagnostics.csv",
-    "spectra.csv",
-    "model.pt",
-    "figures",
-    "diagnosis.json",
-    "checkpoint.pt",
-)
+CONFIG, RECORD, MODEL, FIGURES = "config.yaml", "run.json", "model.pt", "figures"
+DIAGNOSIS, CHECKPOINT = "diagnosis.json", "checkpoint.pt"
 PLAN, PACKS, STUDY, TRIALS = "sweep.json", ".packs", "study.log", "trials.csv"
-COLUMNS = {
-    METRICS: ("step", "seed", "metric", "value"),
-    TIMINGS: ("step", "seconds", "evaluations"),
-    DIAGNOSTICS: ("step", "seed", "layer", "metric", "value"),
-    SPECTRA: ("step", "seed", "layer", "frequency", "power"),
-}
-
-Tell = Callable[[int, int, str, float], None]  # step, seed, metric, value
 
 
 class UnreadableRun(Exception):
@@ -54,19 +36,19 @@ class RunFolder:
 
     @property
     def timings(self) -> Path:
-        return self.path / TIMINGS
+        return self._table("timings")
 
     @property
     def metrics(self) -> Path:
-        return self.path / METRICS
+        return self._table("metrics")
 
     @property
     def diagnostics(self) -> Path:
-        return self.path / DIAGNOSTICS
+        return self._table("diagnostics")
 
     @property
     def spectra(self) -> Path:
-        return self.path / SPECTRA
+        return self._table("spectra")
 
     @property
     def config(self) -> Path:
@@ -75,6 +57,9 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / CHECKPOINT
+
+    def _table(self, name: str) -> Path:
+        return self.path / f"{name}.csv"
 
     def is_done(self) -> bool:
         """Whether the run here came to its end."""
@@ -110,7 +95,7 @@ class RunFolder:
         write(self.path / DIAGNOSIS, json.dumps({"format": FORMAT, **record}, indent=2) + "\n")
 
     @contextlib.contextmanager
-    def logs(self, go_on: bool = False, tell: Tell | None = None) -> Iterator["Logs"]:
+    def logs(self, go_on: bool = False, tell: Tell | None = None) -> Iterator[Logs]:
         """The tables of a run under way, open for rows and flushed with every group of them.
 
         Whoever is to `tell` gets the rows of metrics.csv as well. To `go_on` keeps what is in them, for Logs.cut to
@@ -119,8 +104,9 @@ class RunFolder:
         with contextlib.ExitStack() as stack:
             files = {}
             for name in COLUMNS:
-                mode = "r+" if go_on and (self.path / name).is_file() else "w"
-                files[name] = stack.enter_context(open(self.path / name, mode, newline="", encoding="utf-8"))
+                file = self._table(name)
+                mode = "r+" if go_on and file.is_file() else "w"
+                files[name] = stack.enter_context(file.open(mode, newline="", encoding="utf-8"))
             yield Logs(files, tell)
 
     @contextlib.contextmanager
@@ -158,81 +144,6 @@ def _read_record(file: Path, kind: str) -> dict[str, Any]:
             f"{file.parent}: written in format {written}, this kanexp reads up to {FORMAT}; update kanexp"
         )
     return dict(record)
-
-
-class Logs:
-    """Open files of a run that is under way, each a table of its own columns."""
-
-    def __init__(self, files: dict[str, Any], tell: Tell | None = None):
-        self._files, self._tell = files, tell
-        self._tables = {name: csv.writer(file) for name, file in files.items()}
-        for name, table in self._tables.items():
-            table.writerow(COLUMNS[name])
-
-    def ends(self) -> dict[str, int]:
-        """Where each file ends now, with all of it on its way to the disk."""
-        for file in self._files.values():
-            file.flush()
-        return {name: file.tell() for name, file in self._files.items()}
-
-    def cut(self, ends: dict[str, int]) -> None:
-        """Forget what was written after those ends."""
-        for name, file in self._files.items():
-            file.seek(ends[name])
-            file.truncate()
-
-    def metrics(self, step: int, seeds: Iterable[int], metric: str, values: Iterable[float]) -> None:
-        for seed, value in zip(seeds, values, strict=True):
-            self._tables[METRICS].writerow((step, seed, metric, number(value)))
-            if self._tell:
-                self._tell(step, seed, metric, value)
-
-    def diagnostics(self, step: int, seed: int, layer: int, metric: str, value: float) -> None:
-        self._tables[DIAGNOSTICS].writerow((step, seed, layer, metric, number(value)))
-
-    def spectrum(self, step: int, seed: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
-        pairs = zip(frequencies, power, strict=True)
-        self._tables[SPECTRA].writerows((step, seed, layer, f, number(p)) for f, p in pairs)
-
-    def timing(self, step: int, seconds: float, evaluations: int) -> None:
-        self._tables[TIMINGS].writerow((step, f"{seconds:.4f}", evaluations))
-        for file in self._files.values():
-            file.flush()
-
-
-class Ledger:
-    """The logs of several runs that train together: every row of theta belongs to a run and a seed."""
-
-    def __init__(self, logs: Sequence[Logs], seeds: Sequence[Sequence[int]]):
-        self._logs, self._counts = list(logs), [len(own) for own in seeds]
-        self._owners = [(run, seed) for run, own in zip(logs, seeds, strict=True) for seed in own]
-
-    def metrics(self, step: int, rows: Iterable[int], metric: str, values: Iterable[float]) -> None:
-        for row, value in zip(rows, values, strict=True):
-            logs, seed = self._owners[row]
-            logs.metrics(step, [seed], metric, [value])
-
-    def diagnostics(self, step: int, row: int, layer: int, metric: str, value: float) -> None:
-        logs, seed = self._owners[row]
-        logs.diagnostics(step, seed, layer, metric, value)
-
-    def spectrum(self, step: int, row: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
-        logs, seed = self._owners[row]
-        logs.spectrum(step, seed, layer, frequencies, power)
-
-    def timing(self, step: int, rows: Iterable[int], seconds: float, evaluations: Sequence[int]) -> None:
-        """For the runs of these rows: their networks' share of the seconds, and their evaluations, one for each row."""
-        told, first = {id(self._owners[row][0]) for row in rows}, 0
-        for logs, count in zip(self._logs, self._counts, strict=True):
-            if id(logs) in told:
-                share = count / len(self._owners)
-                logs.timing(step, share * seconds, sum(evaluations[first : first + count]))
-            first += count
-
-
-def number(value: float) -> str:
-    """Nine digits keep every float32; integers stay integers."""
-    return f"{value:.9g}"
 
 
 class SweepFolder:

@@ -16,11 +16,11 @@ from kanexp.batches import batches
 from kanexp.checkpoint import Checkpoint, State
 from kanexp.diagnostics import due, look
 from kanexp.equation import Equation
+from kanexp.logs import Ledger
 from kanexp.model.network import Network
 from kanexp.objective import Objective, predict, prepare
 from kanexp.pack import Pack
 from kanexp.refine import carry, jump, refine, refit
-from kanexp.run_folder import Ledger
 from kanexp.settings import Settings
 from kanexp.task.base import Data, Split, Task
 

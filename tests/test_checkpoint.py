@@ -11,6 +11,7 @@ from kanexp import train as training
 from kanexp.checkpoint import Checkpoint
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
+from kanexp.logs import Ledger
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.hessian_free import HessianFree
@@ -18,7 +19,7 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.pack import Pack
-from kanexp.run_folder import Ledger, RunFolder
+from kanexp.run_folder import RunFolder
 from kanexp.seeding import generator
 
 CASES = {

@@ -14,7 +14,7 @@ import yaml
 from conftest import ROOT
 from PIL import Image as Picture
 
-from kanexp.run_folder import COLUMNS
+from kanexp.logs import COLUMNS
 
 FIGURES = ("loss", "prediction", "edges", "spectra", "layers", "training_spectra")
 SMALL = ["task=function", "layer=chebyshev", "seeds=3", "steps=30", "widths=[in,3,out]", "task.train=50"]
@@ -61,7 +61,9 @@ def test_a_run_leaves_the_folder_it_promises(kanexp, tmp_path):
     assert "test MSE" in done.stdout
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     figures = {f"figures/{n}.{s}" for n in FIGURES for s in ("png", "svg", "csv")}
-    assert names == {"config.yaml", "run.json", "model.pt", *COLUMNS, "figures/signal.csv"} | figures
+    assert (
+        names == {"config.yaml", "run.json", "model.pt", *(f"{t}.csv" for t in COLUMNS), "figures/signal.csv"} | figures
+    )
     assert os.readlink(folder.parent / "latest") == "v001"
 
     record = json.loads((folder / "run.json").read_text())

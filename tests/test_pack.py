@@ -18,13 +18,13 @@ from kanexp.init.glorot import Glorot
 from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
+from kanexp.logs import COLUMNS, Ledger, Logs
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.sgd import SGD
 from kanexp.pack import LARGE, Pack, packs
 from kanexp.reg.l1 import L1
-from kanexp.run_folder import COLUMNS, Ledger, Logs
 from kanexp.seeding import generator
 
 
@@ -66,10 +66,10 @@ def test_together_as_alone(members):
         assert_close(result.test, alone.test, rtol=1e-6, atol=1e-12)
         assert result.status == alone.status
         assert torch.equal(result.evaluations, alone.evaluations)
-        for name in ("metrics.csv", "diagnostics.csv", "spectra.csv"):
+        for name in ("metrics", "diagnostics", "spectra"):
             keys = [column for column in COLUMNS[name] if column not in ("value", "power")]
             assert table[name][keys].equals(own[name][keys]), name
-        assert table["timings.csv"][["step", "evaluations"]].equals(own["timings.csv"][["step", "evaluations"]])
+        assert table["timings"][["step", "evaluations"]].equals(own["timings"][["step", "evaluations"]])
 
 
 def test_seconds_are_shared():

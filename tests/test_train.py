@@ -19,6 +19,7 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.logger.none import NoLogger
+from kanexp.logs import COLUMNS, Ledger, Logs
 from kanexp.model.kan import KAN
 from kanexp.objective import Objective
 from kanexp.optimizer.adam import Adam
@@ -31,7 +32,6 @@ from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
 from kanexp.reg.none import NoPenalty
 from kanexp.reg.sum import Sum
-from kanexp.run_folder import COLUMNS, Ledger, Logs
 from kanexp.seeding import generator
 from kanexp.settings import Settings
 from kanexp.task.base import Data, Split
@@ -91,7 +91,7 @@ def train(e: Experiment, start=None, data=None, watch=lambda p: None):
         loaded = e.task.load(generator(e.settings.data_seed, "data"))
         data = Data(*(Split(s.x.to(dtype), s.y.to(dtype)) for s in (loaded.train, loaded.val, loaded.test)))
     result, tables, network = train_with_tables(e, network, start, data, watch)
-    return result, tables["metrics.csv"], network
+    return result, tables["metrics"], network
 
 
 def train_with_tables(e: Experiment, network, start, data, watch=lambda p: None):
