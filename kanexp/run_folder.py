@@ -251,16 +251,21 @@ def _point_latest(parent: Path, target: str) -> None:
 
 
 def find_runs(path: Path) -> list[RunFolder]:
-    """All run folders at or below a path, sorted; links such as `latest` are followed only where they are named."""
+    """All run folders at or below a path, degree=5 before degree=20; links (latest) only where they are named."""
     if (path / RECORD).is_file():
         return [RunFolder(path)]
     found = []
     for folder, folders, files in os.walk(path):
-        folders.sort()
+        folders.sort(key=_natural)
         if RECORD in files:
             found.append(RunFolder(Path(folder)))
             folders.clear()
     return found
+
+
+def _natural(name: str) -> list[str | int]:
+    """A key by which numbers in names are sorted as numbers."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))]
 
 
 def write(file: Path, text: str) -> None:

@@ -73,3 +73,11 @@ def test_runs_are_found_below_and_links_do_not_double_them(tmp_path):
     assert [f.path.name for f in find_runs(sweep)] == ["one", "two"]
     assert [f.path for f in find_runs(tmp_path / "a" / "latest")] == [tmp_path / "a" / "latest"]
     assert find_runs(Path(tmp_path / "nothing")) == []
+
+
+def test_runs_are_found_in_the_order_of_the_numbers_in_their_names(tmp_path):
+    names = ["²", "degree=5", "degree=5-glorot", "degree=20", "learning_rate=0.01", "learning_rate=1", "trial-002"]
+    for name in sorted(names):
+        (tmp_path / name).mkdir()
+        RunFolder(tmp_path / name).write_record({})
+    assert [folder.path.name for folder in find_runs(tmp_path)] == [*names[1:], names[0]]
