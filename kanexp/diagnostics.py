@@ -10,6 +10,7 @@ from kanexp.logs import Ledger
 from kanexp.measure import MAX_SAMPLES, outside, power
 from kanexp.model.activation import Activation
 from kanexp.model.network import Network
+from kanexp.subset import some
 
 DEAD = 0.01  # of the spread of a layer's liveliest edge, below which an edge passes nothing on
 # A spectrum's decay is fitted above FAINT of its highest power: below it, the window's own decay takes over where one
@@ -30,11 +31,11 @@ def look(
     Per layer and row: 2-norm of the loss' gradient (seeds, length), share of inputs outside the basis' domain,
     share of dead edges, the power spectrum of the edge functions and the exponent of its decay.
     """
-    theta, x = theta.detach().double(), x[None, :, :MAX_SAMPLES].double()
+    theta, x = theta.detach().double(), some(x[None], MAX_SAMPLES).double()
     entering = network.inputs(theta, x)
     norms = gradient_norms(network, grad)
     for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
-        values = entering[i][..., :MAX_SAMPLES]  # a transformer's layers see many tokens of each sample
+        values = some(entering[i], MAX_SAMPLES)  # a transformer's layers see many tokens of each sample
         spread = layer.variances(w, values).sqrt().flatten(1)
         dead = (spread < DEAD * spread.amax(1, keepdim=True)).double().mean(1)
         table = {

@@ -11,6 +11,7 @@ from kanexp import scores
 from kanexp.model.activation import Activation
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.network import Network
+from kanexp.subset import some
 from kanexp.task.base import Scene
 
 States = dict[str, tuple[Network, Tensor]]  # "before" and "after" -> network and its theta (seeds, length)
@@ -30,7 +31,7 @@ def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
     if sum(layer.n_in * layer.n_out for layer in any_network.layers) > MAX_EDGES:
         return pd.DataFrame(columns=["state", "layer", "output", "input", "x", "y"])
     rows = {state: (network, theta[row : row + 1]) for state, (network, theta) in states.items()}
-    entering = {s: network.inputs(theta, x[None, :, :MAX_SAMPLES]) for s, (network, theta) in rows.items()}
+    entering = {s: network.inputs(theta, some(x[None], MAX_SAMPLES)) for s, (network, theta) in rows.items()}
     tables = []
     for i in range(len(any_network.layers)):
         for state, (network, theta) in rows.items():
@@ -53,7 +54,7 @@ def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     tables = []
     for state, (network, theta) in states.items():
         theta = theta.double()  # what rounding leaves at absent frequencies should lie far below the present ones
-        entering = network.inputs(theta, x[None, :, :MAX_SAMPLES].double())
+        entering = network.inputs(theta, some(x[None], MAX_SAMPLES).double())
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             if isinstance(layer.basis, Activation):  # one fixed function for all edges
                 continue
@@ -75,9 +76,9 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     """
     rows = []
     for state, (network, theta) in states.items():
-        values = network.inputs(theta, x[None, :, :MAX_SAMPLES])
+        values = network.inputs(theta, some(x[None], MAX_SAMPLES))
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
-            entering = values[i][..., :MAX_SAMPLES]
+            entering = some(values[i], MAX_SAMPLES)
             leaving = layer.plain(w, entering)
             slope = _slope(layer, w, entering)
             columns = [

@@ -9,11 +9,12 @@ from torch.nn import functional
 from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
+from kanexp.subset import some
 
 # Relative to the largest singular value: directions below are left alone, and the smallest coefficients are taken.
 RANK_TOLERANCE = 1e-10
 EXACT = 1e-6  # how far, relative to their size, functions may move that the larger basis contains
-SAMPLES = 1024  # of each input, where knots or ranges are measured
+SAMPLES = 1024  # of each input, where functions are fitted to data
 
 
 def refine(network: Network, size: int) -> Network:
@@ -94,10 +95,9 @@ def _domain(basis: Basis, device: torch.device) -> Tensor:
 
 def _around(data: Tensor, terms: int) -> Tensor:
     """Some of the data (seeds, n_in, samples), and points evenly from its lowest to its highest."""
-    data = data[..., :SAMPLES]
     low, high = data.amin(-1, keepdim=True), data.amax(-1, keepdim=True)
     share = torch.linspace(0, 1, _density(terms), dtype=data.dtype, device=data.device)
-    return torch.cat([data, low + (high - low) * share], dim=-1)
+    return torch.cat([some(data, SAMPLES), low + (high - low) * share], dim=-1)
 
 
 def _density(terms: int) -> int:

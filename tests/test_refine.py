@@ -59,6 +59,14 @@ def test_what_is_not_contained_moves_little_and_less_on_finer_grids():
         assert moved[1] < 0.02
 
 
+def test_functions_are_fitted_to_all_of_sorted_data():
+    """A mesh in its own order begins in one corner: fitted there alone, the rest would be anything."""
+    side = torch.linspace(-1, 1, 51, dtype=torch.float64)
+    mesh = torch.stack(torch.meshgrid(side, side, indexing="ij")).flatten(1)
+    old, theta, new, found = refined(BSpline(grid="quantiles"), 20, x=mesh)
+    assert (refine.jump(old, theta, new, found, mesh[None]) < 0.02).all()
+
+
 def test_knots_move_to_the_quantiles_of_the_data():
     skewed = (X.abs() ** 3) * X.sign()
     old, theta, new, found = refined(BSpline(grid="quantiles", intervals=4), 10, widths=(2, 3), x=skewed)
