@@ -416,12 +416,15 @@ def _number(name):
 def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     made = json.loads(json.dumps(RIGHT))
     made["full"]["commands"]["all"] += " layer=chebyshev widths=[2,2,1] seeds=2 diagnostics=false"
+    made["remark"] = "As was found."
     (tmp_path / "conf" / "reproduce").mkdir(parents=True)
     (tmp_path / "conf" / "reproduce" / "mine.yaml").write_text(yaml.safe_dump({"quick": made["full"], **made}))
     done = kanexp("reproduce", "mine", "--config-dir", "conf", "--out", "results")
     assert done.returncode == 1, done.stderr
     assert "not met: mine" in done.stdout
     assert pd.read_csv(tmp_path / "results" / "reproduce-mine.csv")["verdict"].tolist() == [NOT_MET]
+    told = done.stdout, *((tmp_path / "results" / f"reproduce-mine.{kind}").read_text() for kind in ("md", "html"))
+    assert all("As was found." in text for text in told)
 
 
 # -- figures --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from kanexp import config, console, picture_sets
 from kanexp.catalog import Catalog
 from kanexp.error import ConfigError
 from kanexp.reproduce import latex, markdown, page
-from kanexp.reproduce.outcome import MET, Outcome, judge, whole
+from kanexp.reproduce.outcome import Outcome, judge, whole
 from kanexp.reproduce.row import Reproduction, row_files, words
 from kanexp.run_folder import write
 from kanexp.sweep import sweep
@@ -90,7 +90,7 @@ def _say(outcome: Outcome) -> None:
     console.table(title, ("claim", "published", "ours: median [lowest, highest]", "asked", "verdict"), lines)
     for problem in outcome.problems:
         console.say(problem)
-    if outcome.row.row.remark and any(verdict != MET for _, verdict in outcome.verdicts):
+    if outcome.row.row.remark:
         console.say(f"remark: {outcome.row.row.remark}")
 
 

@@ -40,7 +40,7 @@ class Row:
     quick: dict[str, object]
     link: str = ""
     needs: str = ""  # a set of pictures that must be here or fetched
-    remark: str = ""  # what explains a claim that is not met
+    remark: str = ""  # what was found beyond the claims, such as why one is not met
 
     def __post_init__(self):
         if wrong := [name for name in self.figures if name not in FIGURES]:
