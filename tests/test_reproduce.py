@@ -416,7 +416,7 @@ def _number(name):
 def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     made = json.loads(json.dumps(RIGHT))
     made["full"]["commands"]["all"] += " layer=chebyshev widths=[2,2,1] seeds=2 diagnostics=false"
-    made["remark"] = "As was found."
+    made["remark"] = "As was found: 1.2e-5 < 2."
     (tmp_path / "conf" / "reproduce").mkdir(parents=True)
     (tmp_path / "conf" / "reproduce" / "mine.yaml").write_text(yaml.safe_dump({"quick": made["full"], **made}))
     done = kanexp("reproduce", "mine", "--config-dir", "conf", "--out", "results")
@@ -424,7 +424,8 @@ def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     assert "not met: mine" in done.stdout
     assert pd.read_csv(tmp_path / "results" / "reproduce-mine.csv")["verdict"].tolist() == [NOT_MET]
     told = done.stdout, *((tmp_path / "results" / f"reproduce-mine.{kind}").read_text() for kind in ("md", "html"))
-    assert all("As was found." in text for text in told)
+    assert all("As was found: " in text for text in told)
+    assert "<span>1.2e-5</span> &lt; 2" in told[-1]  # a number that no line breaks
 
 
 # -- figures --------------------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ def points(table: pd.DataFrame) -> Figure:
     arms = list(dict.fromkeys(table["arm"]))
     metric = table["metric"].iloc[0]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.8, 0.42 * len(arms) + 1.2), layout="constrained")
+        named = 0.075 * max(map(len, arms))  # inches; beside them the points keep their width
+        figure = Figure(figsize=(5.2 + named, 0.42 * len(arms) + 1.2), layout="constrained")
         axes = figure.subplots()
         for i, arm in enumerate(arms):
             here = table[(table["arm"] == arm) & np.isfinite(table["value"])]

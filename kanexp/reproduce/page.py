@@ -1,6 +1,7 @@
 """The table of reproductions as one page that carries its figures and works from a file."""
 
 import base64
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment
+from markupsafe import Markup, escape
 
 from kanexp.report.figures import DPI
 from kanexp.reproduce.outcome import MET, Outcome
@@ -16,6 +18,7 @@ from kanexp.reproduce.outcome import MET, Outcome
 def page(outcomes: Sequence[Outcome], left_out: Sequence[str] = ()) -> str:
     """HTML about all rows: claims, figures, commands, versions and times; and sentences about those left out."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["unbroken"] = _unbroken
     template = environment.from_string((files("kanexp.reproduce") / "page.html").read_text("utf-8"))
     return template.render(
         outcomes=outcomes,
@@ -30,6 +33,11 @@ def page(outcomes: Sequence[Outcome], left_out: Sequence[str] = ()) -> str:
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=version("kanexp"),
     )
+
+
+def _unbroken(text: str) -> Markup:
+    """The text with every 1.25e-5 kept in one line."""
+    return Markup(re.sub(r"\d[\d.]*e-\d+", r"<span>\g<0></span>", str(escape(text))))
 
 
 def _embedded(file: Path) -> tuple[str, int]:
