@@ -81,7 +81,7 @@ def test_training_writes_what_the_layers_do(layer):
         if name.startswith("layers.0.") and name != "layers.0.bias":
             weight[1, 2] = 0.0  # in the second seed nothing reaches the third node of the first layer: 2 of 8 edges
     _, tables, _ = train_with_tables(e, network, network.flatten(named), data_of(e))
-    table, spectra = tables["diagnostics.csv"], tables["spectra.csv"]
+    table, spectra = tables["diagnostics"], tables["spectra"]
     assert table["step"].unique().tolist() == spectra["step"].unique().tolist() == [0, 1, 2, 5, 10, 20, 30]
     at_start = table[table["step"] == 0].pivot(index="seed", columns=["layer", "metric"], values="value")
     assert at_start[0, "dead_edges"].tolist() == [0.0, 0.25, 0.0]
@@ -103,7 +103,7 @@ def test_the_smooth_start_begins_with_its_own_exponent():
     e = experiment(layer=Fourier(frequencies=30), steps=2, seeds=3, diagnostics=True)
     network, start = started(e.layer, Smooth(), widths=(2, 40, 1))
     _, tables, _ = train_with_tables(e, network, start, data_of(e))
-    beta = tables["diagnostics.csv"].query("metric == 'beta' and step == 0 and layer == 0")["value"]
+    beta = tables["diagnostics"].query("metric == 'beta' and step == 0 and layer == 0")["value"]
     assert beta.tolist() == pytest.approx([4.0] * 3, abs=0.3)
 
 
@@ -111,10 +111,10 @@ def test_looking_changes_nothing():
     e = experiment(seeds=3, steps=20)
     network, start = started(e.layer, Default())
     quiet, tables, _ = train_with_tables(e, network, start, data_of(e))
-    assert tables["diagnostics.csv"].empty
+    assert tables["diagnostics"].empty
     e = experiment(seeds=3, steps=20, diagnostics=True)
     looked, tables, _ = train_with_tables(e, network, start, data_of(e))
-    assert len(tables["diagnostics.csv"])
+    assert len(tables["diagnostics"])
     assert torch.equal(quiet.best, looked.best)
 
 
