@@ -99,15 +99,15 @@ def carry_out(
     parts = zip(pack.experiments, folders, pack.rows, strict=True)
     runs = [_Run(e, prepared, folder, rows, brief) for e, folder, rows in parts]
     left = [run for run in runs if not run.folder.is_done()]
-    for run in left:
-        run.begin()
     try:
-        result = _train(prepared, folders, checkpoint, watch)
-    except Exception as error:
         for run in left:
-            run.fail(error)
+            run.begin()
+        result = _train(prepared, folders, checkpoint, watch)
+        codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
+    except BaseException as error:  # Ctrl-C too: between steps it is noted and kept, but not before the first
+        for run in left:
+            run.break_off(error)
         raise
-    codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
     if 130 not in codes:
         checkpoint.unlink(missing_ok=True)
     return codes
@@ -174,6 +174,16 @@ class _Run:
         console.mistakes(
             [f"{self.folder.path}: the run failed: {type(error).__name__}: {error}; its run.json has more"]
         )
+
+    def break_off(self, error: BaseException) -> None:
+        """Record why nobody is at work on it any more, if it has not ended."""
+        if self.record["status"] != "running":
+            return
+        if isinstance(error, Exception):
+            self.fail(error)
+        else:
+            self.record |= {"status": "interrupted"}
+            self._end()
 
     def finish(self, result: Result) -> int:
         """Score, save and draw; returns the exit code."""

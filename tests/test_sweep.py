@@ -13,6 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from kanexp import run
+from kanexp.catalog import Catalog, config_folder
+from kanexp.config import load
+from kanexp.run_folder import RunFolder
+
 SMALL = ["task=function", "layer=chebyshev", "seeds=3", "steps=30", "widths=[in,3,out]", "task.train=50"]
 NAME = "name=x"
 
@@ -211,6 +216,22 @@ def test_ctrl_c_stops_cleanly_and_goes_on(kanexp, tmp_path):
     assert "stopped; go on with the same command, or: kanexp resume outputs/x/v001" in out
     assert_none_left(tmp_path)
     assert {record(tmp_path, job)["status"] for job in folders(tmp_path)} <= {"interrupted", "done"}
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), "interrupted"), (ValueError("no"), "failed")])
+def test_whatever_ends_it_before_the_first_step_is_recorded(error, status, tmp_path, monkeypatch):
+    def end(*given):
+        raise error
+
+    monkeypatch.setattr(run, "train", end)
+    jobs = load([*SMALL, "init=default,glorot"], Catalog((config_folder(),)), sweep=True)
+    folders = [RunFolder(tmp_path / name) for name in ("default", "glorot")]
+    for folder in folders:
+        folder.path.mkdir()
+    with pytest.raises(type(error)):
+        run.carry_out(run.prepare(jobs), folders, tmp_path / "pack.pt", lambda progress: None, brief=True)
+    assert [folder.read_record()["status"] for folder in folders] == [status, status]
+    assert all("ended" in folder.read_record() for folder in folders)
 
 
 def test_a_single_run_is_resumed_too(kanexp, tmp_path):
