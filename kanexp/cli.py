@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kanexp.catalog import GROUPS, Catalog, config_folder
+from kanexp.config.catalog import GROUPS, Catalog, config_folder
 from kanexp.error import ConfigError
 
 if TYPE_CHECKING:
@@ -77,30 +77,30 @@ def _run(arguments: list[str]) -> int:
 
     # A user's own components lie where they work, or beside their configuration.
     _find_components(given.config_dir)
-    from kanexp import config
-    from kanexp.experiment import build_experiment
+    from kanexp.config import compose
+    from kanexp.config.experiment import build_experiment
 
     if given.multirun and not given.cfg:
-        from kanexp.launch import warm_up
+        from kanexp.sweep.launch import warm_up
 
         warm_up()
     command = " ".join(["kanexp", *arguments])
     sweepers = [text.removeprefix("sweeper=") for text in given.overrides if text.startswith("sweeper=")]
     if given.multirun and sweepers[-1:] == ["optuna"]:
-        from kanexp.search import search
+        from kanexp.search.search import search
 
         return search(given.overrides, catalog, command)
-    jobs = config.load(given.overrides, catalog, sweep=given.multirun)
+    jobs = compose.load(given.overrides, catalog, sweep=given.multirun)
     if given.cfg:
         for words in jobs:
             build_experiment(words)
             print(words.yaml, end="" if len(jobs) == 1 else "---\n")
         return 0
     if given.multirun:
-        from kanexp.sweep import sweep
+        from kanexp.sweep.sweep import sweep
 
         return sweep(jobs, command)
-    from kanexp.run import run
+    from kanexp.run.run import run
 
     return run(jobs[0])
 
@@ -167,7 +167,7 @@ def _resume(arguments: list[str]) -> int:
     parser.add_argument("folder", metavar="DIR", type=Path, help="a run's folder, or a sweep's: outputs/NAME/latest")
     given = parser.parse_args(arguments)
     _find_components([])
-    from kanexp.resume import resume
+    from kanexp.command.resume import resume
 
     return resume(given.folder)
 
@@ -233,7 +233,7 @@ def _diagnose(arguments: list[str]) -> int:
     if not 0 < given.seconds < float("inf"):
         raise ConfigError(f"--seconds: must be positive, got {given.seconds}")
     sys.path.append(str(Path.cwd()))
-    from kanexp.diagnose import diagnose
+    from kanexp.run.diagnose import diagnose
 
     return diagnose(given.run, given.seconds)
 

@@ -12,7 +12,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kanexp.equation import Equation
 from kanexp.init.base import Init
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
@@ -23,6 +22,7 @@ from kanexp.optimizer.base import Optimizer, Problem
 from kanexp.reg.base import Regularizer
 from kanexp.seeding import generator
 from kanexp.task.base import Task
+from kanexp.task.equation import Equation
 
 
 def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:

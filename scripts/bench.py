@@ -24,6 +24,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from kanexp.figure.style import CYCLE, save
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
 from kanexp.layer.bernstein import Bernstein
@@ -42,7 +43,6 @@ from kanexp.layer.wavelet import Wavelet
 from kanexp.machine import tune
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
-from kanexp.report import figures
 from kanexp.seeding import generator
 
 SHAPES = [(1024, 64, 64, 8), (1024, 784, 64, 8), (4096, 10, 10, 120), (256, 512, 512, 8)]  # batch, in, out, size
@@ -202,7 +202,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for i, shape in enumerate(shapes):
         here = ours[[tuple(row) == shape for row in ours[["batch", "in", "out", "size"]].to_numpy().tolist()]]
         at = np.array([names.index(name) for name in here["layer"]]) + 0.15 * (i - 1.5)
-        axes.plot(here["times_floor"], at, "o", color=figures.CYCLE[i], markersize=4, label=str(shape))
+        axes.plot(here["times_floor"], at, "o", color=CYCLE[i], markersize=4, label=str(shape))
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set(xscale="log", ylim=(len(names) - 0.5, -0.5), xlabel="forward + backward, in times of the matmul alone")
     axes.set_yticks(range(len(names)), names)
@@ -268,7 +268,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     file = "layers" if given.device == "cpu" else "layers_cuda"
     table.to_csv(out / f"{file}.csv", index=False)
-    figures.save(draw(table), out / file)
+    save(draw(table), out / file)
     print(out / f"{file}.csv")
     if given.readme:
         into_readme(markdown(table), "bench" if given.device == "cpu" else "bench cuda")

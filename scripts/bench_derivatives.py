@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
-from kanexp.catalog import Catalog, config_folder
-from kanexp.config import load
-from kanexp.equation import Equation, Jet
-from kanexp.experiment import build_experiment
-from kanexp.jet import jet
+from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.compose import load
+from kanexp.config.experiment import build_experiment
 from kanexp.machine import tune
 from kanexp.model.network import Network
 from kanexp.seeding import generator
+from kanexp.task.equation import Equation, Jet
+from kanexp.train.jet import jet
 
 LAYERS = ("fourier", "chebyshev", "legendre", "jacobi", "gram", "bspline", "rbf", "bernstein", "sine", "wavelet")
 

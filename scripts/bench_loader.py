@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from kanexp import cli
-from kanexp.catalog import Catalog, config_folder
-from kanexp.config import load
-from kanexp.experiment import build_experiment
+from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.compose import load
+from kanexp.config.experiment import build_experiment
+from kanexp.data.picture_files import IDX
 from kanexp.layer.base import Basis
 from kanexp.machine import tune
-from kanexp.picture_files import IDX
 from kanexp.seeding import generator
 from kanexp.task.base import Split
 

@@ -17,12 +17,12 @@ SMALL = ["task=function", "layer=chebyshev", "seeds=5", "steps=1", "widths=[in,3
 
 
 def main(jobs: int) -> None:
-    from kanexp import plan
-    from kanexp.catalog import Catalog, config_folder
-    from kanexp.config import load
-    from kanexp.pack import packs
-    from kanexp.run_folder import SweepFolder
-    from kanexp.sweep import check
+    from kanexp.config.catalog import Catalog, config_folder
+    from kanexp.config.compose import load
+    from kanexp.folder.run_folder import SweepFolder
+    from kanexp.sweep import plan
+    from kanexp.sweep.sweep import check
+    from kanexp.train.ensemble import packs
 
     catalog = Catalog((config_folder(),))
     rates = ",".join(f"{1e-4 * 1.01**i:.6g}" for i in range(jobs))
@@ -35,7 +35,7 @@ def main(jobs: int) -> None:
         _, fourth = measured("write the plan", jobs, lambda: todo.write(""))
         measured("read it again, as every process does", 1, lambda: plan.read(todo.folder))
     print(f"together {each + more + third + fourth:.1f} ms per job in the command itself")
-    measured("a process of its own that imports torch", 1, lambda: python("import kanexp.worker"))
+    measured("a process of its own that imports torch", 1, lambda: python("import kanexp.sweep.worker"))
     with tempfile.TemporaryDirectory() as folder:
         _, one = measured("a pack of one job", 1, lambda: sweep(folder, 1))
         _, many = measured("a pack of 16 jobs", 1, lambda: sweep(folder, 16))

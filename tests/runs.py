@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from kanexp.run_folder import RunFolder
+from kanexp.folder.run_folder import RunFolder
 
 CONFIG = """\
 task:

@@ -20,12 +20,12 @@ ALLOWED = {
     "logger": set(),
     "task": {
         "kanexp.error",
-        "kanexp.equation",
-        "kanexp.expression",
-        "kanexp.scores",
-        "kanexp.table_file",
-        "kanexp.picture_files",
-        "kanexp.picture_sets",
+        "kanexp.task.equation",
+        "kanexp.data.expression",
+        "kanexp.score.functions",
+        "kanexp.data.table_file",
+        "kanexp.data.picture_files",
+        "kanexp.data.picture_sets",
     },
     "model": {
         "kanexp.error",
@@ -80,7 +80,9 @@ def test_extras_are_known_to_one_file_or_none(library, files):
 def test_reports_never_import_torch():
     for file in (PACKAGE / "report").glob("*.py"):
         ours = {m for m in imports(file) if m.startswith("kanexp.")}
-        assert ours <= {"kanexp.error", "kanexp.run_folder"} | {m for m in ours if m.startswith("kanexp.report")}, file
+        assert ours <= {"kanexp.error", "kanexp.folder.run_folder"} | {
+            m for m in ours if m.startswith("kanexp.report")
+        }, file
         assert not any(m.split(".")[0] in ("torch", "hydra", "omegaconf") for m in imports(file)), file
 
 
@@ -89,8 +91,14 @@ def test_verdicts_and_their_figures_never_import_torch():
     for file in (PACKAGE / "reproduce").glob("*.py"):
         if file.stem not in ("rebuild", "carry_out"):
             ours = {m for m in imports(file) if m.startswith("kanexp.")}
-            light = ("kanexp.report", "kanexp.reproduce", "kanexp.error", "kanexp.run_folder", "kanexp.settings")
-            light = (*light, "kanexp.catalog", "kanexp.picture_sets")
+            light = (
+                "kanexp.report",
+                "kanexp.reproduce",
+                "kanexp.error",
+                "kanexp.folder.run_folder",
+                "kanexp.config.settings",
+            )
+            light = (*light, "kanexp.config.catalog", "kanexp.data.picture_sets")
             assert all(m.startswith(light) for m in ours), file
             assert not any(m.split(".")[0] in ("torch", "hydra", "omegaconf") for m in imports(file)), file
 

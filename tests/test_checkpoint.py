@@ -6,21 +6,21 @@ import pytest
 import torch
 from test_train import TASK, experiment
 
-from kanexp import checkpoint as checkpoints
-from kanexp import train as training
-from kanexp.checkpoint import Checkpoint
+from kanexp.folder.logs import Ledger
+from kanexp.folder.run_folder import RunFolder
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
-from kanexp.logs import Ledger
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
-from kanexp.pack import Pack
-from kanexp.run_folder import RunFolder
 from kanexp.seeding import generator
+from kanexp.train import checkpoint as checkpoints
+from kanexp.train import loop as training
+from kanexp.train.checkpoint import Checkpoint
+from kanexp.train.ensemble import Pack
 
 CASES = {
     "adam": [experiment(diagnostics=True)],

@@ -14,7 +14,7 @@ import yaml
 from conftest import ROOT
 from PIL import Image as Picture
 
-from kanexp.logs import COLUMNS
+from kanexp.folder.logs import COLUMNS
 
 FIGURES = ("loss", "prediction", "edges", "spectra", "layers", "training_spectra")
 SMALL = ["task=function", "layer=chebyshev", "seeds=3", "steps=30", "widths=[in,3,out]", "task.train=50"]
@@ -285,7 +285,7 @@ def test_an_installed_wheel_works_from_any_folder(tmp_path):
     (tmp_path / "work").mkdir()
     # -P and -S-like isolation are not needed: PYTHONPATH comes before the editable install.
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
-    where = [sys.executable, "-c", "import kanexp.catalog as c; print(c.config_folder())"]
+    where = [sys.executable, "-c", "import kanexp.config.catalog as c; print(c.config_folder())"]
     found = subprocess.run(where, env=environment, cwd=tmp_path / "work", capture_output=True, text=True, check=True)
     assert found.stdout.strip() == str(tmp_path / "site" / "kanexp" / "conf")
     run = [sys.executable, "-m", "kanexp.cli", *SMALL]

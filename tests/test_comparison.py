@@ -12,11 +12,11 @@ from runs import make_run, never_ended
 
 from kanexp.cli import main
 from kanexp.error import ConfigError
+from kanexp.folder.run_folder import find_runs
 from kanexp.report import arm, table
 from kanexp.report.compare import _names, compare
 from kanexp.report.pair import BETTER, FEW, OPEN
 from kanexp.report.report import Question, find, read
-from kanexp.run_folder import find_runs
 
 NOISE = np.random.default_rng(0).normal(size=(40, 10))
 

@@ -7,17 +7,17 @@ import torch
 import yaml
 from conftest import ROOT
 
-from kanexp.catalog import GROUPS, Catalog, config_folder
-from kanexp.config import load
+from kanexp.config.catalog import GROUPS, Catalog, config_folder
+from kanexp.config.compose import load
+from kanexp.config.experiment import KINDS, build_experiment
+from kanexp.config.run_config import default_name
+from kanexp.config.settings import Settings
 from kanexp.error import ConfigError
-from kanexp.experiment import KINDS, build_experiment
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.fourier import Fourier
-from kanexp.plan import job_names
 from kanexp.reg.l1 import L1
 from kanexp.reg.smooth import Smooth
-from kanexp.settings import Settings
-from kanexp.words import default_name
+from kanexp.sweep.plan import job_names
 
 CATALOG = Catalog((config_folder(),))
 OPTIONS = [option for options in CATALOG.options.values() for option in options.values()]

@@ -14,12 +14,12 @@ from PIL import Image as Picture
 from sklearn import metrics as reference
 from torch.testing import assert_close
 
-from kanexp import scores
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model import network as networks
 from kanexp.model.kan import KAN
+from kanexp.score import functions
 from kanexp.seeding import generator
 from kanexp.task.function import Function
 from kanexp.task.tabular import Tabular
@@ -41,7 +41,7 @@ def test_scores_of_classes_are_scikit_learns():
     logits[2] = 0.0
     logits[2, 0] = 1.0  # one class for all
     target = torch.eye(5, dtype=torch.float64)[labels].T[None]
-    got = scores.class_scores(logits, target)
+    got = functions.class_scores(logits, target)
     for seed in range(3):
         answer, p = logits[seed].argmax(0), logits[seed].softmax(0).T
         assert float(got["accuracy"][seed]) == pytest.approx(reference.accuracy_score(labels, answer))
@@ -50,14 +50,14 @@ def test_scores_of_classes_are_scikit_learns():
         )
         assert float(got["log_loss"][seed]) == pytest.approx(reference.log_loss(labels, p, labels=range(5)))
         assert_close(
-            scores.confusion(logits, target)[seed].numpy(),
+            functions.confusion(logits, target)[seed].numpy(),
             reference.confusion_matrix(labels, answer, labels=range(5)).astype(float),
         )
 
 
 def test_r2_is_scikit_learns():
     y, guess = RANDOM.normal(size=50), RANDOM.normal(size=50)
-    got = scores.r2(torch.from_numpy(guess)[None, None], torch.from_numpy(y)[None, None])
+    got = functions.r2(torch.from_numpy(guess)[None, None], torch.from_numpy(y)[None, None])
     assert float(got) == pytest.approx(reference.r2_score(y, guess))
 
 
@@ -76,9 +76,9 @@ def test_ssim_is_that_of_a_plain_loop():
                 cov = (window * (a - ma) * (b - mb)).sum()
                 found.append((2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4)))
     a, b = (torch.from_numpy(p.reshape(1, 2, -1)) for p in (x, y))
-    assert float(scores.ssim(a, b, (14, 17))) == pytest.approx(np.mean(found))
-    assert float(scores.ssim(a, a, (14, 17))) == pytest.approx(1.0)
-    assert scores.ssim(a[..., :100], b[..., :100], (10, 10)).isnan().all()
+    assert float(functions.ssim(a, b, (14, 17))) == pytest.approx(np.mean(found))
+    assert float(functions.ssim(a, a, (14, 17))) == pytest.approx(1.0)
+    assert functions.ssim(a[..., :100], b[..., :100], (10, 10)).isnan().all()
 
 
 def test_the_error_on_the_dense_grid_is_known():

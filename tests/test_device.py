@@ -13,9 +13,9 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
-from kanexp.objective import Objective
-from kanexp.run import to_device
+from kanexp.run.run import to_device
 from kanexp.seeding import generator
+from kanexp.train.objective import Objective
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "meta")

@@ -3,12 +3,12 @@ import pytest
 import torch
 from test_train import experiment, train_with_tables
 
-from kanexp import diagnostics, measure
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.measure import layer_log
 from kanexp.model.kan import KAN
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split
@@ -25,7 +25,7 @@ def data_of(e):
 
 
 def test_looks_become_rarer():
-    assert [step for step in range(2500) if diagnostics.due(step)] == [
+    assert [step for step in range(2500) if layer_log.due(step)] == [
         0,
         1,
         2,
@@ -48,9 +48,9 @@ def test_exponent_of_a_power_law():
     height = torch.rand((5, 1), generator=draws, dtype=torch.float64)
     powers = height * torch.from_numpy(frequencies)[None] ** -beta[:, None]
     powers[:, 10] = 0.0  # a frequency that is absent says nothing about the decay of the others
-    torch.testing.assert_close(diagnostics.exponents(frequencies, powers), beta)
+    torch.testing.assert_close(layer_log.exponents(frequencies, powers), beta)
     scattered = powers * torch.rand(powers.shape, generator=draws, dtype=torch.float64)
-    for row, found in zip(scattered, diagnostics.exponents(frequencies, scattered), strict=True):
+    for row, found in zip(scattered, layer_log.exponents(frequencies, scattered), strict=True):
         seen = row > 1e-8 * row.max()
         slope = np.polyfit(np.log(frequencies[seen]), row[seen].log(), 1)[0]
         assert found.item() == pytest.approx(-slope)
@@ -58,13 +58,13 @@ def test_exponent_of_a_power_law():
 
 def test_a_straight_line_has_no_exponent():
     powers = torch.tensor([[1e-30, 1e-31, 1e-33], [1.0, 0.0, 0.0]])
-    assert diagnostics.exponents(np.arange(1, 4), powers).isnan().all()
+    assert layer_log.exponents(np.arange(1, 4), powers).isnan().all()
 
 
 def test_gradient_norms_are_those_of_each_layers_own_weights():
     network, theta = started(Chebyshev(residual="silu", scale=True), Default())
     grad = torch.randn(theta.shape, generator=generator(0, "check"), dtype=torch.float64)
-    norms = torch.stack(diagnostics.gradient_norms(network, grad))
+    norms = torch.stack(layer_log.gradient_norms(network, grad))
     torch.testing.assert_close(norms.square().sum(0), grad.square().sum(1))
     first = sum(
         part.flatten(1).square().sum(1) for n, part in network.unflatten(grad).items() if n.startswith("layers.0")
@@ -87,11 +87,11 @@ def test_training_writes_what_the_layers_do(layer):
     assert at_start[0, "dead_edges"].tolist() == [0.0, 0.25, 0.0]
     assert (at_start[0, "gradient_norm"] > 0).all()
     x = data_of(e).train.x
-    signal = measure.signal({"before": (network, network.flatten(named))}, x, [0, 1, 2])
+    signal = tables.signal({"before": (network, network.flatten(named))}, x, [0, 1, 2])
     for i in (0, 1):
         outside = signal.query(f"layer == {i}")["outside"]
         np.testing.assert_allclose(at_start[i, "outside"], outside, rtol=1e-7)
-    expected = measure.spectra({"before": (network, network.flatten(named))}, x, [0, 1, 2])
+    expected = tables.spectra({"before": (network, network.flatten(named))}, x, [0, 1, 2])
     np.testing.assert_allclose(
         spectra[spectra["step"] == 0].sort_values(["seed", "layer", "frequency"])["power"],
         expected.sort_values(["seed", "layer", "frequency"])["power"],

@@ -10,10 +10,8 @@ from test_train import experiment, train
 from torch.testing import assert_close
 
 from kanexp import testing
-from kanexp.equation import Jet
 from kanexp.init.default import Default
 from kanexp.init.glorot import Glorot
-from kanexp.jet import jet
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model.kan import KAN
 from kanexp.model.mlp import MLP
@@ -24,8 +22,10 @@ from kanexp.seeding import generator
 from kanexp.task.allen_cahn import DIFFUSION, REACTION, AllenCahn
 from kanexp.task.burgers import Burgers
 from kanexp.task.diffusion import COEFFICIENT, Diffusion
+from kanexp.task.equation import Jet
 from kanexp.task.helmholtz import Helmholtz
 from kanexp.task.poisson import Poisson
+from kanexp.train.jet import jet
 
 EXACT = [Poisson(), Helmholtz(), Helmholtz(k=2.5, waves_x=3.0, waves_y=0.5), Burgers(viscosity=0.05), Diffusion()]
 EQUATIONS = [*EXACT, AllenCahn(), Burgers()]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kanexp.expression import Expression, function_named
+from kanexp.data.expression import Expression, function_named
 
 POINTS = np.random.default_rng(0).uniform(0.1, 0.9, (3, 50))
 

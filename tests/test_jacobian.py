@@ -4,10 +4,10 @@ from components import BASES, name
 from torch.testing import assert_close
 
 from kanexp.init.default import Default
-from kanexp.jacobian import jacobian
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.seeding import generator
+from kanexp.train.jacobian import jacobian
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)

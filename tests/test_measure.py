@@ -5,7 +5,6 @@ import pytest
 import torch
 from components import BASES, name
 
-from kanexp import measure
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
@@ -14,6 +13,7 @@ from kanexp.layer.fourier import Fourier
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
+from kanexp.measure import tables
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.network import Network
@@ -31,7 +31,7 @@ def states(basis, seeds=2, widths=(2, 3, 1)):
 
 def test_power_of_a_fourier_layer_is_that_of_its_coefficients():
     network, both = states(Fourier(frequencies=6))
-    table = measure.spectra(both, X, [3, 7])
+    table = tables.spectra(both, X, [3, 7])
     cos, sin = network.unflatten(both["after"][1])["layers.0.coef"].split(6, dim=2)
     expected = ((cos**2 + sin**2) / 2).mean(dim=(1, 3))[1]
     here = table.query("state == 'after' and seed == 7 and layer == 0")
@@ -42,8 +42,8 @@ def test_power_of_a_fourier_layer_is_that_of_its_coefficients():
 def test_power_of_other_layers_is_that_of_the_sampled_functions():
     """Against the FFT of every edge function, sampled, detrended and tapered one by one."""
     network, both = states(BSpline(intervals=9))
-    table = measure.spectra(both, X, [0, 1])
-    points = torch.linspace(-1, 1, measure.SPECTRUM_POINTS, dtype=torch.float64)
+    table = tables.spectra(both, X, [0, 1])
+    points = torch.linspace(-1, 1, tables.SPECTRUM_POINTS, dtype=torch.float64)
     w = network.weights(both["before"][1])[1]
     phi = torch.einsum(
         "soti,tp->soip", network.layers[1].edge_weights(w), network.layers[1].features(points[None, None])[0, :, 0]
@@ -51,7 +51,7 @@ def test_power_of_other_layers_is_that_of_the_sampled_functions():
     line = np.polynomial.Polynomial.fit
     power = 0.0
     for values in phi[1].flatten(0, 1).numpy():
-        window = torch.hann_window(measure.SPECTRUM_POINTS, dtype=torch.float64).numpy()
+        window = torch.hann_window(tables.SPECTRUM_POINTS, dtype=torch.float64).numpy()
         flat = (values - line(points.numpy(), values, 1)(points.numpy())) * window / window.mean()
         power = power + 2 * np.abs(np.fft.rfft(flat, norm="forward")) ** 2 / 3
     here = table.query("state == 'before' and seed == 1 and layer == 1")
@@ -64,7 +64,7 @@ def test_a_smooth_start_has_a_steeper_spectrum():
         s: (network, network.start(init, [generator(0, "init")], torch.float64))
         for s, init in (("before", Default()), ("after", Smooth()))
     }
-    table = measure.spectra(thetas, X, [0]).query("layer == 0")
+    table = tables.spectra(thetas, X, [0]).query("layer == 0")
     slopes = {s: np.polyfit(np.log(t["frequency"]), np.log(t["power"]), 1)[0] for s, t in table.groupby("state")}
     assert slopes["before"] == pytest.approx(0, abs=0.3)
     assert slopes["after"] == pytest.approx(-4, abs=0.3)
@@ -79,7 +79,7 @@ def test_signal_of_a_known_layer():
             "layers.0.bias": torch.full((1, 1), 5.0).double(),
         }
     )
-    (row,) = measure.signal({"before": (network, theta)}, X, [4]).to_dict("records")
+    (row,) = tables.signal({"before": (network, theta)}, X, [4]).to_dict("records")
     assert (row["state"], row["seed"], row["layer"]) == ("before", 4, 0)
     y, slope = 5 + X.sin().sum(0), X.cos().sum(0)
     assert row["mean"] == pytest.approx(y.mean().item())
@@ -91,14 +91,14 @@ def test_signal_of_a_known_layer():
 
 def test_share_of_inputs_outside_the_domain():
     _, both = states(BSpline(low=-0.5, high=0.5))
-    table = measure.signal(both, X, [0, 1]).query("layer == 0")
+    table = tables.signal(both, X, [0, 1]).query("layer == 0")
     assert table["outside"].unique().tolist() == [pytest.approx((X.abs() > 0.5).double().mean().item())]
 
 
 @pytest.mark.parametrize("basis", [Chebyshev(residual="silu", scale=True), Sine(), MLPEdge(hidden=4), Wavelet()])
 def test_edge_functions_add_up_to_the_output(basis):
     network, both = states(basis, widths=(2, 3))
-    table = measure.edges(both, X, row=1).query("state == 'after'")
+    table = tables.edges(both, X, row=1).query("state == 'after'")
     at = table["x"].unique()
     summed = table.groupby(["output", "x"])["y"].sum().unstack("output").to_numpy()
     points = torch.from_numpy(at).expand(2, -1)[None]
@@ -110,7 +110,7 @@ def test_edge_functions_add_up_to_the_output(basis):
 
 def test_edge_functions_are_looked_at_where_their_inputs_are():
     network, both = states(Chebyshev())
-    table = measure.edges(both, X, row=1)
+    table = tables.edges(both, X, row=1)
     for state, (_, theta) in both.items():
         for layer, (values,) in enumerate(network.inputs(theta[1:], X[None])[:2]):
             at = table[(table["state"] == state) & (table["layer"] == layer)]["x"]
@@ -122,9 +122,9 @@ def test_everything_is_measured_in_single_precision_too(basis):
     _, both = states(basis)
     single = {state: (network, theta.float()) for state, (network, theta) in both.items()}
     for precise, table in (
-        (measure.spectra(both, X, [0, 1]), measure.spectra(single, X.float(), [0, 1])),
-        (measure.signal(both, X, [0, 1]), measure.signal(single, X.float(), [0, 1])),
-        (measure.edges(both, X, 0), measure.edges(single, X.float(), 0)),
+        (tables.spectra(both, X, [0, 1]), tables.spectra(single, X.float(), [0, 1])),
+        (tables.signal(both, X, [0, 1]), tables.signal(single, X.float(), [0, 1])),
+        (tables.edges(both, X, 0), tables.edges(single, X.float(), 0)),
     ):
         assert list(table) == list(precise)
         value = {"power", "std", "y"}.intersection(table).pop()
@@ -133,13 +133,13 @@ def test_everything_is_measured_in_single_precision_too(basis):
 
 def test_large_networks_have_no_table_of_edges():
     _, both = states(Chebyshev(), widths=(2, 300, 1))
-    assert measure.edges(both, X, row=0).empty
+    assert tables.edges(both, X, row=0).empty
 
 
 def test_predictions():
     network, both = states(Chebyshev(), widths=(2, 3, 2))
     scene = Scene("picture", X[:, :6], X[:, :6].flip(0), (2, 3))
-    table = measure.predictions(both, scene, row=1, own_units=lambda y: y)
+    table = tables.predictions(both, scene, row=1, own_units=lambda y: y)
     assert list(table) == ["x1", "x2", "channel", "target", "before", "after"]
     second = table[table["channel"] == 1]
     np.testing.assert_array_equal(second["target"], X[0, :6])

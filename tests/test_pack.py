@@ -9,23 +9,23 @@ import torch
 from test_train import TASK, experiment
 from torch.testing import assert_close
 
-from kanexp import train as training
-from kanexp.catalog import Catalog, config_folder
-from kanexp.config import load
-from kanexp.experiment import build_experiment
+from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.compose import load
+from kanexp.config.experiment import build_experiment
+from kanexp.folder.logs import COLUMNS, Ledger, Logs
 from kanexp.init.default import Default
 from kanexp.init.glorot import Glorot
 from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
-from kanexp.logs import COLUMNS, Ledger, Logs
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.sgd import SGD
-from kanexp.pack import LARGE, Pack, packs
 from kanexp.reg.l1 import L1
 from kanexp.seeding import generator
+from kanexp.train import loop as training
+from kanexp.train.ensemble import LARGE, Pack, packs
 
 
 def run(*experiments, checkpoint=None, watch=lambda p: None):

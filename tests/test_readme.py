@@ -7,7 +7,7 @@ import sys
 
 from conftest import ROOT
 
-from kanexp.catalog import Catalog, config_folder
+from kanexp.config.catalog import Catalog, config_folder
 
 README = (ROOT / "README.md").read_text()
 

@@ -4,7 +4,6 @@ from components import BASES, name
 from test_train import TASK, experiment, train
 from torch.testing import assert_close
 
-from kanexp import refine
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
@@ -15,6 +14,7 @@ from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.seeding import generator
+from kanexp.train import refine
 
 X = 2 * torch.rand((2, 400), generator=generator(3, "check"), dtype=torch.float64) - 1
 # Gram's polynomials of few points end where their degree reaches the points.

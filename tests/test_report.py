@@ -11,9 +11,10 @@ from conftest import ROOT
 from runs import make_many, make_run, never_ended
 
 from kanexp.error import ConfigError
-from kanexp.report import arm_figures, axis_figures, curve, figures, latex, table
-from kanexp.report.metric import Metric
+from kanexp.figure import arm_figures, axis_figures, run_figures
+from kanexp.report import curve, latex, table
 from kanexp.report.report import Question, report
+from kanexp.score.cost import Metric
 
 
 def written(folder, out=None, **question):
@@ -228,7 +229,7 @@ def test_nothing_to_report(tmp_path):
 def test_figures_leave_the_style_of_their_user_alone():
     before = dict(mpl.rcParams)
     steps = pd.DataFrame({"step": [0, 1], "seed": 0, "metric": "train_loss", "value": [1.0, 0.5]})
-    figures.curves(steps, ["train_loss"])
+    run_figures.curves(steps, ["train_loss"])
     assert dict(mpl.rcParams) == before
 
 
@@ -238,7 +239,7 @@ def test_figures_leave_the_style_of_their_user_alone():
 def test_predictions_are_drawn_for_every_kind(kind, shape, axes):
     x = np.linspace(0, 1, 6)
     values = pd.DataFrame({"x1": x, "x2": x, "channel": 0, "target": x, "before": 0 * x, "after": x**2})
-    assert len(figures.prediction(values, kind, shape, "t").axes) == axes
+    assert len(run_figures.prediction(values, kind, shape, "t").axes) == axes
 
 
 def picture_run(path, init):

@@ -10,22 +10,22 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from kanexp import picture_sets
-from kanexp.catalog import Catalog, config_folder
-from kanexp.config import load
+from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.compose import load
+from kanexp.config.settings import build
+from kanexp.data import picture_sets
 from kanexp.error import ConfigError
-from kanexp.report.figures import save
+from kanexp.figure.published_figures import FIGURES
+from kanexp.figure.style import save
+from kanexp.folder.run_folder import RunFolder
 from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
 from kanexp.reproduce.carry_out import _with_data, carry_out
-from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
 from kanexp.reproduce.page import page
 from kanexp.reproduce.row import load_rows, row_files, words
 from kanexp.reproduce.runs import NotFound, Runs
-from kanexp.run_folder import RunFolder
-from kanexp.settings import build
 
 CATALOG = Catalog((config_folder(),))
 ROWS = list(row_files(CATALOG))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kanexp.error import ConfigError
-from kanexp.run_folder import FORMAT, RunFolder, UnreadableRun, find_runs, new_version
+from kanexp.folder.run_folder import FORMAT, RunFolder, UnreadableRun, find_runs, new_version
 
 
 def test_versions_count_up_and_latest_points_at_the_newest(tmp_path):

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from test_sweep import NAME, assert_none_left, folders, record, start, user_starts, wait_for
 
-from kanexp.catalog import Catalog, config_folder
+from kanexp.config.catalog import Catalog, config_folder
 from kanexp.error import ConfigError
-from kanexp.space import Range, Space, read
+from kanexp.search.space import Range, Space, read
 
 CATALOG = Catalog((config_folder(),))
 HAS_OPTUNA = importlib.util.find_spec("optuna") is not None
@@ -69,7 +69,7 @@ MISTAKES = [
 @optuna
 @pytest.mark.parametrize(("words", "sentence"), MISTAKES, ids=lambda v: "+".join(v) if isinstance(v, list) else "")
 def test_mistakes(words, sentence, tmp_path):
-    from kanexp.search import search
+    from kanexp.search.search import search
 
     with pytest.raises(ConfigError) as caught:
         search([*SMALL[1:], f"output_dir={tmp_path / 'outputs'}", *words], CATALOG)
@@ -87,8 +87,8 @@ def test_an_interval_without_a_search_is_a_sentence(kanexp, tmp_path):
 
 def known(root, version: str = "v001") -> dict:
     """Optuna's own account of the trials, by job."""
-    from kanexp.run_folder import SweepFolder
-    from kanexp.study import Search, Study
+    from kanexp.folder.run_folder import SweepFolder
+    from kanexp.search.study import Search, Study
 
     return Study(SweepFolder(root / f"outputs/x/{version}").study, Search(1, "tpe", "none", None, 0), 30).jobs()
 
@@ -173,7 +173,7 @@ def test_bad_trials_are_pruned_and_finished_properly(kanexp, tmp_path):
 
 @optuna
 def test_the_median_pruner_knows_what_other_processes_told(tmp_path):
-    from kanexp.study import Search, Study
+    from kanexp.search.study import Search, Study
 
     search, space = Search(7, "random", "median", None, 0), Space((), {"x": Range(0, 1)})
     for job in range(7):

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import mannwhitneyu, permutation_test
 
 from kanexp.report import stats
-from kanexp.report.metric import LOST, Metric
 from kanexp.report.stats import ended_well, median_interval
+from kanexp.score.cost import LOST, Metric
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 10, 20, 31])

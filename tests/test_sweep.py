@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kanexp import run
-from kanexp.catalog import Catalog, config_folder
-from kanexp.config import load
-from kanexp.run_folder import RunFolder
+from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.compose import load
+from kanexp.folder.run_folder import RunFolder
+from kanexp.run import run
 
 SMALL = ["task=function", "layer=chebyshev", "seeds=3", "steps=30", "widths=[in,3,out]", "task.train=50"]
 NAME = "name=x"

@@ -10,33 +10,33 @@ from components import BASES, INITS, OPTIMIZERS, name
 from conftest import REFERENCE
 from torch.testing import assert_close
 
-from kanexp import train as training
-from kanexp.batches import Minibatches
-from kanexp.experiment import Experiment
+from kanexp.config.experiment import Experiment
+from kanexp.config.run_config import Words
+from kanexp.config.settings import Settings
+from kanexp.folder.logs import COLUMNS, Ledger, Logs
 from kanexp.init.default import Default
 from kanexp.init.glorot import Glorot
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.logger.none import NoLogger
-from kanexp.logs import COLUMNS, Ledger, Logs
 from kanexp.model.kan import KAN
-from kanexp.objective import Objective
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
-from kanexp.pack import Pack
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
 from kanexp.reg.none import NoPenalty
 from kanexp.reg.sum import Sum
 from kanexp.seeding import generator
-from kanexp.settings import Settings
 from kanexp.task.base import Data, Split
 from kanexp.task.function import Function
-from kanexp.words import Words
+from kanexp.train import loop as training
+from kanexp.train.batches import Minibatches
+from kanexp.train.ensemble import Pack
+from kanexp.train.objective import Objective
 
 SETTINGS = Settings(
     name=None,

@@ -1,6 +1,6 @@
 import pytest
 
-from kanexp.tune import trials
+from kanexp.config.tune import trials
 
 
 def test_one_key_is_spaced_evenly_from_end_to_end():

@@ -10,8 +10,8 @@ import pandas as pd
 
 from kanexp.error import ConfigError
 from kanexp.report import stats
-from kanexp.report.metric import LOST
 from kanexp.report.table import GROUPS, UNFINISHED, Run
+from kanexp.score.cost import LOST
 
 # Where and how much is written, and how jobs were found and run: no part of a setting.
 PLACES = ("name", "output_dir", "log_every", "diagnostics")

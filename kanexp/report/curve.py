@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from kanexp.folder.run_folder import RunFolder
 from kanexp.report.table import Run
-from kanexp.run_folder import RunFolder
 
 OVER = ("step", "evaluations", "samples", "seconds")  # what a curve can be drawn over
 LOSSES = ("train_loss", "val_loss")

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kanexp.report import arm_figures, axis_figures, curve, stats
+from kanexp.figure import arm_figures, axis_figures
+from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
-from kanexp.report.metric import Metric
 from kanexp.report.table import GROUPS, Run
+from kanexp.score.cost import Metric
 
 MOST_CURVES = 12  # arms whose curves, costs and profiles can be told apart in one figure
 MOST_POINTS = 40  # arms that have a row of points

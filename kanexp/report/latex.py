@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from kanexp.report.metric import Metric, higher_is_better
 from kanexp.report.pair import BETTER, Pair
+from kanexp.score.cost import Metric, higher_is_better
 
 
 def latex(summary: pd.DataFrame, pairs: Sequence[Pair], metrics: dict[str, Metric]) -> str:

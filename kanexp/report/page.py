@@ -14,7 +14,8 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment
 
-from kanexp.report import figures, pair, table
+from kanexp.figure.style import DPI
+from kanexp.report import pair, table
 
 if TYPE_CHECKING:
     from kanexp.report.report import Findings
@@ -107,4 +108,4 @@ def _embed(file: Path) -> tuple[str, int]:
     """A PNG as a data address, and its width on the page: an inch of the figure is 96 of the page's pixels."""
     data = file.read_bytes()
     pixels = int.from_bytes(data[16:20], "big")  # the width in a PNG's header
-    return "data:image/png;base64," + base64.b64encode(data).decode(), round(pixels * 96 / figures.DPI)
+    return "data:image/png;base64," + base64.b64encode(data).decode(), round(pixels * 96 / DPI)

@@ -8,8 +8,8 @@ import pandas as pd
 
 from kanexp.report import arm as arms_
 from kanexp.report import stats
-from kanexp.report.metric import BEYOND, Metric
 from kanexp.report.stats import Estimate
+from kanexp.score.cost import BEYOND, Metric
 
 # Arms up to which all are compared with all: of 21, no p of ten seeds outlives the correction for 210 pairs.
 MOST_ARMS = 20

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from kanexp.error import ConfigError
-from kanexp.report import arm, figures, gallery, latex, page, pair, stats, table
-from kanexp.report.metric import Metric
+from kanexp.figure.style import save
+from kanexp.folder.run_folder import find_runs, new_version, write
+from kanexp.report import arm, gallery, latex, page, pair, stats, table
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings
-from kanexp.run_folder import find_runs, new_version, write
+from kanexp.score.cost import Metric
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _write(found: Findings, out: Path, over: str) -> None:
     drawn = []
     for drawing in gallery.draw(subject):
         drawing.table.to_csv(out / f"{drawing.name}.csv", index=False, float_format="%.7g")
-        figures.save(drawing.figure, out / drawing.name)
+        save(drawing.figure, out / drawing.name)
         drawn.append((out / f"{drawing.name}.png", drawing.caption))
     comparisons = pair.as_table(found.pairs)
     found.rows.to_csv(out / "report.csv", index=False)

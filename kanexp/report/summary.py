@@ -6,7 +6,7 @@ import pandas as pd
 
 from kanexp.report import stats
 from kanexp.report.arm import Choice, medians
-from kanexp.report.metric import LOST, Metric
+from kanexp.score.cost import LOST, Metric
 
 RESAMPLES = 999  # there are as many intervals as arms times metrics, and no verdict hangs on them
 COLUMNS = (

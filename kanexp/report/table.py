@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from kanexp.run_folder import CONFIG, RunFolder, UnreadableRun
+from kanexp.folder.run_folder import CONFIG, RunFolder, UnreadableRun
 
 GROUPS = ("task", "layer", "init", "reg", "optimizer", "model")
 COSTS = ("evaluations", "train_seconds", "peak_memory_bytes")

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kanexp import config, console, picture_sets
-from kanexp.catalog import Catalog
+from kanexp import console
+from kanexp.config import compose
+from kanexp.config.catalog import Catalog
+from kanexp.config.run_config import Words
+from kanexp.data import picture_sets
 from kanexp.error import ConfigError
+from kanexp.folder.run_folder import write
 from kanexp.reproduce import latex, markdown, page
 from kanexp.reproduce.outcome import Outcome, judge, whole
 from kanexp.reproduce.row import Reproduction, row_files, words
-from kanexp.run_folder import write
-from kanexp.sweep import sweep
-from kanexp.words import Words
+from kanexp.sweep.sweep import sweep
 
 
 def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
@@ -74,7 +76,7 @@ def _load(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> dict[str
         for name, text in row.commands.items():
             place = {"output_dir": str(out / row.folder), "name": name}
             try:
-                jobs = config.load(words(text), catalog, sweep=True)
+                jobs = compose.load(words(text), catalog, sweep=True)
             except ConfigError as error:
                 mistakes += [f"{row.name}: {mistake}" for mistake in error.mistakes]
                 continue

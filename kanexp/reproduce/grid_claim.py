@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kanexp.error import require
-from kanexp.report.metric import words
 from kanexp.reproduce.claim import Claim, Verdict, is_range, is_within, number, spread
 from kanexp.reproduce.runs import NotFound, Runs, said
+from kanexp.score.cost import words
 
 
 @dataclass(frozen=True, kw_only=True)

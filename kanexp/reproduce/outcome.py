@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from kanexp.report import figures, table
+from kanexp.figure.published_figures import FIGURES
+from kanexp.figure.style import save
+from kanexp.folder.run_folder import find_runs
+from kanexp.report import table
 from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim, Verdict
-from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.row import Reproduction
 from kanexp.reproduce.runs import NotFound, Runs
-from kanexp.run_folder import find_runs
 
 COLUMNS = ("row", "quick", "claim", "published", "ours", "asked", "seeds", "verdict", "seconds", "source", "link")
 MET, NOT_MET, UNJUDGED = "met", "not met", "cannot be judged"
@@ -85,7 +86,7 @@ def _draw(row: Reproduction, runs: Runs, folder: Path) -> tuple[list[Path], list
             continue
         place.mkdir(exist_ok=True)
         found.to_csv(place / f"{name}.csv", index=False, float_format="%.7g")
-        files.append(figures.save(FIGURES[name].draw(found), place / name)[0])
+        files.append(save(FIGURES[name].draw(found), place / name)[0])
     return files, problems
 
 

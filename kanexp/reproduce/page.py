@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from kanexp.report.figures import DPI
+from kanexp.figure.style import DPI
 from kanexp.reproduce.outcome import MET, Outcome
 
 

@@ -3,14 +3,15 @@
 import pandas as pd
 import torch
 
-from kanexp import config, measure
-from kanexp.diagnose import trained_network
-from kanexp.experiment import build_experiment
+from kanexp.config import compose
+from kanexp.config.experiment import build_experiment
+from kanexp.config.run_config import Words
+from kanexp.folder.run_folder import RunFolder, UnreadableRun
+from kanexp.measure import tables
 from kanexp.reproduce.runs import NotFound
-from kanexp.run import load_data
-from kanexp.run_folder import RunFolder, UnreadableRun
+from kanexp.run.diagnose import trained_network
+from kanexp.run.run import load_data
 from kanexp.seeding import generator
-from kanexp.words import Words
 
 
 def edges(run: RunFolder) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def edges(run: RunFolder) -> pd.DataFrame:
         record, file = run.ended()
     except UnreadableRun as error:
         raise NotFound(str(error)) from error
-    experiment = build_experiment(Words(config.load_file(run.config), record["choices"], ()))
+    experiment = build_experiment(Words(compose.load_file(run.config), record["choices"], ()))
     data, _ = load_data(experiment)
     seeds, x = record["seeds"], data.train.x
     network = experiment.network()
@@ -27,5 +28,5 @@ def edges(run: RunFolder) -> pd.DataFrame:
     dtype = getattr(torch, experiment.settings.dtype)
     start = network.start(experiment.init, [generator(seed, "init") for seed in seeds], dtype, x).double()
     states = {"before": (network, start), "after": trained_network(experiment, torch.load(file, weights_only=True))}
-    tables = [measure.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(seeds)]
+    tables = [tables.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(seeds)]
     return pd.concat(tables, ignore_index=True)

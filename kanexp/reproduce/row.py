@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import yaml
 
-from kanexp.catalog import Catalog
+from kanexp.config.catalog import Catalog
+from kanexp.config.settings import build, did_you_mean
+from kanexp.data.picture_sets import SOURCES
 from kanexp.error import ConfigError
-from kanexp.picture_sets import SOURCES
+from kanexp.figure.published_figures import FIGURES
 from kanexp.reproduce.claim import Claim
-from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
-from kanexp.settings import build, did_you_mean
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from kanexp.report.arm import describe, differing
-from kanexp.report.metric import higher_is_better
 from kanexp.report.stats import ended_well
 from kanexp.report.table import GROUPS, Run
+from kanexp.score.cost import higher_is_better
 
 Arm = Mapping[str, object]  # what is particular about a run: {init: glorot}, {layer.frequencies: 5, init: smooth}
 

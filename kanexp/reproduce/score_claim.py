@@ -8,10 +8,10 @@ import pandas as pd
 
 from kanexp.error import require
 from kanexp.report import stats
-from kanexp.report.metric import BEYOND, Metric, higher_is_better, words
 from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim, Verdict, bounded, bounds, is_range, is_within, number, one_bound, spread
 from kanexp.reproduce.runs import Runs, said, scores
+from kanexp.score.cost import BEYOND, Metric, higher_is_better, words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
-from kanexp.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet
 
 DIFFUSION, REACTION = 1e-4, 5.0
 REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/allen_cahn.py

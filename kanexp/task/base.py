@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.scores import errors, relative_l2
+from kanexp.score.functions import errors, relative_l2
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanexp.equation import Equation, Jet
 from kanexp.error import require
+from kanexp.task.equation import Equation, Jet
 
 NODES = 200  # of the Gauss-Hermite rule: at viscosity 0.01 / pi the shock is exact to 1e-10
 

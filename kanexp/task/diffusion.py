@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from kanexp.equation import Equation, Jet
 from kanexp.error import require
 from kanexp.task.base import Split
+from kanexp.task.equation import Equation, Jet
 
 COEFFICIENT = 0.1
 

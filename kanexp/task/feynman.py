@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kanexp.data.expression import Expression
 from kanexp.error import require
-from kanexp.expression import Expression
 from kanexp.task.base import Regression
 
 _UNIT, _ANGLE, _ABOVE = (-1.0, 1.0), (0.0, 2 * math.pi), (0.5, 2.0)

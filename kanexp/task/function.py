@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kanexp.data.expression import Expression, function_named
 from kanexp.error import require
-from kanexp.expression import Expression, function_named
 from kanexp.task.base import Regression
 
 _F3 = "i1(x1) + exp(i1e(x2)) + sin(x1*x2)"

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from kanexp.equation import Equation, Jet
 from kanexp.error import require
+from kanexp.task.equation import Equation, Jet
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.scores import psnr, ssim
+from kanexp.score.functions import psnr, ssim
 from kanexp.task.base import Data, Scene, Split, Task
 
 # Pictures that come with installed packages: package, file inside it.

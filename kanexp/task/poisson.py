@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kanexp.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet
 
 
 @dataclass(frozen=True)

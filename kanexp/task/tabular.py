@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor
 
+from kanexp.data.table_file import Columns, judge, read_table, texts_among_numbers
 from kanexp.error import require
-from kanexp.scores import class_scores, cross_entropy, errors, r2
-from kanexp.table_file import Columns, judge, read_table, texts_among_numbers
+from kanexp.score.functions import class_scores, cross_entropy, errors, r2
 from kanexp.task.base import Data, Scene, Split, Task
 
 BUNDLED = ("digits", "wine", "breast_cancer", "diabetes", "iris")

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from kanexp.data.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx
+from kanexp.data.picture_sets import fetched, wanted
 from kanexp.error import require
-from kanexp.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx
-from kanexp.picture_sets import fetched, wanted
-from kanexp.scores import class_scores, cross_entropy
+from kanexp.score.functions import class_scores, cross_entropy
 from kanexp.task.base import Data, Scene, Split, Task
 
 NAMES = {

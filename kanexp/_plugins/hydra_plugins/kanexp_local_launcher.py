@@ -20,7 +20,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from kanexp.apart import cause_of_death
+from kanexp.sweep.apart import cause_of_death
 
 PATIENCE = 20.0  # seconds that a process has for its last step when it is asked to stop
 log = logging.getLogger(__name__)

@@ -1,0 +1,291 @@
+"""The words of a command, composed with Hydra and checked. With words.py, all that knows OmegaConf."""
+
+import copy
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from kanexp.config.catalog import GROUPS, Catalog, config_folder
+from kanexp.config.experiment import value_mistakes
+from kanexp.config.run_config import Words
+from kanexp.config.settings import closest, did_you_mean
+from kanexp.config.tune import trials
+from kanexp.error import ConfigError
+
+
+def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[Words]:
+    """Compose the jobs that the overrides describe: one, or with `sweep` one per combination.
+
+    Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
+    """
+    parsed, mistakes = parse(overrides, catalog, sweep)
+    jobs: list[Words] = []
+    for job in _split(parsed):
+        words, found = _compose_job(job, catalog)
+        if words and not found and words.values.get("tune") is not None:
+            made, found = _tuned(words, job, catalog, sweep)
+        else:
+            made = [words] if words else []
+        jobs += made
+        mistakes += found
+    if mistakes:
+        mistakes += [mistake for words in jobs for mistake in value_mistakes(words)]
+        raise ConfigError(*dict.fromkeys(mistakes))
+    return jobs
+
+
+def parse(
+    overrides: Sequence[str], catalog: Catalog, sweep: bool, search: bool = False
+) -> tuple[list[Override], list[str]]:
+    """The overrides whose grammar, groups and options are right, and what is wrong with the others.
+
+    A sweep has several values, a search among them intervals.
+    """
+    parser, right, mistakes = OverridesParser.create(), [], []
+    for text in overrides:
+        try:
+            override = parser.parse_override(_quoted(text))
+        except (HydraException, OmegaConfBaseException):
+            mistakes.append(f"{text}: not of the form key=value; quote values with spaces or commas: 'key=\"a, b\"'")
+            continue
+        found = _word_mistakes(override, text, catalog, sweep)
+        if not found and override.is_interval_sweep() and not search:
+            found = [f"{text}: an interval has no end of values; add sweeper=optuna to search it, or give the values"]
+        mistakes += found
+        right += [] if found else [override]
+    return right, mistakes
+
+
+def _quoted(text: str) -> str:
+    """A formula with the quotes that the shell took away: Hydra's grammar knows no operators."""
+    key, _, value = text.partition("=")
+    return f"{key}='{value}'" if key == "task.expression" and not value.startswith(("'", '"')) else text
+
+
+def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool) -> list[str]:
+    key = override.key_or_group
+    if override.is_sweep_override() and not sweep:
+        return [f"{text}: several values, but this is one run; add -m to run each of them"]
+    top = key.split(".")[0]
+    known = [*GROUPS, *catalog.settings]
+    if top not in known:
+        inside = [f"{g}.{k}" for g, options in catalog.options.items() for o in options.values() for k in o.values]
+        owners = [name for name in dict.fromkeys(inside) if name.split(".")[1] == key]
+        hint = f"; did you mean '{owners[0]}'?" if owners else did_you_mean(key, known + inside)
+        everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
+        return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
+    if override.is_delete():
+        return [f"{text}: nothing can be deleted; choose another option instead"]
+    if key not in GROUPS:
+        if top in catalog.settings and key != top:
+            return [f"{text}: '{top}' is a single value and has no '{key.split('.', 1)[1]}'"]
+        return []
+    names = list(catalog.options[key])
+    if override.is_interval_sweep():
+        return [f"{text}: options of {key} have names: {', '.join(names)}"]
+    chosen = [override.value()] if not override.is_sweep_override() else list(override.sweep_string_iterator())
+    return [
+        f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
+        for name in chosen
+        if str(name) not in names and not (key == "experiment" and name is None)
+    ]
+
+
+def _split(parsed: list[Override]) -> list[list[Override]]:
+    """The overrides of every combination, Hydra's own way of counting."""
+    parser = OverridesParser.create()
+    return [parser.parse_overrides(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+
+
+def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, list[str]]:
+    """One job's words, without those overrides that name no option of what was chosen, which are its mistakes."""
+    words = [o for o in job if "." not in o.key_or_group]
+    dotted = [o for o in job if "." in o.key_or_group]
+    try:
+        base = _compose(words, catalog)
+        mistakes, right = [], []
+        for override in dotted:
+            found = _key_mistakes(override, base, catalog)
+            mistakes += found
+            right += [] if found else [override]
+        composed = _compose([o for o in job if o in words or o in right], catalog) if right else base
+        unknown = _complete_parts(composed, catalog) + _complete_layers(composed, catalog)
+        unknown += _complete_like(composed, catalog)
+        return (None if unknown else composed), mistakes + unknown
+    except (HydraException, OmegaConfBaseException) as error:
+        return None, [_plain(error)]
+    except YAMLError as error:
+        return None, [f"not a YAML file: {' '.join(str(error).split())}"]
+
+
+def _tuned(words: Words, job: list[Override], catalog: Catalog, sweep: bool) -> tuple[list[Words], list[str]]:
+    """A job for each trial of the job that asks for some, and what is wrong with that."""
+    if not sweep:
+        return [], ["tune: makes several jobs, but this is one run; add -m"]
+    try:
+        drawn = trials(words.values["tune"])
+    except ValueError as error:
+        return [], [str(error)]
+    jobs, mistakes = [], []
+    for i, values in enumerate(drawn):
+        own, found = parse([f"{key}={value}" for key, value in values.items()], catalog, sweep)
+        made, more = _compose_job([*job, *own], catalog)
+        mistakes += [f"tune: {mistake}" for mistake in found + more]
+        if made:
+            made.values["tune"] = {"over": list(values), "trial": i, "trials": len(drawn)}
+            jobs.append(made)
+    return jobs, mistakes
+
+
+def _complete_parts(words: Words, catalog: Catalog) -> list[str]:
+    """Turn options that others are put together from, named with a weight or some values, into all their values.
+
+    What is written to the run folder is then complete. Returns what names no option.
+    """
+    mistakes = []
+    for group, values in words.values.items():
+        parts = values.get("parts") if isinstance(values, dict) else None
+        if not isinstance(parts, dict):
+            continue
+        for name, given in parts.items():
+            options = catalog.options[group]
+            if name not in options:
+                mistakes.append(
+                    f"{group}.parts: there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
+                    f"\n  options of {group}: {', '.join(options)}"
+                )
+            else:
+                parts[name] = load_file(options[name].file) | (given if isinstance(given, dict) else {"weight": given})
+    return mistakes
+
+
+def _complete_layers(words: Words, catalog: Catalog) -> list[str]:
+    """The same for an option for each layer; joined, their names are the layer chosen."""
+    given = words.values.get("layers")
+    mistakes: list[str] = []
+    if not isinstance(given, list):
+        return []
+    for i, entry in enumerate(given):
+        given[i], found = _complete("layer", entry, f"layers.{i}", catalog)
+        mistakes += found
+    if not mistakes:
+        words.choices["layer"] = "_".join(entry["layer"] for entry in given)
+    return mistakes
+
+
+def _complete_like(words: Words, catalog: Catalog) -> list[str]:
+    """The same for the model that another is matched to."""
+    match = words.values.get("match")
+    if not isinstance(match, dict) or "like" not in match:
+        return []
+    match["like"], mistakes = _complete("model", match["like"], "match.like", catalog)
+    return mistakes
+
+
+def _complete(group: str, entry: Any, where: str, catalog: Catalog) -> tuple[Any, list[str]]:
+    """All values of an option given as its name, or as {group: name, key: value}; and what is wrong with it."""
+    given = entry if isinstance(entry, dict) else {group: entry}
+    name, options = given.get(group), catalog.options[group]
+    if name in options:
+        return {group: name} | load_file(options[name].file) | given, []
+    what = f"there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
+    if group not in given:
+        what = f"must name its option, {{{group}: {next(iter(options))}, ...}}"
+    return None, [f"{where}: {what}\n  options of {group}: {', '.join(options)}"]
+
+
+def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str]:
+    group, key = override.key_or_group.split(".", 1)
+    choice = base.choices.get(group, "")
+    known = [k for k in base.values.get(group, {}) if k != "_target_"]
+    if key in known:
+        return []
+    text = override.input_line or override.key_or_group
+    hint = did_you_mean(key, known)
+    if not hint:
+        owners = {k: o.name for o in reversed(catalog.options[group].values()) for k in o.values}
+        if close := closest(key, list(owners)):
+            hint = f"; did you mean '{close}' of {group}={owners[close]}?"
+    return [
+        f"{text}: {group}={choice} has no option '{key}'{hint}\n  options of {choice}: {', '.join(known) or 'none'}"
+    ]
+
+
+def _compose(job: Sequence[Override], catalog: Catalog) -> Words:
+    texts = [o.input_line.lstrip("+") for o in job if o.input_line]
+    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
+    config, choices = _compose_groups(tuple(chosen), catalog)
+    config = copy.deepcopy(config)
+    for override in job:
+        if override.key_or_group not in GROUPS:
+            # Pairs such as refine={200: 10} are one value: a command's replace an experiment's.
+            inside = override.key_or_group.split(".")[0] in GROUPS
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=inside)
+    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)
+    plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
+    return Words(plain, dict(choices), tuple(texts))
+
+
+@lru_cache(maxsize=256)
+def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfig, dict[str, str]]:
+    """What Hydra makes of the options chosen, before any value is set: the same for many jobs of a sweep."""
+    with _hydra(catalog):
+        config = compose("config", overrides=[*_search_path(catalog), *texts], return_hydra_config=True)
+    chosen = config.hydra.runtime.choices
+    choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
+    OmegaConf.set_struct(config, False)
+    config.pop("hydra")
+    return config, choices
+
+
+def _search_path(catalog: Catalog) -> list[str]:
+    extra = [f"'file://{folder}'" for folder in catalog.folders if folder != config_folder()]
+    return [f"hydra.searchpath=[{','.join(extra)}]"] if extra else []
+
+
+@contextmanager
+def _hydra(catalog: Catalog) -> Iterator[None]:
+    """Hydra, initialized on the package's folder and cleared again, whatever its state was."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    instance = GlobalHydra.instance()
+    outer = instance.hydra
+    instance.clear()
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="kanexp"):
+            yield
+    finally:
+        instance.hydra = outer
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
+
+
+def _plain(error: Exception) -> str:
+    """Hydra's own message in one line, without its advice to add a plus sign."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not re.match(r"(To append|full_key|object_type|See https)", line)]
+    return " ".join(lines[:3])
+
+
+def load_file(file: Path) -> dict[str, Any]:
+    """The values of a run folder's config.yaml."""
+    values = OmegaConf.to_container(OmegaConf.load(file))
+    assert isinstance(values, dict)
+    return {str(k): v for k, v in values.items()}

@@ -1,0 +1,74 @@
+"""One composed run before anything is built, and what it is called."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from kanexp.config.catalog import SUBJECTS
+
+# Keys that say how a sweep is run, and nothing of its jobs.
+ELSEWHERE = ("launcher", "sweeper", "logger", "pack", "rerun", "dry_run", "checkpoint", "tune")
+
+
+@dataclass(frozen=True)
+class Words:
+    """One composed run before anything is built: plain values, and which option each group chose."""
+
+    values: dict[str, Any]
+    choices: dict[str, str]
+    overrides: tuple[str, ...]
+
+    @property
+    def hash(self) -> str:
+        """Of everything that determines the result: not of where it goes, nor of how a sweep is run.
+
+        A file that is named counts by what is in it, too; a folder (vision's data_dir) by its name alone.
+        """
+        values = {k: v for k, v in self.values.items() if k not in (*ELSEWHERE, "name", "output_dir")}
+        values = {k: _with_content(v) if isinstance(v, dict) else v for k, v in values.items()}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def yaml(self) -> str:
+        """As a file that repeats the run."""
+        return OmegaConf.to_yaml(OmegaConf.create(self.values))
+
+
+def default_name(words: Words, jobs: Sequence[Words] = ()) -> str:
+    """The folder a run belongs in: its name, its experiment's, or the words chosen (image-fourier-smooth)."""
+    if words.values.get("name"):
+        return str(words.values["name"])
+    if "experiment" in words.choices:
+        return words.choices["experiment"]
+    usual = {"reg": "none", "optimizer": "adam", "model": "kan"}
+    parts = []
+    for group in SUBJECTS:
+        swept = dict.fromkeys(job.choices[group] for job in jobs or [words] if group in job.choices)
+        if group in words.choices and list(swept) != [usual.get(group)]:
+            parts.append("+".join(swept))
+    return "-".join(parts)[:120]
+
+
+def _with_content(group: dict[str, Any]) -> dict[str, Any]:
+    """The group, with the digest of the file beside its path: every option that reads a file calls it so."""
+    if not group.get("path"):
+        return group
+    file = Path(str(group["path"])).expanduser()
+    try:
+        state = file.stat()
+        return group | {"content": _digest(file, state.st_size, state.st_mtime_ns)}
+    except OSError:  # the name of a sample, or of what cannot be read: whoever needs it says so
+        return group
+
+
+@cache
+def _digest(file: Path, size: int, changed: int) -> str:
+    """Read once for all jobs of a sweep, as long as the file stays what it is."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

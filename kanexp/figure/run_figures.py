@@ -1,0 +1,236 @@
+"""Figures of one run: one function each, from a DataFrame to a matplotlib Figure."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from kanexp.figure.panel import picture_row, plain_ticks
+from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE
+from kanexp.score.cost import words
+
+
+def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
+    """One panel per metric over steps: a thin line per seed, a thick one for their median."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.6 * len(names), 2.9), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            table = metrics[metrics["metric"] == name].pivot(index="step", columns="seed", values="value")
+            axes.plot(table.index, table.to_numpy(), color=SKY, linewidth=0.8)
+            axes.plot(table.index, table.median(axis=1), color=BLUE, linewidth=1.8)
+            axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {table.shape[1]} seeds")
+            axes.plot([], [], color=BLUE, linewidth=1.8, label="median")
+            if (table.min(axis=None) or 0) > 0:
+                axes.set_yscale("log")
+            axes.set(title=words(name), xlabel="step")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.legend(fontsize=8)
+        return figure
+
+
+def prediction(table: pd.DataFrame, kind: str, shape: Sequence[int], title: str) -> Figure:
+    """Target, prediction before and prediction after training, in the way the scene's kind asks for."""
+    with mpl.rc_context(STYLE):
+        figure = {"picture": _picture, "surface": _surface, "curve": _curve, "scatter": _scatter}[kind](table, shape)
+        figure.suptitle(title, fontsize=9)
+        return figure
+
+
+def _picture(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+    picture_row(figure.subplots(1, 3), table, shape)
+    return figure
+
+
+def _surface(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(10.4, 2.7), layout="constrained")
+    panels = figure.subplots(1, 4)
+    extent = (table["x1"].min(), table["x1"].max(), table["x2"].min(), table["x2"].max())
+    low, high = table["target"].min(), table["target"].max()
+    titles = {"target": "target", "before": "before training", "after": "after training"}
+    for axes, (name, label) in zip(panels[:3], titles.items(), strict=True):
+        values = table[name].to_numpy().reshape(shape)
+        picture = axes.imshow(values, origin="lower", extent=extent, aspect="auto", cmap="viridis", vmin=low, vmax=high)
+        axes.set(title=label, xlabel="$x_1$", ylabel="$x_2$")
+        axes.grid(False)
+    figure.colorbar(picture, ax=panels[:3].tolist(), shrink=0.9)
+    error = np.abs(table["after"] - table["target"]).to_numpy().reshape(shape)
+    picture = panels[3].imshow(error, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0)
+    panels[3].set(title="|error| after training", xlabel="$x_1$", ylabel="$x_2$")
+    panels[3].grid(False)
+    figure.colorbar(picture, ax=panels[3], shrink=0.9)
+    return figure
+
+
+def _curve(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for channel, rows in table.groupby("channel"):
+        label = channel == 0
+        axes.plot(rows["x1"], rows["target"], color=BLACK, linewidth=2.5, alpha=0.35, label="target" if label else None)
+        axes.plot(rows["x1"], rows["before"], color=BEFORE, linestyle=":", label="before training" if label else None)
+        axes.plot(rows["x1"], rows["after"], color=AFTER, label="after training" if label else None)
+    axes.set(xlabel="$x_1$", ylabel="$y$")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _scatter(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
+    figure = Figure(figsize=(3.8, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.axline((table["target"].mean(),) * 2, slope=1, color=BLACK, linewidth=0.8)
+    axes.plot(table["target"], table["before"], ".", color=BEFORE, markersize=3, label="before training")
+    axes.plot(table["target"], table["after"], ".", color=AFTER, markersize=3, label="after training")
+    axes.set(xlabel="target", ylabel="prediction")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def edges(table: pd.DataFrame, title: str) -> Figure:
+    """Every edge function in its cell: columns are a layer's inputs, rows its outputs; gray before, blue after.
+
+    All cells of a layer share one scale, so that strong and weak edges can be told apart; each curve is centred, for a
+    constant belongs to the bias.
+    """
+    layers = [rows for _, rows in table.groupby("layer")]
+    columns = [rows["input"].max() + 1 for rows in layers]
+    heights = [rows["output"].max() + 1 for rows in layers]
+    # Cells of few edges are large enough for the words below them, those of many small enough for a page.
+    cell = min(1.6, 12 / (sum(columns) + 0.4 * len(columns)), max(0.75, 5 / max(heights)))
+    with mpl.rc_context(STYLE):
+        size = (max(5.6, cell * sum(columns) + 0.4 * len(columns) + 0.1), max(1.9, cell * max(heights) + 1.3))
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(1, len(layers), width_ratios=columns, squeeze=False)[0]
+        for i, (axes, rows) in enumerate(zip(grid, layers, strict=True)):
+            _edge_cells(axes, rows)
+            axes.set_title(f"layer {i + 1}", loc="left")
+        figure.suptitle(title, fontsize=9)
+        return figure
+
+
+def _edge_cells(axes: Axes, rows: pd.DataFrame) -> None:
+    low, high = rows["x"].min(), rows["x"].max()
+    centred = rows["y"] - rows.groupby(["state", "output", "input"])["y"].transform("mean")
+    # The largest curve fills its cell; when all are flat there is nothing to scale.
+    scale = 0.46 / (centred.abs().max() or 1.0)
+    for state, colour, width in (("before", BEFORE, 0.8), ("after", AFTER, 1.2)):
+        here = rows[rows["state"] == state]
+        x = here["input"] + 0.06 + 0.88 * (here["x"] - low) / (high - low or 1.0)
+        y = here["output"] + 0.5 - centred[here.index] * scale  # rows count downwards
+        count = here.groupby(["output", "input"]).ngroups
+        lines = np.stack([x.to_numpy().reshape(count, -1), y.to_numpy().reshape(count, -1)], axis=-1)
+        axes.add_collection(LineCollection(list(lines), colors=colour, linewidths=width))
+    wide, tall = rows["input"].max() + 1, rows["output"].max() + 1
+    axes.set(xlim=(0, wide), ylim=(tall, 0), aspect="equal", anchor="N")
+    axes.set_xticks(np.arange(wide) + 0.5, np.arange(wide) + 1, fontsize=7)
+    axes.set_yticks(np.arange(tall) + 0.5, np.arange(tall) + 1, fontsize=7)
+    axes.set_xlabel(f"input, each over\n[{low:.2g}, {high:.2g}]", fontsize=7)
+    axes.set_ylabel("output", fontsize=7)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for edge in (*range(wide + 1),):
+        axes.axvline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
+    for edge in (*range(tall + 1),):
+        axes.axhline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
+
+
+def spectra(table: pd.DataFrame) -> Figure:
+    """Power over frequency, one panel per layer: median over seeds as a line, their range as a band."""
+    layers = sorted(table["layer"].unique())
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(layers) + 0.6, 2.9), layout="constrained")
+        panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
+        # Whatever rounding leaves of absent frequencies is not shown as power.
+        floor = table["power"].max() * 1e-12
+        for axes, layer in zip(panels, layers, strict=True):
+            for state, colour in (("before", BEFORE), ("after", AFTER)):
+                here = table[(table["layer"] == layer) & (table["state"] == state)]
+                grouped = here.groupby("frequency")["power"]
+                median = grouped.median().clip(lower=floor)
+                dots = "o-" if len(median) <= 16 else "-"
+                axes.plot(median.index, median, dots, markersize=3, color=colour, label=f"{state} training")
+                low, high = (grouped.agg(f).clip(lower=floor) for f in ("min", "max"))
+                axes.fill_between(median.index, low, high, color=colour, alpha=0.25, linewidth=0)
+            axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
+            plain_ticks(axes)
+        panels[0].set_ylabel("power per edge")
+        panels[0].legend(fontsize=8)
+        return figure
+
+
+def layers(table: pd.DataFrame) -> Figure:
+    """A panel per metric of the layers over steps, a colour per layer: median over seeds and their range."""
+    panels = {
+        "gradient_norm": "gradient norm",
+        "beta": "exponent of the spectrum's decay",
+        "dead_edges": "share of dead edges",
+        "outside": "share of inputs outside the domain",
+    }
+    measured = [metric for metric in panels if table.loc[table["metric"] == metric, "value"].notna().any()]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(measured), 2.7), layout="constrained")
+        for axes, metric in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
+            here = table[table["metric"] == metric]
+            for i, (layer, rows) in enumerate(here.groupby("layer")):
+                grouped = rows.groupby("step")["value"]
+                low, median, high = grouped.min(), grouped.median(), grouped.max()
+                colour = CYCLE[i % len(CYCLE)]
+                axes.plot(median.index, median, "o-", markersize=2.5, color=colour, label=f"layer {layer + 1}")
+                axes.fill_between(median.index, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.set_xscale("symlog", linthresh=1)
+            if metric == "gradient_norm" and here["value"].min() > 0:
+                axes.set_yscale("log")
+            if metric in ("dead_edges", "outside"):
+                axes.set_ylim(-0.03, 1.03)
+            axes.set(title=panels[metric], xlabel="step")
+        axes.legend(fontsize=8)
+        return figure
+
+
+def training_spectra(table: pd.DataFrame) -> Figure:
+    """A panel per layer: its spectrum, median over seeds, from the first step (light) to the last (dark)."""
+    numbers, steps = sorted(table["layer"].unique()), sorted(table["step"].unique())
+    colours = mpl.colormaps["cividis_r"](np.linspace(0.05, 1, len(steps)))
+    floor = table["power"].max() * 1e-14
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.9 * len(numbers) + 0.8, 2.9), layout="constrained")
+        panels = figure.subplots(1, len(numbers), squeeze=False, sharey=True)[0]
+        for axes, layer in zip(panels, numbers, strict=True):
+            here = table[table["layer"] == layer]
+            for step, colour in zip(steps, colours, strict=True):
+                median = here[here["step"] == step].groupby("frequency")["power"].median().clip(lower=floor)
+                axes.plot(median.index, median, color=colour, linewidth=1, label=f"{step}")
+            axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
+            plain_ticks(axes)
+        panels[0].set_ylabel("power per edge")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", fontsize=7, title="step", title_fontsize=8)
+        return figure
+
+
+def diagnosis(table: pd.DataFrame) -> Figure:
+    """Training loss of every seed before and after it was continued: a gap the optimizer left, or a floor."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 0.32 * len(table) + 1.5), layout="constrained")
+        axes = figure.subplots()
+        rows = np.arange(len(table))
+        axes.hlines(rows, table["loss_after"], table["loss_before"], color=SKY, linewidth=4, alpha=0.5, label="gap")
+        axes.plot(table["loss_before"], rows, "o", color=BEFORE, markersize=6, label="as the run ended")
+        rest = (table["state"] == "at rest").to_numpy()
+        axes.plot(table["loss_after"][rest], rows[rest], "|", color=BLUE, markersize=14, mew=3, label="floor")
+        axes.plot(table["loss_after"][~rest], rows[~rest], "<", color=ORANGE, markersize=7, label="still falling")
+        axes.set_xscale("log")
+        # Whole decades: a gap of a few percent is to look like one.
+        low, high = table["loss_after"].clip(lower=1e-300).min(), table["loss_before"].max()
+        axes.set_xlim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high) + 0.05))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_yticks(rows, [f"seed {seed}" for seed in table["seed"]])
+        axes.set(xlabel="training loss", ylim=(len(table) - 0.5, -0.5))
+        axes.grid(axis="y", visible=False)
+        figure.legend(loc="outside upper center", ncols=4, fontsize=8)
+        return figure

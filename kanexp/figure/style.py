@@ -1,0 +1,57 @@
+"""How every figure looks: its colours, its style, and the files it is saved to."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK, YELLOW)
+BEFORE, AFTER = "#8C8C8C", BLUE
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.alpha": 0.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "kanexp",
+}
+SUFFIXES = (".png", ".svg")  # one for screens, one for papers
+DPI = 160
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure beside its table, as PNG and as SVG."""
+    files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
+    with mpl.rc_context(STYLE):
+        # By hand what savefig does twice for each file: laid out once, then drawn once as PNG and once as SVG.
+        figure.dpi = DPI
+        canvas = FigureCanvasAgg(figure)
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
+        figure.set_layout_engine("none")
+        for axes in figure.axes:
+            # The layout differs in its last digits from time to time, and with it the names inside the SVG.
+            left, bottom, width, height = (round(float(x), 6) for x in axes.get_position(original=True).bounds)
+            axes.set_position((left, bottom, width, height))
+        canvas.print_png(files[0])
+        FigureCanvasSVG(figure).print_svg(files[1], metadata={"Date": None})
+    return files

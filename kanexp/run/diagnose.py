@@ -1,0 +1,193 @@
+"""What kept a finished run from a lower loss: its optimizer, or what its network can express."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kanexp import console
+from kanexp.config import compose
+from kanexp.config.experiment import Experiment, build_experiment
+from kanexp.config.run_config import Words
+from kanexp.error import ConfigError
+from kanexp.figure.run_figures import diagnosis
+from kanexp.figure.style import save
+from kanexp.folder.logs import Ledger
+from kanexp.folder.run_folder import RunFolder, UnreadableRun, new_version
+from kanexp.machine import provenance, tune
+from kanexp.model.network import Network
+from kanexp.optimizer.base import Optimizer
+from kanexp.optimizer.hessian_free import HessianFree
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.run.run import by_seed, find_device, load_data, to_device
+from kanexp.score.cost import words
+from kanexp.task.base import Data
+from kanexp.task.equation import Equation
+from kanexp.train.ensemble import Pack
+from kanexp.train.loop import Result, score, train
+from kanexp.train.objective import Objective
+
+MAX_JACOBIAN = 2**27  # numbers, a gigabyte, that all seeds' derivatives of all residuals may take
+MAX_PRODUCTS = 20_000  # parameters, above which products with the Gauss-Newton matrix find too little per second
+STEPS = 10_000  # no optimizer is to end by counting steps, but stationary or out of time
+FALLING = 0.01  # of the loss: what fell less in the last tenth of the steps has come to rest
+GAP = 2.0  # times lower loss, from which on the optimizer had left something
+
+
+def diagnose(path: Path, seconds: float) -> int:
+    """Continue the best state of every seed of a run to a stationary point, in double precision on all samples.
+
+    Writes <run>/diagnosis/vNNN and prints the loss before and after. Returns 0, or 130 on Ctrl-C. Raises ConfigError
+    where the folder is no run that has ended.
+    """
+    tune()
+    run = RunFolder(path)
+    experiment, network, theta = _restore(run, seconds)
+    data, _ = load_data(experiment)
+    device = find_device(experiment.settings.device)
+    data, theta = to_device(data, device, torch.float64), theta.to(device)
+    experiment = replace(experiment, optimizer=choose(experiment, network, theta, data))
+    name = type(experiment.optimizer).__name__
+    console.say(
+        f"{path}: continuing {len(theta)} seeds of {network.parameters} parameters with {name}, "
+        f"float64, for at most {seconds:g} s"
+    )
+
+    folder = RunFolder(new_version(str(path), "diagnosis"))
+    before = _measure(experiment, network, theta, data)
+    with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS) as progress:
+        ledger = Ledger([logs], [experiment.settings.seed_list])
+        result = train(Pack((experiment,)), network, theta, data, ledger, progress)
+    after = _measure(experiment, network, result.last, data)
+    table = _table(experiment, before, after, result, pd.read_csv(folder.metrics))
+    folder.figures.mkdir()
+    table.to_csv(folder.figures / "diagnosis.csv", index=False, float_format="%.9g")
+    save(diagnosis(table), folder.figures / "diagnosis")
+    sentence = verdict(table)
+    folder.write_diagnosis(
+        {
+            "run": str(path),
+            "optimizer": name,
+            "seconds": round(result.seconds, 3),
+            "steps": result.steps,
+            "evaluations": by_seed(experiment.settings.seed_list, result.evaluations),
+            "seed_status": dict(zip(map(str, experiment.settings.seed_list), result.status, strict=True)),
+            "verdict": sentence,
+            **provenance(device),
+        }
+    )
+    _say(table, sentence, result, folder)
+    return 130 if result.interrupted else 0
+
+
+def choose(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> Optimizer:
+    """The optimizer that gets furthest on a problem of this size: lbfgs where the loss is no sum of squares."""
+    squares = experiment.task.least_squares and experiment.reg.weight == 0
+    second = LevenbergMarquardt()
+    slopes = squares and not isinstance(experiment.task, Equation)
+    if slopes and not second.conflict(network.parameters) and theta.numel() * data.train.y.numel() <= MAX_JACOBIAN:
+        return second
+    return HessianFree() if squares and network.parameters <= MAX_PRODUCTS else LBFGS()
+
+
+def verdict(table: pd.DataFrame) -> str:
+    """What the table says, as a sentence with the median over seeds and their range."""
+    ratio = table["loss_before"] / table["loss_after"].clip(lower=1e-300)
+    size = f"{ratio.median():.3g} times lower"
+    if len(ratio) > 1:
+        size += f" [{ratio.min():.3g}, {ratio.max():.3g}]"
+    falling = int((table["state"] != "at rest").sum())
+    note = f"; {falling} of {len(table)} seeds were still falling, so the gap may be larger" if falling else ""
+    if ratio.median() >= GAP:
+        return f"optimization gap: the same network reaches a training loss {size}{note}"
+    if falling:
+        return f"cannot tell: the training loss ended {size}{note}; give it more time with --seconds"
+    return f"expressiveness floor: at the nearest stationary point the training loss is only {size}"
+
+
+def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tensor]:
+    """The run's experiment with settings to continue by, its network as it ended, and its best states, float64."""
+    try:
+        record, file = run.ended()
+    except UnreadableRun as error:
+        raise ConfigError(f"diagnose: {error}") from error
+    model = torch.load(file, weights_only=True)
+    values: dict[str, Any] = compose.load_file(run.config)
+    values |= {
+        "dtype": "float64",
+        "steps": STEPS,
+        "batch_size": None,
+        "refine": None,
+        "patience": None,
+        "budget": {"seconds": seconds},
+        "log_every": 10,
+        "diagnostics": False,
+        "compile": False,
+        "seeds": record["seeds"],
+    }
+    experiment = build_experiment(Words(values, record["choices"], ()))
+    return experiment, *trained_network(experiment, model)
+
+
+def trained_network(experiment: Experiment, model: dict[str, Any]) -> tuple[Network, Tensor]:
+    """The network as a run ended, refined where it was, and its best states (seeds, length), float64."""
+    network = experiment.network()
+    sized = [
+        layer if size is None else replace(layer, basis=layer.basis.resized(size))
+        for layer, size in zip(network.layers, model["sizes"], strict=True)
+    ]
+    network = network.with_layers(sized)
+    return network, network.flatten(model["state"]).double()
+
+
+def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:
+    """Training loss, norm of its gradient and test scores, (seeds,) each."""
+    x, y = data.train.x[None], data.train.y[None]
+    weight = experiment.reg.weight if experiment.reg.weight > 0 else None
+    objective = Objective(network, experiment.task, experiment.reg, weight, x, network.prepare(x), y)
+    loss, grad = objective(theta)
+    test = score(experiment.task, network, theta, data, data.test)
+    return {"loss": loss, "gradient_norm": grad.norm(dim=1)} | {f"test_{name}": values for name, values in test.items()}
+
+
+def _table(
+    experiment: Experiment, before: dict[str, Tensor], after: dict[str, Tensor], result: Result, metrics: pd.DataFrame
+) -> pd.DataFrame:
+    """A row per seed: every measure before and after, and whether the loss has come to rest."""
+    seeds = experiment.settings.seed_list
+    table = pd.DataFrame({"seed": seeds})
+    for name in before:
+        table[f"{name}_before"], table[f"{name}_after"] = before[name].tolist(), after[name].tolist()
+    losses = metrics[metrics["metric"] == "train_loss"].pivot(index="step", columns="seed", values="value")
+    late = losses[losses.index <= 0.9 * result.steps].iloc[-1]
+    fell = 1 - table["loss_after"] / late.reindex(seeds).to_numpy()
+    table["state"] = [
+        status if status.startswith("diverged") else "at rest" if status == "stalled" or fall < FALLING else "falling"
+        for status, fall in zip(result.status, fell, strict=True)
+    ]
+    return table
+
+
+def _say(table: pd.DataFrame, sentence: str, result: Result, folder: RunFolder) -> None:
+    test = next(name for name in table if name.startswith("test_"))
+    score = test.removesuffix("_before")
+    rows = [
+        (
+            str(row["seed"]),
+            f"{row['loss_before']:.4g}",
+            f"{row['loss_after']:.4g}",
+            f"{row['gradient_norm_after']:.1e}",
+            f"{row[test]:.4g}",
+            f"{row[score + '_after']:.4g}",
+            str(row["state"]),
+        )
+        for _, row in table.iterrows()
+    ]
+    columns = ("seed", "loss before", "loss after", "its gradient", f"{words(score)} before", "after", "state")
+    console.table(f"{result.steps} steps in {result.seconds:.1f} s", columns, rows)
+    console.say(sentence)
+    console.say(str(folder.path))

@@ -1,0 +1,90 @@
+"""What a run says in the terminal before and after it trains."""
+
+import itertools
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kanexp import console
+from kanexp.config.experiment import Experiment
+from kanexp.config.run_config import default_name
+from kanexp.measure import tables
+from kanexp.model.network import Network
+from kanexp.report.stats import median_interval
+from kanexp.score.cost import words
+from kanexp.task.base import Data
+from kanexp.train.loop import Result
+
+NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
+
+
+def introduce(e: Experiment, data: Data, network: Network, start: Tensor) -> None:
+    """What is about to be trained, and how the signal goes through it at its start theta (seeds, length)."""
+    seeds = e.settings.seed_list
+    if not e.model.uses_layer and any(o.startswith("layer") for o in e.words.overrides):
+        console.say(
+            f"note: {type(e.model).__name__} has no edge functions, so layer={e.words.choices['layer']} is not used"
+        )
+    if not e.model.uses_widths and any(o.startswith("widths") for o in e.words.overrides):
+        console.say(f"note: {type(e.model).__name__} has sizes of its own, so hidden widths are not used")
+    if e.match:
+        console.say(str(e.match))
+    console.say(
+        f"{default_name(e.words)}: widths {e.widths}, {network.parameters} parameters, "
+        f"{count(seeds)}, {start.device}, {e.settings.dtype}"
+    )
+    if data.notes:
+        console.say(f"data: {'; '.join(data.notes)}")
+    _show_signal(tables.signal({"before": (network, start)}, data.train.x, seeds))
+
+
+def conclude(seeds: list[int], result: Result, brief: bool) -> None:
+    """The scores, and what is remarkable about them; of one run of many, less."""
+    rows, coverage = [], 0.0
+    scores = {f"test_{name}": values for name, values in result.test.items()} | {"val_loss": result.best_val}
+    for name, values in scores.items():
+        m = median_interval(values.tolist())
+        coverage = m.coverage
+        rows.append((words(name), f"{m.median:.4g}", f"{m.low:.4g} .. {m.high:.4g}"))
+    few = "" if coverage >= 0.95 else f"; {len(seeds)} seeds: the whole range"
+    note = (
+        f"best state on validation; interval of the median, {100 * coverage:.0f} % sure{few}" if len(seeds) > 1 else ""
+    )
+    if brief:
+        name, median, interval = rows[0]
+        console.say(f"{name} {median} ({interval}), {count(seeds)} in {result.seconds:.1f} s")
+    else:
+        console.table(f"{count(seeds)} in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note)
+    for seed, twin in _twins(seeds, result.best):
+        console.say(f"warning: seeds {seed} and {twin} ended with identical weights; they are not independent")
+    for step, jumps in result.jumps.items():
+        if (worst := float(jumps.max())) > NOTABLE_JUMP:
+            console.say(
+                f"warning: the refinement at step {step} moved the outputs by {100 * worst:.1f} % of their "
+                "size (refinement_jump in metrics.csv): inputs are outside the domain, or the grids do not nest"
+            )
+    for seed, status in zip(seeds, result.status, strict=True):
+        if status != "ok":
+            console.say(f"seed {seed}: {status}")
+
+
+def count(seeds: list[int]) -> str:
+    return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+
+
+def _twins(seeds: list[int], theta: Tensor) -> list[tuple[int, int]]:
+    """Pairs of seeds with the same weights."""
+    pairs = itertools.combinations(range(len(seeds)), 2)
+    return [(seeds[i], seeds[j]) for i, j in pairs if torch.equal(theta[i], theta[j])]
+
+
+def _show_signal(signal: pd.DataFrame) -> None:
+    """The start in one small table: medians over seeds."""
+    rows = []
+    for layer in sorted(signal["layer"].unique()):
+        m = signal[signal["layer"] == layer].drop(columns=["state", "seed"]).median()
+        outside = "any input" if pd.isna(m["outside"]) else f"{100 * m['outside']:.1f} %"
+        output, slope = (f"{m[a]:.3g} +- {m[b]:.3g}" for a, b in (("mean", "std"), ("slope_mean", "slope_std")))
+        rows.append((str(layer + 1), output, slope, outside))
+    console.table("signal at the start", ("layer", "output", "its slope", "inputs outside the domain"), rows)

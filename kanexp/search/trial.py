@@ -1,0 +1,96 @@
+"""One job of a search, in its process: its settings are chosen when it begins, and it may be pruned."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from kanexp.config.catalog import Catalog
+from kanexp.config.compose import load
+from kanexp.config.run_config import Words
+from kanexp.folder.run_folder import RunFolder, UnreadableRun
+from kanexp.search.space import Space
+from kanexp.search.study import Search, Study
+from kanexp.sweep.plan import Job, Plan
+from kanexp.train.loop import Progress
+
+PRUNED = "pruned, for its validation loss is behind that of other trials"
+
+
+class Trial:
+    """The job of a pack of a search, from the choice of its settings to what is told of it."""
+
+    def __init__(self, plan: Plan, number: int):
+        assert plan.search is not None
+        (self._index,) = plan.packs[number]
+        self.job, self._trials = plan.jobs[self._index], len(plan.jobs)
+        self._study, self._space = study(plan, self._index), space(plan)
+        self._catalog = Catalog(tuple(Path(folder) for folder in plan.search["folders"]))
+        self._every = int(self.job.words.values["log_every"])
+
+    def begin(self) -> Job:
+        """The job with its settings, which its folder then knows. Raises ConfigError where they do not go together."""
+        chosen = self._study.choose(self._index, self._space)
+        overrides = self._space.words(chosen)
+        record: dict[str, Any] = {"status": "running", "choices": self.job.words.choices, "overrides": overrides}
+        record |= {"tune": self._tune, "started": self.job.folder.started()}
+        self.job.folder.write_record(record)
+        (words,) = load(overrides, self._catalog)
+        words = Words(words.values | {"tune": self._tune}, words.choices, words.overrides)
+        self.job.folder.write_config(words.yaml)
+        self.job.folder.write_record(record | {"choices": words.choices})
+        self.job = replace(self.job, words=words)
+        self._watch = self._study.watch(self._index)
+        return self.job
+
+    def prune(self, progress: Progress) -> str | None:
+        """Why the trial is not worth going on, asked whenever the validation loss was looked at."""
+        if progress.step % self._every or progress.step == progress.steps:
+            return None
+        losses = [loss if math.isfinite(loss) else math.inf for loss in progress.val_loss.tolist()]
+        return PRUNED if self._watch(progress.step, median(losses)) else None
+
+    def end(self) -> None:
+        settle(self._study, self._index, self.job.folder)
+
+    @property
+    def _tune(self) -> dict[str, Any]:
+        return {"over": list(self._space.searched), "trial": self._index, "trials": self._trials}
+
+
+def study(plan: Plan, job: int = 0) -> Study:
+    """That of a plan, for a process that works on this job."""
+    assert plan.search is not None
+    return Study(plan.folder.study, Search(**plan.search["sweeper"]), int(plan.jobs[0].words.values["steps"]), job)
+
+
+def space(plan: Plan) -> Space:
+    assert plan.search is not None
+    return Space.of(plan.search["fixed"], plan.search["space"])
+
+
+def settle(known: Study, index: int, folder: RunFolder) -> None:
+    """Tell the study how a job ended, once it did."""
+    try:
+        record = folder.read_record()
+    except UnreadableRun:
+        return
+    if record["status"] in ("done", "failed"):
+        known.tell(index, objective(record), was_pruned(record))
+
+
+def objective(record: dict[str, Any]) -> float | None:
+    """Median over seeds of the lowest validation loss, a diverged seed being worst; None where the run has none.
+
+    Never of the test data.
+    """
+    lowest, status = record.get("best_val_loss"), record.get("seed_status", {})
+    if not lowest:
+        return None
+    lost = [seed for seed in lowest if lowest[seed] is None or status.get(seed, "").startswith("diverged")]
+    return median([math.inf if seed in lost else lowest[seed] for seed in lowest])
+
+
+def was_pruned(record: dict[str, Any]) -> bool:
+    return any(status.endswith(PRUNED) for status in record.get("seed_status", {}).values())

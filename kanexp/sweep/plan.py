@@ -1,0 +1,132 @@
+"""What a sweep is to do, written in its folder before it begins: its jobs, and which of them train together."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kanexp.config.catalog import SUBJECTS
+from kanexp.config.run_config import Words
+from kanexp.error import ConfigError
+from kanexp.folder.run_folder import RunFolder, SweepFolder, UnreadableRun, versions
+
+
+@dataclass
+class Job:
+    """One run of a sweep, in the folder of its name."""
+
+    name: str
+    words: Words
+    folder: RunFolder
+
+    @property
+    def current(self) -> Words:
+        """Its words as its folder has them: those of a search are chosen when the job begins."""
+        try:
+            record = self.folder.read_record()
+        except UnreadableRun:
+            return self.words
+        return Words(_values(self.folder), record["choices"], tuple(record["overrides"]))
+
+    @property
+    def status(self) -> str:
+        """That of its run.json; "waiting" where it has none."""
+        try:
+            return str(self.folder.read_record().get("status"))
+        except UnreadableRun:
+            return "waiting"
+
+
+@dataclass
+class Plan:
+    """Jobs, and packs as lists of their numbers; the threads of each process decide how it rounds."""
+
+    folder: SweepFolder
+    jobs: list[Job]
+    packs: list[list[int]] = field(default_factory=list)
+    threads: int | None = None
+    search: dict[str, Any] | None = None  # what Optuna chooses from, and how; None where the jobs are known
+
+    def write(self, command: str) -> None:
+        """The plan, and each job's configuration in its own folder."""
+        for job in self.jobs:
+            job.folder.path.mkdir(exist_ok=True)
+            job.folder.write_config(job.words.yaml)
+        self.update(command)
+
+    def update(self, command: str) -> None:
+        jobs = [
+            {
+                "name": job.name,
+                "hash": job.words.hash,
+                "choices": job.words.choices,
+                "overrides": list(job.words.overrides),
+            }
+            for job in self.jobs
+        ]
+        record = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
+        self.folder.write_plan(record | {"search": self.search})
+
+    def members(self, number: int) -> list[Job]:
+        return [self.jobs[i] for i in self.packs[number]]
+
+    def to_run(self, failed_too: bool = False) -> list[int]:
+        """Packs with jobs that did not end, or that failed if those count too."""
+        ended = ("done",) if failed_too else ("done", "failed")
+        return [n for n in range(len(self.packs)) if any(job.status not in ended for job in self.members(n))]
+
+
+def new(folder: SweepFolder, jobs: Sequence[Words]) -> Plan:
+    """Of jobs that nothing is known of yet, in a folder that need not be there."""
+    named = zip(job_names(jobs), jobs, strict=True)
+    return Plan(folder, [Job(name, words, RunFolder(folder.path / name)) for name, words in named])
+
+
+def read(folder: SweepFolder) -> Plan:
+    """The plan in a folder. Raises UnreadableRun where there is none."""
+    written = folder.read_plan()
+    jobs = [_restore(folder, entry) for entry in written["jobs"]]
+    return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
+
+
+def find(parent: Path, jobs: Sequence[Words]) -> SweepFolder | None:
+    """The newest version below a folder whose jobs are these."""
+    wanted = [(name, words.hash) for name, words in zip(job_names(jobs), jobs, strict=True)]
+    for version in reversed(versions(parent)):
+        folder = SweepFolder(version)
+        try:
+            written = folder.read_plan()["jobs"]
+        except UnreadableRun:
+            continue
+        if [(entry["name"], entry["hash"]) for entry in written] == wanted:
+            return folder
+    return None
+
+
+def job_names(jobs: Sequence[Words]) -> list[str]:
+    """A folder name for each job from the words in which the jobs differ: fourier-smooth, frequencies=120-glorot."""
+    pairs = [[text.split("=", 1) for text in words.overrides] for words in jobs]
+    differing = [key for i, (key, _) in enumerate(pairs[0]) if len({job[i][1] for job in pairs}) > 1]
+    names = []
+    for job in pairs:
+        parts = [
+            value if key in SUBJECTS else f"{key.split('.')[-1]}={value}" for key, value in job if key in differing
+        ]
+        names.append(re.sub(r"[^\w=.,+\[\]-]+", "_", "-".join(parts))[:100] or "job")
+    # Values that differ only in what a file name cannot hold still get folders of their own.
+    return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+
+
+def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
+    run = RunFolder(folder.path / entry["name"])
+    return Job(entry["name"], Words(_values(run), entry["choices"], tuple(entry["overrides"])), run)
+
+
+def _values(run: RunFolder) -> dict[str, Any]:
+    try:
+        return dict(yaml.safe_load(run.config.read_text("utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{run.config}: cannot be read ({type(error).__name__}); start the sweep anew") from error

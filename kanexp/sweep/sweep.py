@@ -1,0 +1,239 @@
+"""Several runs from one command: every combination of the values given, one folder each, none of them twice."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import Timeout
+
+from kanexp import console
+from kanexp.config.experiment import Experiment, build_experiment
+from kanexp.config.run_config import Words, default_name
+from kanexp.error import ConfigError
+from kanexp.folder.run_folder import SweepFolder, new_version
+from kanexp.run.run import find_device, load_data, write_failure
+from kanexp.sweep import plan
+from kanexp.sweep.estimate import estimate
+from kanexp.sweep.launch import LOCAL, PRELOAD, launch, require_launcher
+from kanexp.sweep.plan import Plan
+from kanexp.sweep.progress import Board
+from kanexp.train.ensemble import packs
+
+
+def sweep(jobs: Sequence[Words], command: str = "") -> int:
+    """Run all jobs in outputs/<name>/vNNN/<job>/; whatever becomes of one, the others go on.
+
+    The newest version of the same sweep is continued: what is done there is left alone, and what was interrupted goes
+    on from its last checkpoint. Returns 0, 1 if any job failed, 130 on Ctrl-C. Raises ConfigError, before anything is
+    written, with the mistakes of all jobs.
+    """
+    experiments, samples = check(jobs)
+    require_launcher(jobs[0].values["launcher"]["hydra"])
+    settings = experiments[0].settings
+    name = default_name(jobs[0], jobs)
+    parent = Path(settings.output_dir).expanduser() / name
+    with ExitStack() as locks:
+        found = None if settings.rerun in (True, "all") else plan.find(parent, jobs)
+        if found and not claim(found, locks):
+            console.say(f"{found.path}: another command is at work on the same sweep; this one makes another version")
+            found = None
+        if found:
+            todo = plan.read(found)
+        else:
+            make = parent / "vNNN" if settings.dry_run else new_version(settings.output_dir, name)
+            todo = plan.new(SweepFolder(make), jobs)
+            _divide(todo, experiments, samples)
+        if settings.dry_run:
+            announce(todo, settings.rerun == "failed")
+            return 0
+        if found:
+            if settings.rerun == "failed":
+                _put_failed_anew(todo)
+            todo.update(command)
+        else:
+            claim(todo.folder, locks)
+            todo.write(command)
+        return _begin(todo, jobs[0].values, command)
+
+
+def resume(folder: SweepFolder) -> int:
+    """Go on with a sweep in its folder, as the command that began it would. Returns as `sweep` does."""
+    todo = plan.read(folder)
+    with ExitStack() as locks:
+        if not claim(folder, locks):
+            raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
+        return _begin(todo, todo.jobs[0].words.values, folder.read_plan()["command"])
+
+
+def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
+    announce(todo)
+    return carry_out(todo, dict(values["launcher"]), str(values["device"]), command)
+
+
+def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int]) -> None:
+    """Into packs: enough to keep the processes at work, which share this machine's threads."""
+    settings, words = experiments[0].settings, todo.jobs[0].words
+    if settings.pack:
+        todo.packs = packs(experiments, samples, _workers(settings.device, words))
+    else:
+        todo.packs = [[i] for i in range(len(todo.jobs))]
+    todo.threads = threads(words, settings.device, len(todo.packs))
+
+
+def threads(words: Words, device: str, packs: int) -> int | None:
+    """Of each process: what the launcher says, or on this machine its share of the cores."""
+    launcher = words.values["launcher"]
+    if launcher["hydra"] != LOCAL:
+        return launcher.get("cpus_per_task")
+    return max(1, (os.cpu_count() or 1) // min(_workers(device, words), packs))
+
+
+def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str) -> int:
+    """Run what is left of a plan; returns the exit code."""
+    interrupted = False
+    numbers = todo.to_run()
+    while numbers and not interrupted:
+        for number in numbers:
+            todo.folder.forget_progress(number)
+        options = _for_packs(launcher, todo, device, len(numbers))
+        with Board(todo, numbers):
+            try:
+                died = launch(todo.folder, numbers, options)
+            except KeyboardInterrupt:
+                interrupted = True
+                break
+        numbers = _after_death(todo, died)
+        if numbers:
+            console.say("their jobs are run again, each alone")
+            todo.update(command)
+    return _summarize(todo, interrupted)
+
+
+def check(jobs: Sequence[Words]) -> tuple[list[Experiment], list[int]]:
+    """All experiments built, their training samples counted. Raises ConfigError with the mistakes of all of them."""
+    experiments, samples, mistakes = [], [], []
+    counted: dict[str, int] = {}  # jobs of a sweep mostly share their data
+    for words in jobs:
+        try:
+            e = build_experiment(words)
+            find_device(e.settings.device)
+            if why := e.logger.missing():
+                raise ConfigError(f"logger: {why}")
+            data = repr((e.task, e.settings.data_seed))
+            if data not in counted:
+                counted[data] = load_data(e)[0].train.x.shape[1]
+            experiments.append(e)
+            samples.append(counted[data])
+        except ConfigError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise ConfigError(*dict.fromkeys(mistakes))
+    return experiments, samples
+
+
+def claim(folder: SweepFolder, locks: ExitStack) -> bool:
+    """Hold the folder's lock until the stack is left; False where another command does."""
+    lock = folder.lock()
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    locks.callback(lock.release)
+    return True
+
+
+def _put_failed_anew(todo: Plan) -> None:
+    """Failed jobs leave their packs, whose other jobs are as they are, and wait for another try."""
+    failed = [i for i, job in enumerate(todo.jobs) if job.status == "failed"]
+    for number, pack in enumerate(todo.packs):
+        todo.packs[number] = [i for i in pack if i not in failed]
+        if len(todo.packs[number]) < len(pack):
+            todo.folder.checkpoint(number).unlink(missing_ok=True)  # it is of all of them
+    todo.packs += [[i] for i in failed]
+    for i in failed:
+        todo.jobs[i].folder.forget()
+
+
+def _after_death(todo: Plan, died: dict[int, str]) -> list[int]:
+    """Record jobs that died alone; those that died together get packs of their own, whose numbers are returned."""
+    again = []
+    for number, cause in died.items():
+        left = [i for i in todo.packs[number] if todo.jobs[i].status not in ("done", "failed")]
+        if len(todo.packs[number]) == 1:
+            for i in left:
+                write_failure(todo.jobs[i].folder, todo.jobs[i].current, cause)
+                console.mistakes([f"{todo.jobs[i].name}: {cause}"])
+            continue
+        console.say(f"{len(todo.packs[number])} jobs that trained together were {cause}")
+        todo.packs[number] = [i for i in todo.packs[number] if i not in left]
+        todo.folder.checkpoint(number).unlink(missing_ok=True)
+        for i in left:
+            todo.jobs[i].folder.forget()
+            todo.packs.append([i])
+            again.append(len(todo.packs) - 1)
+    return again
+
+
+def announce(todo: Plan, failed_too: bool = False) -> None:
+    statuses = [job.status for job in todo.jobs]
+    done, failed = statuses.count("done"), statuses.count("failed")
+    numbers = todo.to_run(failed_too)
+    running = sum(len([j for j in todo.members(n) if j.status != "done"]) for n in numbers)
+    text = f"{len(todo.jobs)} job{'s' if len(todo.jobs) > 1 else ''}: {done} done, "
+    text += f"{failed} failed before (rerun=failed repeats them), " if failed else ""
+    text += f"{running} to run"
+    sizes = sorted((len(todo.packs[n]) for n in numbers), reverse=True)
+    if sizes and sizes[0] > 1:
+        text += f" in {len(sizes)} pack{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, sizes[:8]))}"
+        text += ", ..." if len(sizes) > 8 else ""
+    if numbers and todo.jobs[0].words.values["launcher"]["hydra"] == LOCAL:
+        packs = [[job.words for job in todo.members(n)] for n in numbers]
+        seconds = estimate(packs, max(1, (os.cpu_count() or 1) // (todo.threads or 1)), todo.threads)
+        text += f", about {_duration(seconds)}" if seconds is not None else ""
+    console.say(text)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _summarize(todo: Plan, interrupted: bool) -> int:
+    statuses = [job.status for job in todo.jobs]
+    failed = [job for job in todo.jobs if job.status == "failed"]
+    diverged = [job for job in todo.jobs if job.folder.has_diverged()]
+    for job in failed:
+        console.say(f"failed: {job.name}: {job.folder.read_record().get('cause')}")
+    for job in diverged:
+        console.say(f"diverged, in part: {job.name}")
+    folder = todo.folder.path
+    console.say(f"{statuses.count('done')} of {len(todo.jobs)} jobs done, {folder}")
+    if interrupted:
+        console.say(f"stopped; go on with the same command, or: kanexp resume {folder}")
+        return 130
+    console.say(f"compare them: kanexp report {folder}")
+    return int(bool(diverged) or set(statuses) != {"done"})
+
+
+def _workers(device: str, words: Words) -> int:
+    """Processes at once: what the launcher says, or one for each core, or for each GPU where those are used."""
+    asked = words.values["launcher"].get("workers")
+    if asked:
+        return int(asked)
+    return max(1, _gpus(device)) if _gpus(device) else os.cpu_count() or 1
+
+
+def _gpus(device: str) -> int:
+    return torch.cuda.device_count() if device != "cpu" else 0
+
+
+def _for_packs(launcher: dict[str, Any], todo: Plan, device: str, count: int) -> dict[str, Any]:
+    """The launcher's options; ours is told what this sweep needs."""
+    if launcher["hydra"] != LOCAL:
+        return launcher
+    own = {"workers": min(_workers(device, todo.jobs[0].words), count), "threads": todo.threads or 1}
+    return launcher | own | {"gpus": _gpus(device), "preload": PRELOAD}

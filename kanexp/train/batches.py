@@ -1,0 +1,116 @@
+"""Samples of each training step: all of them, some of them, or points drawn anew. Each knows where it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kanexp.seeding import generator
+from kanexp.task.base import Split, Task
+from kanexp.task.equation import Equation
+
+Batch = tuple[Tensor, Tensor]  # inputs and targets (seeds or 1, n, samples)
+
+
+class Batches(ABC):
+    """Batches without end."""
+
+    @abstractmethod
+    def next(self) -> Batch:
+        """The batch of the next step; the very same tensors as before where nothing changed."""
+
+    @abstractmethod
+    def position(self) -> dict[str, Any]:
+        """Plain values from which `go_to` continues, in other batches made alike."""
+
+    @abstractmethod
+    def go_to(self, position: dict[str, Any]) -> None: ...
+
+
+def batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], data_seed: int) -> Batches:
+    """Of `size` samples, in an order of each seed's own; of all where it is None or reaches them all."""
+    if isinstance(task, Equation) and task.resample:
+        return RedrawnPoints(task, split, data_seed)
+    if size is None or size >= split.x.shape[1]:
+        return AllSamples(split)
+    return Minibatches(split, size, seeds)
+
+
+class AllSamples(Batches):
+    """The same tensors every time, shared by the seeds."""
+
+    def __init__(self, split: Split):
+        self._batch = split.x[None], split.y[None]
+
+    def next(self) -> Batch:
+        return self._batch
+
+    def position(self) -> dict[str, Any]:
+        return {}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        return
+
+
+class Minibatches(Batches):
+    """Every seed goes through the samples in its own order, drawn anew each time around.
+
+    What does not fill a batch waits for the next round.
+    """
+
+    def __init__(self, split: Split, size: int, seeds: Sequence[int]):
+        # Samples in rows: a batch is read from a few places in memory instead of from one per number.
+        self._x, self._y, self._size = split.x.T.contiguous(), split.y.T.contiguous(), size
+        self._generators = [generator(seed, "batch") for seed in seeds]
+        self._draw()
+
+    def _draw(self) -> None:
+        self._before = torch.stack([g.get_state() for g in self._generators])
+        orders = [torch.randperm(len(self._x), generator=g) for g in self._generators]
+        self._order, self._taken = torch.stack(orders).to(self._x.device), 0
+
+    def next(self) -> Batch:
+        if self._taken + self._size > len(self._x):
+            self._draw()
+        index = self._order[:, self._taken : self._taken + self._size]
+        self._taken += self._size
+        return self._x[index].mT.contiguous(), self._y[index].mT
+
+    def position(self) -> dict[str, Any]:
+        return {"before": self._before, "taken": self._taken}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        for own, state in zip(self._generators, position["before"], strict=True):
+            own.set_state(state.clone())  # a view of a tensor that was loaded brings torch down
+        self._draw()
+        self._taken = position["taken"]
+
+
+class RedrawnPoints(Batches):
+    """Collocation points of an equation, the same for all seeds: those given, and others every `resample` steps."""
+
+    def __init__(self, equation: Equation, split: Split, data_seed: int):
+        self._equation, self._generator = equation, generator(data_seed, "batch")
+        self._batch, self._given, self._draws = (split.x[None], split.y[None]), 0, 0
+
+    def next(self) -> Batch:
+        if self._given == self._equation.resample:
+            self._draw()
+        self._given += 1
+        return self._batch
+
+    def _draw(self) -> None:
+        x, y = self._batch
+        drawn = self._equation.sample(self._generator)
+        self._batch = drawn.x.to(x)[None], drawn.y.to(y)[None]
+        self._given, self._draws = 0, self._draws + 1
+
+    def position(self) -> dict[str, Any]:
+        return {"draws": self._draws, "given": self._given}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        for _ in range(position["draws"]):
+            self._draw()
+        self._given = position["given"]
