@@ -92,9 +92,9 @@ def _run(arguments: list[str]) -> int:
         return search(given.overrides, catalog, command)
     jobs = compose.load(given.overrides, catalog, sweep=given.multirun)
     if given.cfg:
-        for words in jobs:
-            build_experiment(words)
-            print(words.yaml, end="" if len(jobs) == 1 else "---\n")
+        for job in jobs:
+            build_experiment(job)
+            print(job.yaml, end="" if len(jobs) == 1 else "---\n")
         return 0
     if given.multirun:
         from kanexp.sweep.sweep import sweep
@@ -138,7 +138,7 @@ def _report(arguments: list[str]) -> int:
         description="Compare runs from their folders: tables (CSV, LaTeX), figures and report.html with statistics.",
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="run folders, or folders above them")
-    parser.add_argument("--by", type=_words, default=[], metavar="KEY,KEY", help="groups and options that make an arm")
+    parser.add_argument("--by", type=_keys, default=[], metavar="KEY,KEY", help="groups and options that make an arm")
     parser.add_argument(
         "--baseline", metavar="KEY=VALUE", help="arms that others are compared with (default: all pairs)"
     )
@@ -217,7 +217,7 @@ def _show(found: "Findings") -> None:
         console.say(f"left out: {sentence}")
 
 
-def _words(text: str) -> list[str]:
+def _keys(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
 

@@ -19,7 +19,7 @@ SMALL = ["task=function", "layer=chebyshev", "seeds=5", "steps=1", "widths=[in,3
 def main(jobs: int) -> None:
     from kanexp.config.catalog import Catalog, config_folder
     from kanexp.config.compose import load
-    from kanexp.folder.run_folder import SweepFolder
+    from kanexp.folder.sweep_folder import SweepFolder
     from kanexp.sweep import plan
     from kanexp.sweep.sweep import check
     from kanexp.train.ensemble import packs

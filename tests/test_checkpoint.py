@@ -20,7 +20,7 @@ from kanexp.seeding import generator
 from kanexp.train import checkpoint as checkpoints
 from kanexp.train import loop as training
 from kanexp.train.checkpoint import Checkpoint
-from kanexp.train.ensemble import Pack
+from kanexp.train.ensemble import Ensemble
 
 CASES = {
     "adam": [experiment(diagnostics=True)],
@@ -46,10 +46,10 @@ def train(members, folder, stop_at=None):
         if progress.step == stop_at:
             raise Killed
 
-    pack, data = Pack(tuple(members)), TASK.load(generator(0, "data"))
-    dtype = getattr(torch, pack.first.settings.dtype)
+    ensemble, data = Ensemble(tuple(members)), TASK.load(generator(0, "data"))
+    dtype = getattr(torch, ensemble.first.settings.dtype)
     data = replace(data, **{n: replace(s, x=s.x.to(dtype), y=s.y.to(dtype)) for n, s in splits(data).items()})
-    network = pack.first.network()
+    network = ensemble.first.network()
     folders = [RunFolder(folder / str(i)) for i in range(len(members))]
     for run_folder in folders:
         run_folder.path.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def train(members, folder, stop_at=None):
         logs = [first, last][: len(members)]
         ledger = Ledger(logs, [e.settings.seed_list for e in members])
         kept = Checkpoint(file, logs, seconds=0)
-        return training.train(pack, network, pack.start(network, data.train.x), data, ledger, watch, kept)
+        return training.train(ensemble, network, ensemble.start(network, data.train.x), data, ledger, watch, kept)
 
 
 def splits(data):

@@ -12,7 +12,7 @@ from runs import make_run, never_ended
 
 from kanexp.cli import main
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import find_runs
+from kanexp.folder.version import find_runs
 from kanexp.report import arm, table
 from kanexp.report.compare import _names, compare
 from kanexp.report.pair import BETTER, FEW, OPEN

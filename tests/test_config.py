@@ -46,7 +46,7 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
     if option.name in ("levenberg_marquardt", "hessian_free"):
         words.append("dtype=float64")
     built = experiment(*words)
-    assert built.words.choices[option.group] == option.name
+    assert built.config.choices[option.group] == option.name
     assert option.description.endswith(".") or option.group == "experiment"
     if option.group in KINDS:
         lines = option.file.read_text().splitlines()
@@ -87,9 +87,9 @@ def test_words_reach_the_objects():
 def test_a_sum_is_given_as_weights_or_options_and_written_in_full():
     e = experiment("reg=sum", "reg.parts={l1: 1e-2, smooth: {weight: 3, order: 1}}", "layer=bspline")
     assert e.reg.parts == {"l1": L1(weight=0.01), "smooth": Smooth(weight=3.0, order=1)}
-    written = yaml.safe_load(e.words.yaml)["reg"]["parts"]["smooth"]
+    written = yaml.safe_load(e.config.yaml)["reg"]["parts"]["smooth"]
     assert written == {"_target_": "kanexp.reg.smooth.Smooth", **dataclasses.asdict(Smooth(weight=3, order=1))}
-    assert build_experiment(dataclasses.replace(e.words, values=yaml.safe_load(e.words.yaml))).reg == e.reg
+    assert build_experiment(dataclasses.replace(e.config, values=yaml.safe_load(e.config.yaml))).reg == e.reg
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_the_written_config_repeats_the_run():
 def test_an_option_for_each_layer_is_written_in_full():
     e = experiment("task=function", "widths=[2,5,1]", "layers=[fourier,{layer: bspline, intervals: 8}]")
     assert [layer.basis for layer in e.network().layers] == [Fourier(), BSpline(intervals=8)]
-    assert e.words.choices["layer"] == "fourier_bspline"
-    again = build_experiment(dataclasses.replace(e.words, values=yaml.safe_load(e.words.yaml)))
+    assert e.config.choices["layer"] == "fourier_bspline"
+    again = build_experiment(dataclasses.replace(e.config, values=yaml.safe_load(e.config.yaml)))
     assert again.layers == e.layers
 
 

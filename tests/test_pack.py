@@ -25,19 +25,19 @@ from kanexp.optimizer.sgd import SGD
 from kanexp.reg.l1 import L1
 from kanexp.seeding import generator
 from kanexp.train import loop as training
-from kanexp.train.ensemble import LARGE, Pack, packs
+from kanexp.train.ensemble import LARGE, Ensemble, packs
 
 
 def run(*experiments, checkpoint=None, watch=lambda p: None):
     """Results and tables of the experiments, trained together."""
-    pack = Pack(experiments)
+    ensemble = Ensemble(experiments)
     data = TASK.load(generator(0, "data"))
-    network = pack.first.network()
+    network = ensemble.first.network()
     files = [{table: io.StringIO() for table in COLUMNS} for _ in experiments]
     ledger = Ledger([Logs(own) for own in files], [e.settings.seed_list for e in experiments])
-    result = training.train(pack, network, pack.start(network, data.train.x), data, ledger, watch, checkpoint)
+    result = training.train(ensemble, network, ensemble.start(network, data.train.x), data, ledger, watch, checkpoint)
     tables = [{name: pd.read_csv(io.StringIO(file.getvalue())) for name, file in own.items()} for own in files]
-    return [result.of(rows) for rows in pack.rows], tables
+    return [result.of(rows) for rows in ensemble.rows], tables
 
 
 MEMBERS = {
@@ -115,7 +115,7 @@ def test_packs_are_as_large_as_is_of_use_and_as_many_as_processes():
 
 
 def test_the_first_is_what_all_share():
-    pack = Pack((experiment(Chebyshev(), seeds=[4]), experiment(Chebyshev(), init=Default(), seeds=2)))
-    assert pack.seeds == [4, 0, 1]
-    assert pack.rows == [slice(0, 1), slice(1, 3)]
-    assert pack.penalty_weight(0) is None
+    ensemble = Ensemble((experiment(Chebyshev(), seeds=[4]), experiment(Chebyshev(), init=Default(), seeds=2)))
+    assert ensemble.seeds == [4, 0, 1]
+    assert ensemble.rows == [slice(0, 1), slice(1, 3)]
+    assert ensemble.penalty_weight(0) is None

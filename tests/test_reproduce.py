@@ -12,15 +12,15 @@ from conftest import ROOT
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
-from kanexp.config.settings import build
+from kanexp.config.schema import build
 from kanexp.data import picture_sets
 from kanexp.error import ConfigError
-from kanexp.figure.published_figures import FIGURES
 from kanexp.figure.style import save
 from kanexp.folder.run_folder import RunFolder
 from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
 from kanexp.reproduce.carry_out import _with_data, carry_out
+from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
 from kanexp.reproduce.page import page

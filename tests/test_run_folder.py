@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import FORMAT, RunFolder, UnreadableRun, find_runs, new_version
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.names import FORMAT
+from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.version import find_runs, new_version
 
 
 def test_versions_count_up_and_latest_points_at_the_newest(tmp_path):

@@ -87,7 +87,7 @@ def test_an_interval_without_a_search_is_a_sentence(kanexp, tmp_path):
 
 def known(root, version: str = "v001") -> dict:
     """Optuna's own account of the trials, by job."""
-    from kanexp.folder.run_folder import SweepFolder
+    from kanexp.folder.sweep_folder import SweepFolder
     from kanexp.search.study import Search, Study
 
     return Study(SweepFolder(root / f"outputs/x/{version}").study, Search(1, "tpe", "none", None, 0), 30).jobs()

@@ -11,7 +11,7 @@ from conftest import REFERENCE
 from torch.testing import assert_close
 
 from kanexp.config.experiment import Experiment
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.config.settings import Settings
 from kanexp.folder.logs import COLUMNS, Ledger, Logs
 from kanexp.init.default import Default
@@ -35,7 +35,7 @@ from kanexp.task.base import Data, Split
 from kanexp.task.function import Function
 from kanexp.train import loop as training
 from kanexp.train.batches import Minibatches
-from kanexp.train.ensemble import Pack
+from kanexp.train.ensemble import Ensemble
 from kanexp.train.objective import Objective
 
 SETTINGS = Settings(
@@ -68,7 +68,7 @@ TASK = Function(train=60, val=20, test=20)
 
 def experiment(layer=None, optimizer=None, reg=None, init=None, task=TASK, **settings) -> Experiment:
     return Experiment(
-        words=Words({}, {}, ()),
+        config=RunConfig({}, {}, ()),
         settings=replace(SETTINGS, **settings),
         task=task,
         layer=layer or Chebyshev(),
@@ -97,7 +97,7 @@ def train(e: Experiment, start=None, data=None, watch=lambda p: None):
 def train_with_tables(e: Experiment, network, start, data, watch=lambda p: None):
     files = {table: io.StringIO() for table in COLUMNS}
     ledger = Ledger([Logs(files)], [e.settings.seed_list])
-    result = training.train(Pack((e,)), network, start, data, ledger, watch)
+    result = training.train(Ensemble((e,)), network, start, data, ledger, watch)
     return result, {table: pd.read_csv(io.StringIO(file.getvalue())) for table, file in files.items()}, network
 
 

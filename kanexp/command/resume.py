@@ -5,9 +5,11 @@ from pathlib import Path
 import yaml
 
 from kanexp import console
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import RunFolder, SweepFolder, UnreadableRun
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.run.run import run
 from kanexp.search import search
 from kanexp.sweep import plan, sweep
@@ -36,4 +38,4 @@ def _resume_run(folder: RunFolder) -> int:
         values = yaml.safe_load(folder.config.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{folder.config}: cannot be read ({type(error).__name__}); start the run anew") from error
-    return run(Words(values, record["choices"], tuple(record["overrides"])), folder.path)
+    return run(RunConfig(values, record["choices"], tuple(record["overrides"])), folder.path)

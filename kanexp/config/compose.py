@@ -1,4 +1,4 @@
-"""The words of a command, composed with Hydra and checked. With words.py, all that knows OmegaConf."""
+"""The words of a command, composed with Hydra and checked. With run_config.py, all that knows OmegaConf."""
 
 import copy
 import os
@@ -21,29 +21,29 @@ from yaml import YAMLError
 
 from kanexp.config.catalog import GROUPS, Catalog, config_folder
 from kanexp.config.experiment import value_mistakes
-from kanexp.config.run_config import Words
-from kanexp.config.settings import closest, did_you_mean
+from kanexp.config.run_config import RunConfig
+from kanexp.config.schema import closest, did_you_mean
 from kanexp.config.tune import trials
 from kanexp.error import ConfigError
 
 
-def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[Words]:
+def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[RunConfig]:
     """Compose the jobs that the overrides describe: one, or with `sweep` one per combination.
 
     Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
     """
     parsed, mistakes = parse(overrides, catalog, sweep)
-    jobs: list[Words] = []
+    jobs: list[RunConfig] = []
     for job in _split(parsed):
-        words, found = _compose_job(job, catalog)
-        if words and not found and words.values.get("tune") is not None:
-            made, found = _tuned(words, job, catalog, sweep)
+        config, found = _compose_job(job, catalog)
+        if config and not found and config.values.get("tune") is not None:
+            made, found = _tuned(config, job, catalog, sweep)
         else:
-            made = [words] if words else []
+            made = [config] if config else []
         jobs += made
         mistakes += found
     if mistakes:
-        mistakes += [mistake for words in jobs for mistake in value_mistakes(words)]
+        mistakes += [mistake for config in jobs for mistake in value_mistakes(config)]
         raise ConfigError(*dict.fromkeys(mistakes))
     return jobs
 
@@ -111,18 +111,18 @@ def _split(parsed: list[Override]) -> list[list[Override]]:
     return [parser.parse_overrides(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
 
 
-def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, list[str]]:
+def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | None, list[str]]:
     """One job's words, without those overrides that name no option of what was chosen, which are its mistakes."""
-    words = [o for o in job if "." not in o.key_or_group]
+    chosen = [o for o in job if "." not in o.key_or_group]
     dotted = [o for o in job if "." in o.key_or_group]
     try:
-        base = _compose(words, catalog)
+        base = _compose(chosen, catalog)
         mistakes, right = [], []
         for override in dotted:
             found = _key_mistakes(override, base, catalog)
             mistakes += found
             right += [] if found else [override]
-        composed = _compose([o for o in job if o in words or o in right], catalog) if right else base
+        composed = _compose([o for o in job if o in chosen or o in right], catalog) if right else base
         unknown = _complete_parts(composed, catalog) + _complete_layers(composed, catalog)
         unknown += _complete_like(composed, catalog)
         return (None if unknown else composed), mistakes + unknown
@@ -132,12 +132,12 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[Words | None, l
         return None, [f"not a YAML file: {' '.join(str(error).split())}"]
 
 
-def _tuned(words: Words, job: list[Override], catalog: Catalog, sweep: bool) -> tuple[list[Words], list[str]]:
+def _tuned(config: RunConfig, job: list[Override], catalog: Catalog, sweep: bool) -> tuple[list[RunConfig], list[str]]:
     """A job for each trial of the job that asks for some, and what is wrong with that."""
     if not sweep:
         return [], ["tune: makes several jobs, but this is one run; add -m"]
     try:
-        drawn = trials(words.values["tune"])
+        drawn = trials(config.values["tune"])
     except ValueError as error:
         return [], [str(error)]
     jobs, mistakes = [], []
@@ -151,13 +151,13 @@ def _tuned(words: Words, job: list[Override], catalog: Catalog, sweep: bool) -> 
     return jobs, mistakes
 
 
-def _complete_parts(words: Words, catalog: Catalog) -> list[str]:
+def _complete_parts(config: RunConfig, catalog: Catalog) -> list[str]:
     """Turn options that others are put together from, named with a weight or some values, into all their values.
 
     What is written to the run folder is then complete. Returns what names no option.
     """
     mistakes = []
-    for group, values in words.values.items():
+    for group, values in config.values.items():
         parts = values.get("parts") if isinstance(values, dict) else None
         if not isinstance(parts, dict):
             continue
@@ -173,9 +173,9 @@ def _complete_parts(words: Words, catalog: Catalog) -> list[str]:
     return mistakes
 
 
-def _complete_layers(words: Words, catalog: Catalog) -> list[str]:
+def _complete_layers(config: RunConfig, catalog: Catalog) -> list[str]:
     """The same for an option for each layer; joined, their names are the layer chosen."""
-    given = words.values.get("layers")
+    given = config.values.get("layers")
     mistakes: list[str] = []
     if not isinstance(given, list):
         return []
@@ -183,13 +183,13 @@ def _complete_layers(words: Words, catalog: Catalog) -> list[str]:
         given[i], found = _complete("layer", entry, f"layers.{i}", catalog)
         mistakes += found
     if not mistakes:
-        words.choices["layer"] = "_".join(entry["layer"] for entry in given)
+        config.choices["layer"] = "_".join(entry["layer"] for entry in given)
     return mistakes
 
 
-def _complete_like(words: Words, catalog: Catalog) -> list[str]:
+def _complete_like(config: RunConfig, catalog: Catalog) -> list[str]:
     """The same for the model that another is matched to."""
-    match = words.values.get("match")
+    match = config.values.get("match")
     if not isinstance(match, dict) or "like" not in match:
         return []
     match["like"], mistakes = _complete("model", match["like"], "match.like", catalog)
@@ -208,7 +208,7 @@ def _complete(group: str, entry: Any, where: str, catalog: Catalog) -> tuple[Any
     return None, [f"{where}: {what}\n  options of {group}: {', '.join(options)}"]
 
 
-def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str]:
+def _key_mistakes(override: Override, base: RunConfig, catalog: Catalog) -> list[str]:
     group, key = override.key_or_group.split(".", 1)
     choice = base.choices.get(group, "")
     known = [k for k in base.values.get(group, {}) if k != "_target_"]
@@ -225,7 +225,7 @@ def _key_mistakes(override: Override, base: Words, catalog: Catalog) -> list[str
     ]
 
 
-def _compose(job: Sequence[Override], catalog: Catalog) -> Words:
+def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     texts = [o.input_line.lstrip("+") for o in job if o.input_line]
     chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
     config, choices = _compose_groups(tuple(chosen), catalog)
@@ -238,7 +238,7 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> Words:
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
-    return Words(plain, dict(choices), tuple(texts))
+    return RunConfig(plain, dict(choices), tuple(texts))
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""One composed run before anything is built, and what it is called."""
+"""RunConfig: the composed, checked words of one run, its hash and the name of its folder."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ ELSEWHERE = ("launcher", "sweeper", "logger", "pack", "rerun", "dry_run", "check
 
 
 @dataclass(frozen=True)
-class Words:
+class RunConfig:
     """One composed run before anything is built: plain values, and which option each group chose."""
 
     values: dict[str, Any]
@@ -40,17 +40,17 @@ class Words:
         return OmegaConf.to_yaml(OmegaConf.create(self.values))
 
 
-def default_name(words: Words, jobs: Sequence[Words] = ()) -> str:
+def default_name(config: RunConfig, jobs: Sequence[RunConfig] = ()) -> str:
     """The folder a run belongs in: its name, its experiment's, or the words chosen (image-fourier-smooth)."""
-    if words.values.get("name"):
-        return str(words.values["name"])
-    if "experiment" in words.choices:
-        return words.choices["experiment"]
+    if config.values.get("name"):
+        return str(config.values["name"])
+    if "experiment" in config.choices:
+        return config.choices["experiment"]
     usual = {"reg": "none", "optimizer": "adam", "model": "kan"}
     parts = []
     for group in SUBJECTS:
-        swept = dict.fromkeys(job.choices[group] for job in jobs or [words] if group in job.choices)
-        if group in words.choices and list(swept) != [usual.get(group)]:
+        swept = dict.fromkeys(job.choices[group] for job in jobs or [config] if group in job.choices)
+        if group in config.choices and list(swept) != [usual.get(group)]:
             parts.append("+".join(swept))
     return "-".join(parts)[:120]
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kanexp.figure.panel import decades, look, picture_row, plain_ticks
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, RED, STYLE
-from kanexp.score.cost import Metric, words
+from kanexp.score.cost import Metric, metric_label
 
 MARKERS = "os^DvP*X"
 SPENT = {
@@ -40,7 +40,7 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
                 axes.set_yscale("log")
                 decades(axes.yaxis, here["low"].min(), here["high"].max())
             over = str(table["over"].iloc[0])
-            axes.set(title=words(name), xlabel=SPENT[over])
+            axes.set(title=metric_label(name), xlabel=SPENT[over])
             if over == "step":
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             else:
@@ -82,7 +82,9 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
                 scores = [*values, *[np.inf if metric.better == "lower" else -np.inf] * count]
                 axes.plot([np.median(scores)] * 2, [i - 0.36, i + 0.36], color=BLACK, linewidth=2)
         axes.set_yticks(range(len(arms)), arms)
-        axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=f"{words(metric.name)}, a point per seed, a bar at the median")
+        axes.set(
+            ylim=(len(arms) - 0.4, -0.6), xlabel=f"{metric_label(metric.name)}, a point per seed, a bar at the median"
+        )
         axes.set_title(title)
         axes.grid(axis="y", visible=False)
         return figure
@@ -126,7 +128,7 @@ def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             axes.set_xlabel({"parameters": "parameters", "train_seconds": SPENT["seconds"]}[cost])
         finite = pd.concat([table[name] for name in ("low", "median", "high")])
         _scale(panels[0], "y", metric, finite[np.isfinite(finite)])
-        panels[0].set_ylabel(words(metric.name))
+        panels[0].set_ylabel(metric_label(metric.name))
         handles = [
             Line2D([], [], linestyle="", color=CYCLE[i % len(CYCLE)], marker=MARKERS[i // len(CYCLE) % len(MARKERS)])
             for i in range(len(arms))

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from kanexp.figure.panel import decades, look
 from kanexp.figure.style import BLUE, CYCLE, SKY, STYLE
-from kanexp.score.cost import Metric, words
+from kanexp.score.cost import Metric, metric_label
 
 MOST_NUMBERED = 12  # columns from which on numbers in the cells are too small to read
 
@@ -44,7 +44,7 @@ def heat(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        bar = figure.colorbar(picture, ax=axes, label=f"median {words(metric.name)}")
+        bar = figure.colorbar(picture, ax=axes, label=f"median {metric_label(metric.name)}")
         if isinstance(norm, LogNorm):
             decades(bar.ax.yaxis, low, high)
         return figure
@@ -73,7 +73,7 @@ def sensitivity(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             middle = here.groupby("at")["value"].median()
             own = look(i) if len(lines) > 1 else {"color": BLUE}
             axes.plot(middle.index, middle, linewidth=1.8, label=line or "median", **own)
-        axes.set(xlabel=str(table["key"].iloc[0]), ylabel=words(metric.name))
+        axes.set(xlabel=str(table["key"].iloc[0]), ylabel=metric_label(metric.name))
         if log:
             axes.set_xscale("log")
         if metric.log:

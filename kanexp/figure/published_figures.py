@@ -1,8 +1,6 @@
-"""The figures of the table of reproductions, each drawn from its table alone."""
+"""Figures of published results beside ours, each drawn from its table alone."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -11,19 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from kanexp.figure import arm_figures, run_figures
+from kanexp.figure import run_figures
 from kanexp.figure.style import AFTER, BEFORE, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.reproduce import figure_table
-from kanexp.reproduce.claim import Claim
-from kanexp.reproduce.runs import Runs
-from kanexp.score.cost import higher_is_better, words
-
-
-class Drawing(NamedTuple):
-    """A figure in its two steps."""
-
-    table: Callable[[Runs, Sequence[Claim]], pd.DataFrame]
-    draw: Callable[[pd.DataFrame], Figure]
+from kanexp.score.cost import higher_is_better, metric_label
 
 
 def points(table: pd.DataFrame) -> Figure:
@@ -44,7 +32,9 @@ def points(table: pd.DataFrame) -> Figure:
             axes.set_xscale("log")
         axes.set_yticks(range(len(arms)), arms)
         known = "; diamonds are published" if table["published"].notna().any() else ""
-        axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=f"{words(metric)}: a point per seed, a bar at the median{known}")
+        axes.set(
+            ylim=(len(arms) - 0.4, -0.6), xlabel=f"{metric_label(metric)}: a point per seed, a bar at the median{known}"
+        )
         axes.grid(axis="y", visible=False)
         return figure
 
@@ -140,7 +130,7 @@ def staircase(table: pd.DataFrame) -> Figure:
         axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {seeds.shape[1]} seeds")
         axes.plot(seeds.index, seeds.median(axis=1), "o-", color=BLUE, linewidth=1.8, label="median")
         axes.plot(published.index, published, "D--", color=ORANGE, markeredgecolor="black", label="published")
-        axes.set(xscale="log", yscale="log", xlabel="grid intervals", ylabel=f"test {words(metric)}")
+        axes.set(xscale="log", yscale="log", xlabel="grid intervals", ylabel=f"test {metric_label(metric)}")
         axes.set_xticks(sizes)
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -172,7 +162,7 @@ def pareto(table: pd.DataFrame) -> Figure:
             side, off = ("right", -5) if own["parameters"] > middle else ("left", 5)  # names stay inside
             at = own["parameters"], own["value"]
             axes.annotate(str(arm), at, (off, 5), textcoords="offset points", ha=side, fontsize=7)
-        axes.set(xscale="log", xlabel="parameters", ylabel=f"test {words(metric)}")
+        axes.set(xscale="log", xlabel="parameters", ylabel=f"test {metric_label(metric)}")
         if sign > 0:
             axes.set_yscale("log")
         axes.margins(x=0.25)
@@ -180,18 +170,6 @@ def pareto(table: pd.DataFrame) -> Figure:
         return figure
 
 
-# The one table of figures: what a row's file may ask for.
-FIGURES = {
-    "curves": Drawing(figure_table.curves, arm_figures.curves),
-    "points": Drawing(figure_table.points, points),
-    "pictures": Drawing(figure_table.pictures, pictures),
-    "strip": Drawing(figure_table.strip, strip),
-    "exponents": Drawing(figure_table.exponents, exponents),
-    "edges": Drawing(figure_table.edges, edges),
-    "staircase": Drawing(figure_table.staircase, staircase),
-    "solution": Drawing(figure_table.solution, solution),
-    "pareto": Drawing(figure_table.points, pareto),
-}
 _EDGE_LINES: dict[str, dict] = {
     "before": {"label": "before training", "color": BEFORE, "linewidth": 0.9},
     "after": {"label": "after training", "color": AFTER, "linewidth": 1.4},

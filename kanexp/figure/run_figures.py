@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from kanexp.figure.panel import picture_row, plain_ticks
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.score.cost import words
+from kanexp.score.cost import metric_label
 
 
 def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
@@ -27,7 +27,7 @@ def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_los
             axes.plot([], [], color=BLUE, linewidth=1.8, label="median")
             if (table.min(axis=None) or 0) > 0:
                 axes.set_yscale("log")
-            axes.set(title=words(name), xlabel="step")
+            axes.set(title=metric_label(name), xlabel="step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.legend(fontsize=8)
         return figure

@@ -18,7 +18,7 @@ class Logger(ABC):
         """The module it imports, named like the extra that installs it; empty for none."""
 
     @abstractmethod
-    def track(self, folder: Path, words: Sequence[str]) -> AbstractContextManager[Tell]:
+    def track(self, folder: Path, overrides: Sequence[str]) -> AbstractContextManager[Tell]:
         """Within, takes the rows of one run, which has its folder and was asked for in these words.
 
         Rows of a run that goes on from a checkpoint may come twice.

@@ -30,12 +30,12 @@ class MLflow(Logger):
     def needs(self) -> str:
         return "mlflow"
 
-    def track(self, folder: Path, words: Sequence[str]) -> AbstractContextManager[Tell]:
-        return _batches(self, folder, words)
+    def track(self, folder: Path, overrides: Sequence[str]) -> AbstractContextManager[Tell]:
+        return _batches(self, folder, overrides)
 
 
 @contextmanager
-def _batches(logger: MLflow, folder: Path, words: Sequence[str]) -> Iterator[Tell]:
+def _batches(logger: MLflow, folder: Path, overrides: Sequence[str]) -> Iterator[Tell]:
     from mlflow.entities import Metric, Param
     from mlflow.tracking import MlflowClient
 
@@ -43,7 +43,7 @@ def _batches(logger: MLflow, folder: Path, words: Sequence[str]) -> Iterator[Tel
     known = client.get_experiment_by_name(logger.experiment)
     owner = known.experiment_id if known else client.create_experiment(logger.experiment)
     run = client.create_run(owner, run_name="/".join(folder.resolve().parts[-3:])).info.run_id
-    client.log_batch(run, params=[Param(*word.split("=", 1)) for word in words])
+    client.log_batch(run, params=[Param(*override.split("=", 1)) for override in overrides])
     rows: list[Any] = []
     sent = time.monotonic()
 

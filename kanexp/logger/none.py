@@ -16,7 +16,7 @@ class NoLogger(Logger):
     def needs(self) -> str:
         return ""
 
-    def track(self, folder: Path, words: Sequence[str]) -> AbstractContextManager[Tell]:
+    def track(self, folder: Path, overrides: Sequence[str]) -> AbstractContextManager[Tell]:
         return nullcontext(_ignore)
 
 

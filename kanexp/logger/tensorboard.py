@@ -23,7 +23,7 @@ class TensorBoard(Logger):
     def needs(self) -> str:
         return "tensorboard"
 
-    def track(self, folder: Path, words: Sequence[str]) -> AbstractContextManager[Tell]:
+    def track(self, folder: Path, overrides: Sequence[str]) -> AbstractContextManager[Tell]:
         return _writers(folder / self.needs, self.flush)
 
 

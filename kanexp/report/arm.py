@@ -56,10 +56,10 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     keys = given or tuple(key for key in rest if key not in tuned)
     pooled = tuple(key for key in rest if key not in keys)
     usual = [group for group in ("task", "layer", "init") if group not in tuned]  # where nothing tells runs apart
-    names = [describe(run, keys) or "-".join(run.word(group) for group in usual) for run in runs]
-    problems = [describe(run, problem_keys) or run.word("task") for run in runs]
+    names = [describe(run, keys) or "-".join(run.option(group) for group in usual) for run in runs]
+    problems = [describe(run, problem_keys) or run.option("task") for run in runs]
     settings = [describe(run, pooled) for run in runs]
-    values = {name: {key: run.word(key) for key in keys} for name, run in zip(names, runs, strict=True)}
+    values = {name: {key: run.option(key) for key in keys} for name, run in zip(names, runs, strict=True)}
     return Arms(keys, pooled, tuple(problem_keys), problems, names, settings, values)
 
 
@@ -69,21 +69,21 @@ def differing(runs: Sequence[Run]) -> list[str]:
     An option of a group counts where it differs among runs of the same choice: that Fourier has other options than
     Chebyshev is said by the layer's name.
     """
-    found = [group for group in GROUPS if len({run.word(group) for run in runs}) > 1]
-    for key in dict.fromkeys(key for run in runs for key in run.words):
+    found = [group for group in GROUPS if len({run.option(group) for run in runs}) > 1]
+    for key in dict.fromkeys(key for run in runs for key in run.options):
         group = key.split(".")[0]
         if group in (*PLACES, *HOW) or key in GROUPS or key.endswith("_target_"):
             continue
         seen: dict[str, set[str | None]] = {}
         for run in runs:
-            seen.setdefault(run.choices.get(group, ""), set()).add(run.words.get(key))
+            seen.setdefault(run.choices.get(group, ""), set()).add(run.options.get(key))
         if any(len(values) > 1 for values in seen.values()):
             found.append(key)
     return found
 
 
 def _known(key: str, runs: Sequence[Run], differ: Sequence[str]) -> str:
-    keys = dict.fromkeys([*GROUPS, *(key for run in runs for key in run.words)])
+    keys = dict.fromkeys([*GROUPS, *(key for run in runs for key in run.options)])
     if key in keys:
         return key
     ends = [known for known in keys if known.endswith(f".{key}")]
@@ -100,13 +100,13 @@ def describe(run: Run, keys: Iterable[str]) -> str:
     """fourier degree=5: options by their last word where that is plain enough."""
     keys = list(keys)
     ends = [key.split(".")[-1] for key in keys]
-    words = []
+    parts = []
     for key, end in zip(keys, ends, strict=True):
         if key in GROUPS:
-            words.append(run.word(key))
-        elif key in run.words:
-            words.append(f"{end if ends.count(end) == 1 else key}={run.words[key]}")
-    return " ".join(word for word in words if word)
+            parts.append(run.option(key))
+        elif key in run.options:
+            parts.append(f"{end if ends.count(end) == 1 else key}={run.options[key]}")
+    return " ".join(part for part in parts if part)
 
 
 def baselines(arms: Arms, text: str) -> list[str]:
@@ -142,8 +142,8 @@ def _same(value: str, asked: str) -> bool:
         return value == asked
 
 
-def _or(words: Sequence[str]) -> str:
-    return " or ".join(words) if words else "what differs (nothing does)"
+def _or(parts: Sequence[str]) -> str:
+    return " or ".join(parts) if parts else "what differs (nothing does)"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def _two_arms(ours: list[Run], theirs: list[Run], names: tuple[str, str]) -> tup
         problems = ["different tasks"] * len(runs)
         pooled += plan.problem_keys
     if between:
-        told = ", ".join(f"{key}: {ours[0].word(key) or '-'} against {theirs[0].word(key) or '-'}" for key in between)
+        sides_of = {key: [side[0].option(key) or "-" for side in (ours, theirs)] for key in between}
+        told = ", ".join(f"{key}: {left} against {right}" for key, (left, right) in sides_of.items())
         notes.append(f"they differ in {told}")
     settings = [arm.describe(run, pooled) for run in runs]
     values: dict[str, dict[str, str]] = {name: {} for name in names}

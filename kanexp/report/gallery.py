@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from kanexp.figure import arm_figures, axis_figures
+from kanexp.figure.style import Figure
 from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
 from kanexp.report.table import GROUPS, Run
@@ -140,7 +140,7 @@ def _heat(s: Subject, problem: str) -> Iterable[Drawing]:
     if len(keys) != 2 or (keys != s.arms.keys and len(s.ranked(problem)) > 1):
         return
     rows = rows[rows["problem"] == problem]
-    cells = {run.label: [run.word(key) or "-" for key in keys] for run in s.runs}
+    cells = {run.label: [run.option(key) or "-" for key in keys] for run in s.runs}
     table = pd.DataFrame([cells[label] for label in rows["run"]], columns=["row", "column"], index=rows.index)
     fine = stats.ended_well(rows["status"])
     table["value"] = rows[metric.name].where(fine, np.inf if metric.better == "lower" else -np.inf)
@@ -175,7 +175,7 @@ def _sensitivity(s: Subject, problem: str) -> Iterable[Drawing]:
     runs = {run.label: run for run in s.runs}
     here = [runs[label] for label in dict.fromkeys(rows["run"])]
     for key in s.arms.differing:
-        numbers = {run.label: _number(run.words.get(key, "")) for run in here}
+        numbers = {run.label: _number(run.options.get(key, "")) for run in here}
         known = {label: number for label, number in numbers.items() if np.isfinite(number)}
         if key in GROUPS or len(set(known.values())) < 3:
             continue

@@ -8,7 +8,8 @@ import pandas as pd
 
 from kanexp.error import ConfigError
 from kanexp.figure.style import save
-from kanexp.folder.run_folder import find_runs, new_version, write
+from kanexp.folder.file import write
+from kanexp.folder.version import find_runs, new_version
 from kanexp.report import arm, gallery, latex, page, pair, stats, table
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings

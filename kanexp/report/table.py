@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from kanexp.folder.run_folder import CONFIG, RunFolder, UnreadableRun
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.names import CONFIG
+from kanexp.folder.run_folder import RunFolder
 
 GROUPS = ("task", "layer", "init", "reg", "optimizer", "model")
 COSTS = ("evaluations", "train_seconds", "peak_memory_bytes")
@@ -64,13 +66,13 @@ class Run:
         return self.record.get("tune") or {}
 
     @cached_property
-    def words(self) -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         """Every option as text, so that runs can be told apart by it."""
         return {key: short(value) for key, value in self.config.items()}
 
-    def word(self, key: str) -> str:
+    def option(self, key: str) -> str:
         """The option of a group, or the value of an option, as text; empty where the run has none."""
-        return self.choices.get(key, "") if key in GROUPS else self.words.get(key, "")
+        return self.choices.get(key, "") if key in GROUPS else self.options.get(key, "")
 
 
 def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
@@ -121,7 +123,7 @@ def _rows(run: Run, metrics: Sequence[str], options: Sequence[str]) -> Iterable[
     common |= {name: record.get(name) for name in ("cause", "parameters", "train_seconds", "peak_memory_bytes")}
     common |= {"widths": "-".join(map(str, record["widths"])), "started": record.get("started")}
     common |= {"steps": record.get("steps", run.config.get("steps")), "data_seed": run.config.get("data_seed", 0)}
-    common |= {key: run.words.get(key) for key in options}
+    common |= {key: run.options.get(key) for key in options}
     statuses, test = record.get("seed_status") or {}, record.get("test") or {}
     for seed in record["seeds"]:
         own = {name: (record.get(name) or {}).get(str(seed)) for name in ("best_step", "best_val_loss", "evaluations")}

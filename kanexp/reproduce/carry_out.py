@@ -7,13 +7,13 @@ from pathlib import Path
 from kanexp import console
 from kanexp.config import compose
 from kanexp.config.catalog import Catalog
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.data import picture_sets
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import write
+from kanexp.folder.file import write
 from kanexp.reproduce import latex, markdown, page
 from kanexp.reproduce.outcome import Outcome, judge, whole
-from kanexp.reproduce.row import Reproduction, row_files, words
+from kanexp.reproduce.row import Reproduction, row_files, split_command
 from kanexp.sweep.sweep import sweep
 
 
@@ -67,16 +67,16 @@ def _with_data(rows: Sequence[Reproduction]) -> tuple[list[Reproduction], list[s
     return found, left_out
 
 
-def _load(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> dict[str, dict[str, list[Words]]]:
+def _load(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> dict[str, dict[str, list[RunConfig]]]:
     """The jobs of every command; where they go is set here and is no word of the command."""
-    loaded: dict[str, dict[str, list[Words]]] = {}
+    loaded: dict[str, dict[str, list[RunConfig]]] = {}
     mistakes: list[str] = []
     for row in rows:
         loaded[row.name] = {}
         for name, text in row.commands.items():
             place = {"output_dir": str(out / row.folder), "name": name}
             try:
-                jobs = compose.load(words(text), catalog, sweep=True)
+                jobs = compose.load(split_command(text), catalog, sweep=True)
             except ConfigError as error:
                 mistakes += [f"{row.name}: {mistake}" for mistake in error.mistakes]
                 continue

@@ -101,7 +101,7 @@ def _pictures(runs: Sequence[Run]) -> pd.DataFrame:
 
 def _start_or_power(run: Run) -> str:
     """A run's name by its start, or where it has a weighted penalty, by its power."""
-    return f"alpha {run.config['reg.alpha']}" if "reg.alpha" in run.config else run.word("init")
+    return f"alpha {run.config['reg.alpha']}" if "reg.alpha" in run.config else run.option("init")
 
 
 def _picture(run: Run) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 from kanexp.error import require
 from kanexp.reproduce.claim import Claim, Verdict, is_range, is_within, number, spread
 from kanexp.reproduce.runs import NotFound, Runs, said
-from kanexp.score.cost import words
+from kanexp.score.cost import metric_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Stages(Claim):
         medians = [float(stages[size].median()) for size in sizes]
         judged = zip(medians, self.published, self.factors, strict=False)
         met = all(published / factor <= ours <= published * factor for ours, published, factor in judged)
-        what = f"{words(self.metric)} at grids of {', '.join(map(str, sizes))}"
+        what = f"{metric_label(self.metric)} at grids of {', '.join(map(str, sizes))}"
         ours = ", ".join(spread(stages[size]) for size in sizes)
         asked = f"within {', '.join(f'{factor:g}' for factor in self.factors)} times"
         return Verdict(what, ", ".join(map(number, self.published)), ours, asked, len(stages), met)
@@ -60,7 +60,7 @@ class Decreasing(Claim):
         met = all(b < a for a, b in itertools.pairwise(medians)) and medians[-1] <= self.at_most
         asked = "every median below the one before"
         asked += f", the last <= {number(self.at_most)}" if self.at_most < np.inf else ""
-        what = f"{words(self.metric)} falls with the grid, {', '.join(map(str, stages))}"
+        what = f"{metric_label(self.metric)} falls with the grid, {', '.join(map(str, stages))}"
         return Verdict(
             what,
             self.published,
@@ -91,7 +91,7 @@ class Slope(Claim):
         medians = runs.stages(self.of, self.metric).median().iloc[: self.sizes]
         found = -float(np.polyfit(np.log(medians.index.to_numpy(float)), np.log(medians.to_numpy()), 1)[0])
         seeds = len(runs.scores(self.of, self.metric))
-        what = f"exponent of {words(self.metric)} over the grid, {medians.index[0]} to {medians.index[-1]}"
+        what = f"exponent of {metric_label(self.metric)} over the grid, {medians.index[0]} to {medians.index[-1]}"
         return Verdict(
             what,
             number(self.published),

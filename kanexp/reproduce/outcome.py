@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from kanexp.figure.published_figures import FIGURES
 from kanexp.figure.style import save
-from kanexp.folder.run_folder import find_runs
+from kanexp.folder.version import find_runs
 from kanexp.report import table
 from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim, Verdict
+from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.row import Reproduction
 from kanexp.reproduce.runs import NotFound, Runs
 

@@ -5,8 +5,9 @@ import torch
 
 from kanexp.config import compose
 from kanexp.config.experiment import build_experiment
-from kanexp.config.run_config import Words
-from kanexp.folder.run_folder import RunFolder, UnreadableRun
+from kanexp.config.run_config import RunConfig
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.run_folder import RunFolder
 from kanexp.measure import tables
 from kanexp.reproduce.runs import NotFound
 from kanexp.run.diagnose import trained_network
@@ -20,7 +21,7 @@ def edges(run: RunFolder) -> pd.DataFrame:
         record, file = run.ended()
     except UnreadableRun as error:
         raise NotFound(str(error)) from error
-    experiment = build_experiment(Words(compose.load_file(run.config), record["choices"], ()))
+    experiment = build_experiment(RunConfig(compose.load_file(run.config), record["choices"], ()))
     data, _ = load_data(experiment)
     seeds, x = record["seeds"], data.train.x
     network = experiment.network()

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import yaml
 
 from kanexp.config.catalog import Catalog
-from kanexp.config.settings import build, did_you_mean
+from kanexp.config.schema import build, did_you_mean
 from kanexp.data.picture_sets import SOURCES
 from kanexp.error import ConfigError
-from kanexp.figure.published_figures import FIGURES
 from kanexp.reproduce.claim import Claim
+from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ def row_files(catalog: Catalog) -> dict[str, Path]:
     return found
 
 
-def words(command: str) -> list[str]:
+def split_command(command: str) -> list[str]:
     """A command's words as a shell would split them."""
     return shlex.split(command)
 

@@ -59,7 +59,7 @@ class Runs:
         for run, experiment in zip(self.all, experiments, strict=True):
             keys = differing([other for other, its in zip(self.all, experiments, strict=True) if its == experiment])
             own = describe(run, keys)
-            names.append(f"{experiment} {own}".strip() if several else own or run.word("layer"))
+            names.append(f"{experiment} {own}".strip() if several else own or run.option("layer"))
         return list(zip(names, self.all, strict=True))
 
     @cached_property

@@ -11,7 +11,7 @@ from kanexp.report import stats
 from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim, Verdict, bounded, bounds, is_range, is_within, number, one_bound, spread
 from kanexp.reproduce.runs import Runs, said, scores
-from kanexp.score.cost import BEYOND, Metric, higher_is_better, words
+from kanexp.score.cost import BEYOND, Metric, higher_is_better, metric_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Median(Claim):
 
     def judge(self, runs: Runs) -> Verdict:
         found = runs.scores(self.of, self.metric)
-        what = f"{said(self.of)}: {words(self.metric)}"
+        what = f"{said(self.of)}: {metric_label(self.metric)}"
         asked = f"median in [{number(self.within[0])}, {number(self.within[1])}]"
         return Verdict(
             what, number(self.published), spread(found), asked, len(found), is_within(found.median(), self.within)
@@ -50,7 +50,7 @@ class Covers(Claim):
     def judge(self, runs: Runs) -> Verdict:
         found = runs.scores(self.of, self.metric)
         met = found.min() / self.widened <= self.published <= found.max() * self.widened
-        what = f"{said(self.of)}: {words(self.metric)}"
+        what = f"{said(self.of)}: {metric_label(self.metric)}"
         asked = f"published in our range widened {self.widened:g} times"
         return Verdict(what, number(self.published), spread(found), asked, len(found), bool(met))
 
@@ -74,7 +74,7 @@ class Wins(Claim):
         one, other = (-one, -other) if higher_is_better(self.metric) else (one, other)
         gap = _paired(one, other) if self.paired else np.subtract.outer(one.to_numpy(), other.to_numpy()).ravel()
         share = _share_below(gap)
-        what = f"{said(self.of)} beats {said(self.over)} in {words(self.metric)}"
+        what = f"{said(self.of)} beats {said(self.over)} in {metric_label(self.metric)}"
         ours = f"in {share * len(gap):g} of {len(gap)} pairs" if self.paired else f"P = {share:.3g}"
         asked = f"in {self.probability:.0%} of the pairs of one seed" if self.paired else f"P >= {self.probability:g}"
         return Verdict(what, self.published, ours, asked, min(len(one), len(other)), share >= self.probability)
@@ -97,7 +97,7 @@ class Ratio(Claim):
     def judge(self, runs: Runs) -> Verdict:
         one, other = runs.scores(self.of, self.metric), runs.scores(self.over, self.metric)
         ratio = one.median() / other.median()
-        what = f"{words(self.metric)}, {said(self.of)} : {said(self.over)}"
+        what = f"{metric_label(self.metric)}, {said(self.of)} : {said(self.over)}"
         ours = f"{number(ratio)} ({number(one.median())} : {number(other.median())})"
         published = "" if self.published is None else number(self.published)
         met = bounded(ratio, self.at_least, self.at_most)
@@ -120,7 +120,7 @@ class Difference(Claim):
 
     def judge(self, runs: Runs) -> Verdict:
         gap = _paired(runs.scores(self.of, self.metric), runs.scores(self.over, self.metric))
-        what = f"{words(self.metric)}, {said(self.of)} - {said(self.over)}"
+        what = f"{metric_label(self.metric)}, {said(self.of)} - {said(self.over)}"
         met = bounded(float(np.median(gap)), self.at_least, self.at_most)
         return Verdict(what, self.published, spread(gap), bounds(self.at_least, self.at_most), len(gap), met)
 
@@ -139,7 +139,7 @@ class Undecided(Claim):
         pairs = list(itertools.combinations(runs.all, 2))
         corrected = stats.holm([sign_flip(a, b, self.metric) for a, b in pairs])
         (p,) = (float(p) for p, pair in zip(corrected, pairs, strict=True) if one in pair and other in pair)
-        what = f"{said(self.of)} and {said(self.over)} are undecided in {words(self.metric)}"
+        what = f"{said(self.of)} and {said(self.over)} are undecided in {metric_label(self.metric)}"
         seeds, asked = len(scores(one, self.metric)), f"p >= {stats.LEVEL:g}"
         return Verdict(what, self.published, f"p = {p:.2g} after Holm", asked, seeds, p >= stats.LEVEL)
 
@@ -164,7 +164,7 @@ class Worst(Claim):
         met = all(sign * found.median() > sign * other.median() for other in others.values())
         medians = ", ".join(f"{name} {number(other.median())}" for name, other in others.items())
         ours = f"{spread(found)}; medians: {medians}"
-        what = f"{said(self.of)} is the worst in {words(self.metric)}"
+        what = f"{said(self.of)} is the worst in {metric_label(self.metric)}"
         return Verdict(what, self.published, ours, "worse median than all others", len(found), met)
 
 

@@ -11,12 +11,14 @@ from torch import Tensor
 from kanexp import console
 from kanexp.config import compose
 from kanexp.config.experiment import Experiment, build_experiment
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
 from kanexp.figure.run_figures import diagnosis
 from kanexp.figure.style import save
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger
-from kanexp.folder.run_folder import RunFolder, UnreadableRun, new_version
+from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.version import new_version
 from kanexp.machine import provenance, tune
 from kanexp.model.network import Network
 from kanexp.optimizer.base import Optimizer
@@ -24,10 +26,10 @@ from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.run.run import by_seed, find_device, load_data, to_device
-from kanexp.score.cost import words
+from kanexp.score.cost import metric_label
 from kanexp.task.base import Data
 from kanexp.task.equation import Equation
-from kanexp.train.ensemble import Pack
+from kanexp.train.ensemble import Ensemble
 from kanexp.train.loop import Result, score, train
 from kanexp.train.objective import Objective
 
@@ -61,7 +63,7 @@ def diagnose(path: Path, seconds: float) -> int:
     before = _measure(experiment, network, theta, data)
     with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS) as progress:
         ledger = Ledger([logs], [experiment.settings.seed_list])
-        result = train(Pack((experiment,)), network, theta, data, ledger, progress)
+        result = train(Ensemble((experiment,)), network, theta, data, ledger, progress)
     after = _measure(experiment, network, result.last, data)
     table = _table(experiment, before, after, result, pd.read_csv(folder.metrics))
     folder.figures.mkdir()
@@ -129,7 +131,7 @@ def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tenso
         "compile": False,
         "seeds": record["seeds"],
     }
-    experiment = build_experiment(Words(values, record["choices"], ()))
+    experiment = build_experiment(RunConfig(values, record["choices"], ()))
     return experiment, *trained_network(experiment, model)
 
 
@@ -187,7 +189,7 @@ def _say(table: pd.DataFrame, sentence: str, result: Result, folder: RunFolder) 
         )
         for _, row in table.iterrows()
     ]
-    columns = ("seed", "loss before", "loss after", "its gradient", f"{words(score)} before", "after", "state")
+    columns = ("seed", "loss before", "loss after", "its gradient", f"{metric_label(score)} before", "after", "state")
     console.table(f"{result.steps} steps in {result.seconds:.1f} s", columns, rows)
     console.say(sentence)
     console.say(str(folder.path))

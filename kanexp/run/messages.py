@@ -12,7 +12,7 @@ from kanexp.config.run_config import default_name
 from kanexp.measure import tables
 from kanexp.model.network import Network
 from kanexp.report.stats import median_interval
-from kanexp.score.cost import words
+from kanexp.score.cost import metric_label
 from kanexp.task.base import Data
 from kanexp.train.loop import Result
 
@@ -22,16 +22,16 @@ NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth
 def introduce(e: Experiment, data: Data, network: Network, start: Tensor) -> None:
     """What is about to be trained, and how the signal goes through it at its start theta (seeds, length)."""
     seeds = e.settings.seed_list
-    if not e.model.uses_layer and any(o.startswith("layer") for o in e.words.overrides):
+    if not e.model.uses_layer and any(o.startswith("layer") for o in e.config.overrides):
         console.say(
-            f"note: {type(e.model).__name__} has no edge functions, so layer={e.words.choices['layer']} is not used"
+            f"note: {type(e.model).__name__} has no edge functions, so layer={e.config.choices['layer']} is not used"
         )
-    if not e.model.uses_widths and any(o.startswith("widths") for o in e.words.overrides):
+    if not e.model.uses_widths and any(o.startswith("widths") for o in e.config.overrides):
         console.say(f"note: {type(e.model).__name__} has sizes of its own, so hidden widths are not used")
     if e.match:
         console.say(str(e.match))
     console.say(
-        f"{default_name(e.words)}: widths {e.widths}, {network.parameters} parameters, "
+        f"{default_name(e.config)}: widths {e.widths}, {network.parameters} parameters, "
         f"{count(seeds)}, {start.device}, {e.settings.dtype}"
     )
     if data.notes:
@@ -46,7 +46,7 @@ def conclude(seeds: list[int], result: Result, brief: bool) -> None:
     for name, values in scores.items():
         m = median_interval(values.tolist())
         coverage = m.coverage
-        rows.append((words(name), f"{m.median:.4g}", f"{m.low:.4g} .. {m.high:.4g}"))
+        rows.append((metric_label(name), f"{m.median:.4g}", f"{m.low:.4g} .. {m.high:.4g}"))
     few = "" if coverage >= 0.95 else f"; {len(seeds)} seeds: the whole range"
     note = (
         f"best state on validation; interval of the median, {100 * coverage:.0f} % sure{few}" if len(seeds) > 1 else ""

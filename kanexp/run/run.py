@@ -16,10 +16,12 @@ from torch import Tensor
 
 from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
-from kanexp.config.run_config import Words, default_name
+from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.logs import Ledger
-from kanexp.folder.run_folder import FORMAT, RunFolder, new_version
+from kanexp.folder.names import FORMAT
+from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.version import new_version
 from kanexp.layer.base import Bumps
 from kanexp.machine import peak_memory, provenance, tune
 from kanexp.model.network import Network
@@ -28,7 +30,7 @@ from kanexp.run.messages import conclude, introduce
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Scene, Split
 from kanexp.train.checkpoint import Checkpoint
-from kanexp.train.ensemble import Pack
+from kanexp.train.ensemble import Ensemble
 from kanexp.train.loop import Progress, Result, train
 
 
@@ -36,24 +38,24 @@ from kanexp.train.loop import Progress, Result, train
 class Prepared:
     """Runs that train together, before anything is written."""
 
-    pack: Pack
+    ensemble: Ensemble
     network: Network
     start: Tensor  # theta (rows, length)
     data: Data
     scene: Scene
 
 
-def run(words: Words, folder: Path | None = None) -> int:
+def run(config: RunConfig, folder: Path | None = None) -> int:
     """Run one experiment in a new version of its folder; or go on with the one in that folder.
 
     Returns the exit code: 0 done, 1 failed or a seed diverged, 130 stopped by Ctrl-C. Raises ConfigError before
     anything is written.
     """
     tune()
-    prepared = prepare([words])
-    settings = prepared.pack.first.settings
+    prepared = prepare([config])
+    settings = prepared.ensemble.first.settings
     if folder is None:
-        folder = new_version(settings.output_dir, default_name(words))
+        folder = new_version(settings.output_dir, default_name(config))
     run_folder = RunFolder(folder)
     with console.TrainingProgress("training", settings.steps) as progress:
         (code,) = carry_out(prepared, [run_folder], run_folder.checkpoint, progress)
@@ -62,10 +64,10 @@ def run(words: Words, folder: Path | None = None) -> int:
     return code
 
 
-def prepare(jobs: Sequence[Words]) -> Prepared:
+def prepare(jobs: Sequence[RunConfig]) -> Prepared:
     """What jobs that go together need. Raises ConfigError with what is wrong with them."""
-    pack = Pack(tuple(build_experiment(words) for words in jobs))
-    e = pack.first
+    ensemble = Ensemble(tuple(build_experiment(config) for config in jobs))
+    e = ensemble.first
     if why := e.logger.missing():
         raise ConfigError(f"logger: {why}")
     device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
@@ -73,13 +75,13 @@ def prepare(jobs: Sequence[Words]) -> Prepared:
     network = e.network()
     if why := e.optimizer.conflict(network.parameters):
         raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
-    if _worth_compiling(e, network, len(pack.seeds), data.train.x.shape[1]):
+    if _worth_compiling(e, network, len(ensemble.seeds), data.train.x.shape[1]):
         network = network.compile()
     try:
-        start = pack.start(network, data.train.x)
+        start = ensemble.start(network, data.train.x)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return Prepared(pack, network, start.to(device), to_device(data, device, dtype), _move(scene, device, dtype))
+    return Prepared(ensemble, network, start.to(device), to_device(data, device, dtype), _move(scene, device, dtype))
 
 
 def carry_out(
@@ -95,8 +97,8 @@ def carry_out(
     all are. Whatever goes wrong in training is raised after it was recorded; in one run afterwards, it costs that run
     alone. Runs are `brief` where they are some of many.
     """
-    pack = prepared.pack
-    parts = zip(pack.experiments, folders, pack.rows, strict=True)
+    ensemble = prepared.ensemble
+    parts = zip(ensemble.experiments, folders, ensemble.rows, strict=True)
     runs = [_Run(e, prepared, folder, rows, brief) for e, folder, rows in parts]
     left = [run for run in runs if not run.folder.is_done()]
     try:
@@ -116,15 +118,17 @@ def carry_out(
 def _train(
     prepared: Prepared, folders: Sequence[RunFolder], checkpoint: Path, watch: Callable[[Progress], str | None]
 ) -> Result:
-    pack, go_on = prepared.pack, checkpoint.is_file()
+    ensemble, go_on = prepared.ensemble, checkpoint.is_file()
     with ExitStack() as stack:
         logs = [
-            stack.enter_context(folder.logs(go_on, stack.enter_context(e.logger.track(folder.path, e.words.overrides))))
-            for e, folder in zip(pack.experiments, folders, strict=True)
+            stack.enter_context(
+                folder.logs(go_on, stack.enter_context(e.logger.track(folder.path, e.config.overrides)))
+            )
+            for e, folder in zip(ensemble.experiments, folders, strict=True)
         ]
-        ledger = Ledger(logs, [e.settings.seed_list for e in pack.experiments])
-        kept = Checkpoint(checkpoint, logs, pack.first.settings.checkpoint)
-        return train(pack, prepared.network, prepared.start, prepared.data, ledger, watch, kept)
+        ledger = Ledger(logs, [e.settings.seed_list for e in ensemble.experiments])
+        kept = Checkpoint(checkpoint, logs, ensemble.first.settings.checkpoint)
+        return train(ensemble, prepared.network, prepared.start, prepared.data, ledger, watch, kept)
 
 
 class _Run:
@@ -136,16 +140,16 @@ class _Run:
         self.rows, self.start = rows, prepared.start[rows]
         self.device = self.start.device
         self.seeds = experiment.settings.seed_list
-        words = experiment.words
+        config = experiment.config
         self.record: dict[str, Any] = {
             "status": "running",
-            "choices": words.choices,
-            "config_hash": words.hash,
+            "choices": config.choices,
+            "config_hash": config.hash,
             "seeds": self.seeds,
             "widths": experiment.widths,
             "started": folder.started() or _now(),
-            "command": " ".join(["kanexp", *words.overrides]),
-            "overrides": list(words.overrides),
+            "command": " ".join(["kanexp", *config.overrides]),
+            "overrides": list(config.overrides),
             **provenance(self.device),
         }
 
@@ -161,7 +165,7 @@ class _Run:
             "scene": {"kind": self.scene.kind, "shape": list(self.scene.shape)},
             "data": {**counts, "notes": list(data.notes)},
         }
-        self.folder.write_config(e.words.yaml)
+        self.folder.write_config(e.config.yaml)
         self.folder.write_record(self.record)
         if not self.brief:
             introduce(e, data, network, self.start)
@@ -205,7 +209,7 @@ class _Run:
         self.folder.write_record(self.record)
 
     def _finish(self, result: Result) -> int:
-        pack = self.prepared.pack
+        ensemble = self.prepared.ensemble
         self._save_model(result)
         if not result.interrupted:
             answers = result.network(result.best, self.scene.x[None])
@@ -228,8 +232,8 @@ class _Run:
             "best_val_loss": by_seed(self.seeds, result.best_val),
             "test": {name: by_seed(self.seeds, values) for name, values in result.test.items()},
         }
-        if len(pack.experiments) > 1:  # whose seconds are then shares of those of all of them
-            self.record |= {"pack": {"jobs": len(pack.experiments), "networks": len(pack.seeds)}}
+        if len(ensemble.experiments) > 1:  # whose seconds are then shares of those of all of them
+            self.record |= {"pack": {"jobs": len(ensemble.experiments), "networks": len(ensemble.seeds)}}
         if result.interrupted:
             return 130
         draw(self.folder, self.experiment, self.data, self.scene, self.network, result)
@@ -242,7 +246,7 @@ class _Run:
         """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
         model = {
             "format": FORMAT,
-            "config": self.experiment.words.values,
+            "config": self.experiment.config.values,
             "widths": self.experiment.widths,
             "sizes": [getattr(layer.basis, layer.basis.size, None) for layer in result.network.layers],
             "seeds": self.seeds,
@@ -267,22 +271,22 @@ def _worth_compiling(experiment: Experiment, network: Network, rows: int, sample
     return rows * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
 
 
-def write_failure(folder: RunFolder, words: Words, cause: str, trace: str = "") -> None:
+def write_failure(folder: RunFolder, config: RunConfig, cause: str, trace: str = "") -> None:
     """The record of a run that did not come far enough to write one itself."""
-    seeds = words.values.get("seeds", 0)
+    seeds = config.values.get("seeds", 0)
     known = {
         "status": "failed",
         "cause": cause,
         "traceback": trace,
-        "choices": words.choices,
-        "config_hash": words.hash,
+        "choices": config.choices,
+        "config_hash": config.hash,
         "seeds": list(range(seeds)) if isinstance(seeds, int) else seeds,
-        "widths": words.values.get("widths"),
+        "widths": config.values.get("widths"),
         "started": _now(),
         "ended": _now(),
-        "command": " ".join(["kanexp", *words.overrides]),
-        "overrides": list(words.overrides),
-        "tune": words.values.get("tune"),
+        "command": " ".join(["kanexp", *config.overrides]),
+        "overrides": list(config.overrides),
+        "tune": config.values.get("tune"),
         **provenance(torch.device("cpu")),
     }
     folder.write_record(known)

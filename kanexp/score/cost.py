@@ -15,7 +15,7 @@ def higher_is_better(metric: str) -> bool:
     return metric.endswith(("psnr", "ssim", "accuracy", "f1", "r2"))
 
 
-def words(metric: str) -> str:
+def metric_label(metric: str) -> str:
     """A metric's name as people write it."""
     known = {"val": "validation", "psnr": "PSNR (dB)", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "max": "max error"}
     known |= {"r2": "R²", "f1": "F1", "l2": "L2", "ssim": "SSIM"}
@@ -75,7 +75,7 @@ class Metric:
     @property
     def title(self) -> str:
         """The name within a sentence."""
-        return words(self.name).removesuffix(" (dB)")
+        return metric_label(self.name).removesuffix(" (dB)")
 
     @property
     def better(self) -> str:

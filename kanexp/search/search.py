@@ -16,12 +16,15 @@ import pandas as pd
 from kanexp import console
 from kanexp.config.catalog import Catalog
 from kanexp.config.compose import load
-from kanexp.config.run_config import Words, default_name
-from kanexp.config.settings import build
+from kanexp.config.run_config import RunConfig, default_name
+from kanexp.config.schema import build
 from kanexp.error import ConfigError
 from kanexp.figure.search_figures import history
 from kanexp.figure.style import save
-from kanexp.folder.run_folder import RunFolder, SweepFolder, UnreadableRun, new_version, versions
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sweep_folder import SweepFolder
+from kanexp.folder.version import new_version, versions
 from kanexp.search.space import read
 from kanexp.search.study import Search, check, range_text
 from kanexp.search.trial import objective, settle, space, study, was_pruned
@@ -30,6 +33,8 @@ from kanexp.sweep.launch import require_launcher
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.sweep import announce, carry_out, claim, threads
 from kanexp.sweep.sweep import check as check_jobs
+
+WORKER = "kanexp.search.worker"
 
 
 def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int:
@@ -40,7 +45,7 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
     """
     check()
     wanted = read(overrides, catalog)
-    jobs = [load(wanted.words(values), catalog)[0] for values in wanted.corners()]
+    jobs = [load(wanted.overrides(values), catalog)[0] for values in wanted.corners()]
     settings = check_jobs(jobs)[0][0].settings
     how = _how(jobs[0])
     require_launcher(jobs[0].values["launcher"]["hydra"])
@@ -76,36 +81,36 @@ def resume(folder: SweepFolder) -> int:
     with ExitStack() as locks:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
-        return _begin(todo, todo.jobs[0].words, folder.read_plan()["command"])
+        return _begin(todo, todo.jobs[0].config, folder.read_plan()["command"])
 
 
-def _begin(todo: Plan, base: Words, command: str, again: bool = False) -> int:
+def _begin(todo: Plan, base: RunConfig, command: str, again: bool = False) -> int:
     for job in todo.jobs:
         if not job.folder.path.is_dir():
             job.folder.path.mkdir()
-            job.folder.write_config(job.words.yaml)
+            job.folder.write_config(job.config.yaml)
     todo.update(command)
     _ask(todo, again)
     announce(todo)
-    code = carry_out(todo, dict(base.values["launcher"]), str(base.values["device"]), command)
+    code = carry_out(todo, dict(base.values["launcher"]), str(base.values["device"]), command, WORKER)
     _settle(todo)
     _conclude(todo)
     return code
 
 
-def _how(words: Words) -> Search:
-    how, mistakes = build(Search, words.values["sweeper"], "sweeper.", "optuna")
+def _how(config: RunConfig) -> Search:
+    how, mistakes = build(Search, config.values["sweeper"], "sweeper.", "optuna")
     if how is None:
         raise ConfigError(*mistakes)
     return how
 
 
-def _side_by_side(words: Words, how: Search) -> Words:
+def _side_by_side(config: RunConfig, how: Search) -> RunConfig:
     """With a launcher that runs so many at once."""
-    launcher = dict(words.values["launcher"])
+    launcher = dict(config.values["launcher"])
     if how.at_once is not None:
         launcher["array_parallelism" if "array_parallelism" in launcher else "workers"] = how.at_once
-    return Words(words.values | {"launcher": launcher}, words.choices, words.overrides)
+    return RunConfig(config.values | {"launcher": launcher}, config.choices, config.overrides)
 
 
 def _find(parent: Path, record: dict[str, Any]) -> SweepFolder | None:
@@ -125,7 +130,7 @@ def _find(parent: Path, record: dict[str, Any]) -> SweepFolder | None:
     return None
 
 
-def _add_trials(todo: Plan, base: Words, count: int) -> None:
+def _add_trials(todo: Plan, base: RunConfig, count: int) -> None:
     """Jobs up to that number, all alike until they begin."""
     for number in range(len(todo.jobs), count):
         name = f"trial-{number:03d}"

@@ -8,7 +8,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from kanexp.config.catalog import GROUPS, Catalog
 from kanexp.config.compose import load, parse
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
 
 
@@ -40,7 +40,7 @@ class Space:
         """From what a file says."""
         return cls(tuple(fixed), {k: v if isinstance(v, list) else Range(**v) for k, v in plain.items()})
 
-    def words(self, values: Mapping[str, Any]) -> list[str]:
+    def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """A command's words with a value for each key."""
         return [*self.fixed, *(f"{key}={value}" for key, value in values.items())]
 
@@ -97,8 +97,8 @@ def _ends(values: Range | list[str]) -> list[Any]:
     return [int(end) if values.whole else end for end in (values.low, values.high)]
 
 
-def _at(words: Words, key: str) -> Any:
-    value: Any = words.values
+def _at(config: RunConfig, key: str) -> Any:
+    value: Any = config.values
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value

@@ -8,17 +8,19 @@ from typing import Any
 
 from kanexp.config.catalog import Catalog
 from kanexp.config.compose import load
-from kanexp.config.run_config import Words
-from kanexp.folder.run_folder import RunFolder, UnreadableRun
+from kanexp.config.run_config import RunConfig
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.run_folder import RunFolder
 from kanexp.search.space import Space
 from kanexp.search.study import Search, Study
 from kanexp.sweep.plan import Job, Plan
+from kanexp.sweep.worker import Guide
 from kanexp.train.loop import Progress
 
 PRUNED = "pruned, for its validation loss is behind that of other trials"
 
 
-class Trial:
+class Trial(Guide):
     """The job of a pack of a search, from the choice of its settings to what is told of it."""
 
     def __init__(self, plan: Plan, number: int):
@@ -27,29 +29,29 @@ class Trial:
         self.job, self._trials = plan.jobs[self._index], len(plan.jobs)
         self._study, self._space = study(plan, self._index), space(plan)
         self._catalog = Catalog(tuple(Path(folder) for folder in plan.search["folders"]))
-        self._every = int(self.job.words.values["log_every"])
+        self._every = int(self.job.config.values["log_every"])
 
     def begin(self) -> Job:
         """The job with its settings, which its folder then knows. Raises ConfigError where they do not go together."""
         chosen = self._study.choose(self._index, self._space)
-        overrides = self._space.words(chosen)
-        record: dict[str, Any] = {"status": "running", "choices": self.job.words.choices, "overrides": overrides}
+        overrides = self._space.overrides(chosen)
+        record: dict[str, Any] = {"status": "running", "choices": self.job.config.choices, "overrides": overrides}
         record |= {"tune": self._tune, "started": self.job.folder.started()}
         self.job.folder.write_record(record)
-        (words,) = load(overrides, self._catalog)
-        words = Words(words.values | {"tune": self._tune}, words.choices, words.overrides)
-        self.job.folder.write_config(words.yaml)
-        self.job.folder.write_record(record | {"choices": words.choices})
-        self.job = replace(self.job, words=words)
-        self._watch = self._study.watch(self._index)
+        (config,) = load(overrides, self._catalog)
+        config = RunConfig(config.values | {"tune": self._tune}, config.choices, config.overrides)
+        self.job.folder.write_config(config.yaml)
+        self.job.folder.write_record(record | {"choices": config.choices})
+        self.job = replace(self.job, config=config)
+        self._judge = self._study.watch(self._index)
         return self.job
 
-    def prune(self, progress: Progress) -> str | None:
+    def watch(self, progress: Progress) -> str | None:
         """Why the trial is not worth going on, asked whenever the validation loss was looked at."""
         if progress.step % self._every or progress.step == progress.steps:
             return None
         losses = [loss if math.isfinite(loss) else math.inf for loss in progress.val_loss.tolist()]
-        return PRUNED if self._watch(progress.step, median(losses)) else None
+        return PRUNED if self._judge(progress.step, median(losses)) else None
 
     def end(self) -> None:
         settle(self._study, self._index, self.job.folder)
@@ -62,7 +64,7 @@ class Trial:
 def study(plan: Plan, job: int = 0) -> Study:
     """That of a plan, for a process that works on this job."""
     assert plan.search is not None
-    return Study(plan.folder.study, Search(**plan.search["sweeper"]), int(plan.jobs[0].words.values["steps"]), job)
+    return Study(plan.folder.study, Search(**plan.search["sweeper"]), int(plan.jobs[0].config.values["steps"]), job)
 
 
 def space(plan: Plan) -> Space:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def work(config: Any) -> int:
     It works in config.folder with config.path to find components, and stops when the file config.stop is there.
     Returns the exit code of the pack. Raises RuntimeError with the cause where its process was killed.
     """
-    command = [sys.executable, "-m", "kanexp.sweep.apart", config.sweep, str(config.pack)]
+    command = [sys.executable, "-m", "kanexp.sweep.apart", config.worker, config.sweep, str(config.pack)]
     environment = os.environ | {"PYTHONPATH": config.path}
     # In a group of its own: Ctrl-C in a terminal goes to all of a group, and only this process is to say when to stop.
     process = subprocess.Popen(command, cwd=config.folder, env=environment, stdin=subprocess.PIPE, process_group=0)
@@ -58,19 +59,19 @@ def cause_of_death(code: int) -> str:
     return cause + ", as the system does when memory runs out" if code == -signal.SIGKILL else cause
 
 
-def main(folder: str, pack: str) -> int:
+def main(worker: str, folder: str, pack: str) -> int:
     """The process below; it ends when the one above is gone."""
     for name in ("SIGUSR1", "SIGUSR2"):  # Slurm tells all processes of a job that its time is nearly up
         with contextlib.suppress(AttributeError):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from kanexp.folder.run_folder import SweepFolder
-    from kanexp.sweep.worker import run_pack, said_to
+    from kanexp.folder.sweep_folder import SweepFolder
+    from kanexp.sweep.worker import said_to
 
     sweep = SweepFolder(Path(folder))
     with said_to(sweep.log(int(pack))):
         # A sweep that was killed may have left a job in a cluster's queue that has this pack: it is waited for.
-        return run_pack(sweep, int(pack), patience=-1)
+        return import_module(worker).run_pack(sweep, int(pack), patience=-1)
 
 
 def _end_with_parent() -> None:

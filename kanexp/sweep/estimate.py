@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from kanexp.config.experiment import build_experiment
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.run.run import load_data
-from kanexp.train.ensemble import Pack
+from kanexp.train.ensemble import Ensemble
 from kanexp.train.objective import Objective, prepare
 
 MEASURING = 1.0  # seconds it may take; packs that are not reached by then are taken to be like the others
@@ -21,7 +21,7 @@ STEPS = 3
 BESIDE = 3.0  # seconds of each job that go into its start and its figures
 
 
-def estimate(packs: Sequence[Sequence[Words]], side_by_side: int, threads: int | None) -> float | None:
+def estimate(packs: Sequence[Sequence[RunConfig]], side_by_side: int, threads: int | None) -> float | None:
     """Seconds for all packs with so many of them running at once: about, for networks and budgets differ.
 
     None where it cannot be said: a network that fails is to fail in its own run, and not here.
@@ -40,30 +40,30 @@ def estimate(packs: Sequence[Sequence[Words]], side_by_side: int, threads: int |
     process.join()
     if not found:
         return None
-    jobs = sum(len(pack) for pack in packs)
+    jobs = sum(len(ensemble) for ensemble in packs)
     training = sum(found) / len(found) * len(packs) + BESIDE * jobs
     return max(training / min(side_by_side, len(packs)), max(found) + BESIDE)
 
 
-def _measure(packs: Sequence[Sequence[Words]], threads: int | None, line: Connection) -> None:
+def _measure(packs: Sequence[Sequence[RunConfig]], threads: int | None, line: Connection) -> None:
     torch.set_num_threads(threads or torch.get_num_threads())
     began, found = time.perf_counter(), []
     try:
-        for pack in packs:
-            found.append(_seconds(Pack(tuple(build_experiment(words) for words in pack))))
+        for ensemble in packs:
+            found.append(_seconds(Ensemble(tuple(build_experiment(config) for config in ensemble))))
             if time.perf_counter() - began > MEASURING:
                 break
     finally:
         line.send(found)
 
 
-def _seconds(pack: Pack) -> float:
+def _seconds(ensemble: Ensemble) -> float:
     """A few steps of the first of its jobs, for as many networks as all have."""
-    e = pack.first
+    e = ensemble.first
     data, _ = load_data(e)
     network = e.network()
     one = replace(e, settings=replace(e.settings, seeds=e.settings.seed_list[:1]))
-    start = Pack((one,)).start(network, data.train.x).repeat(len(pack.seeds), 1)
+    start = Ensemble((one,)).start(network, data.train.x).repeat(len(ensemble.seeds), 1)
     size = e.settings.batch_size or data.train.x.shape[1]
     x, y = (part[:, :size].to(start)[None] for part in (data.train.x, data.train.y))
     weight = torch.ones(()).to(start) if e.reg.weight > 0 else None

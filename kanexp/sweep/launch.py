@@ -20,12 +20,14 @@ from omegaconf import OmegaConf
 
 from kanexp import console
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import SweepFolder
+from kanexp.folder.sweep_folder import SweepFolder
 
 LOCAL = "kanexp_local"  # our own launcher's name
-PRELOAD = "kanexp.sweep.worker"  # for its processes, and torch with it
+WORKER = "kanexp.sweep.worker"  # imported before its processes are made, and torch with it
 CONFIG = "kanexp_pack"  # of one job as Hydra sees it: which pack of which sweep, and what its process must know
-ConfigStore.instance().store(name=CONFIG, node={"sweep": "", "pack": 0, "folder": "", "path": "", "stop": ""})
+ConfigStore.instance().store(
+    name=CONFIG, node={"worker": "", "sweep": "", "pack": 0, "folder": "", "path": "", "stop": ""}
+)
 EXTRAS = {
     "submitit_slurm": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
     "submitit_local": ("slurm", "hydra_plugins.hydra_submitit_launcher"),
@@ -54,11 +56,15 @@ def require_launcher(name: str) -> None:
 
 def warm_up() -> None:
     """Have the processes of our own launcher import torch while the jobs are composed and checked."""
-    import_module("hydra_plugins.kanexp_local_launcher").start_server(1, PRELOAD)
+    import_module("hydra_plugins.kanexp_local_launcher").start_server(1, WORKER)
 
 
-def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, Any]) -> dict[int, str]:
-    """Have these packs run and wait for them. Returns what became of those that did not end by themselves.
+def launch(
+    folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, Any], worker: str = WORKER
+) -> dict[int, str]:
+    """Have these packs run by `run_pack` of the worker module and wait for them.
+
+    Returns what became of those that did not end by themselves.
 
     `options` are those of the launcher, with its name in Hydra as `hydra`; null ones are left to the launcher.
     """
@@ -74,7 +80,7 @@ def launch(folder: SweepFolder, numbers: Sequence[int], options: Mapping[str, An
     context = HydraContext(config_loader=loader, callbacks=Callbacks())
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=work, config=config)
     stop = (folder.work / f"{uuid.uuid4().hex}.stop").resolve()
-    jobs = [_job(folder, number, stop) for number in numbers]
+    jobs = [_job(folder, number, stop, worker) for number in numbers]
     try:
         returns = launcher.launch(jobs, initial_job_idx=0)
     except KeyboardInterrupt:
@@ -114,9 +120,10 @@ def _places(options: Mapping[str, Any]) -> dict[str, Any]:
     return ALWAYS.get(name, {}) | {places.get(key, key): value for key, value in kept.items()}
 
 
-def _job(folder: SweepFolder, number: int, stop: Path) -> list[str]:
-    """As Hydra's words."""
+def _job(folder: SweepFolder, number: int, stop: Path, worker: str) -> list[str]:
+    """One pack as overrides of Hydra."""
     values = {
+        "worker": worker,
         "sweep": folder.path.resolve(),
         "folder": Path.cwd(),
         "path": os.environ.get("PYTHONPATH", ""),

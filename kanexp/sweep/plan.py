@@ -9,9 +9,12 @@ from typing import Any
 import yaml
 
 from kanexp.config.catalog import SUBJECTS
-from kanexp.config.run_config import Words
+from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import RunFolder, SweepFolder, UnreadableRun, versions
+from kanexp.folder.file import UnreadableRun
+from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sweep_folder import SweepFolder
+from kanexp.folder.version import versions
 
 
 @dataclass
@@ -19,17 +22,17 @@ class Job:
     """One run of a sweep, in the folder of its name."""
 
     name: str
-    words: Words
+    config: RunConfig
     folder: RunFolder
 
     @property
-    def current(self) -> Words:
+    def current(self) -> RunConfig:
         """Its words as its folder has them: those of a search are chosen when the job begins."""
         try:
             record = self.folder.read_record()
         except UnreadableRun:
-            return self.words
-        return Words(_values(self.folder), record["choices"], tuple(record["overrides"]))
+            return self.config
+        return RunConfig(_values(self.folder), record["choices"], tuple(record["overrides"]))
 
     @property
     def status(self) -> str:
@@ -54,16 +57,16 @@ class Plan:
         """The plan, and each job's configuration in its own folder."""
         for job in self.jobs:
             job.folder.path.mkdir(exist_ok=True)
-            job.folder.write_config(job.words.yaml)
+            job.folder.write_config(job.config.yaml)
         self.update(command)
 
     def update(self, command: str) -> None:
         jobs = [
             {
                 "name": job.name,
-                "hash": job.words.hash,
-                "choices": job.words.choices,
-                "overrides": list(job.words.overrides),
+                "hash": job.config.hash,
+                "choices": job.config.choices,
+                "overrides": list(job.config.overrides),
             }
             for job in self.jobs
         ]
@@ -79,10 +82,10 @@ class Plan:
         return [n for n in range(len(self.packs)) if any(job.status not in ended for job in self.members(n))]
 
 
-def new(folder: SweepFolder, jobs: Sequence[Words]) -> Plan:
+def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
     """Of jobs that nothing is known of yet, in a folder that need not be there."""
     named = zip(job_names(jobs), jobs, strict=True)
-    return Plan(folder, [Job(name, words, RunFolder(folder.path / name)) for name, words in named])
+    return Plan(folder, [Job(name, config, RunFolder(folder.path / name)) for name, config in named])
 
 
 def read(folder: SweepFolder) -> Plan:
@@ -92,9 +95,9 @@ def read(folder: SweepFolder) -> Plan:
     return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
 
 
-def find(parent: Path, jobs: Sequence[Words]) -> SweepFolder | None:
+def find(parent: Path, jobs: Sequence[RunConfig]) -> SweepFolder | None:
     """The newest version below a folder whose jobs are these."""
-    wanted = [(name, words.hash) for name, words in zip(job_names(jobs), jobs, strict=True)]
+    wanted = [(name, config.hash) for name, config in zip(job_names(jobs), jobs, strict=True)]
     for version in reversed(versions(parent)):
         folder = SweepFolder(version)
         try:
@@ -106,9 +109,9 @@ def find(parent: Path, jobs: Sequence[Words]) -> SweepFolder | None:
     return None
 
 
-def job_names(jobs: Sequence[Words]) -> list[str]:
+def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     """A folder name for each job from the words in which the jobs differ: fourier-smooth, frequencies=120-glorot."""
-    pairs = [[text.split("=", 1) for text in words.overrides] for words in jobs]
+    pairs = [[text.split("=", 1) for text in config.overrides] for config in jobs]
     differing = [key for i, (key, _) in enumerate(pairs[0]) if len({job[i][1] for job in pairs}) > 1]
     names = []
     for job in pairs:
@@ -122,7 +125,7 @@ def job_names(jobs: Sequence[Words]) -> list[str]:
 
 def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
     run = RunFolder(folder.path / entry["name"])
-    return Job(entry["name"], Words(_values(run), entry["choices"], tuple(entry["overrides"])), run)
+    return Job(entry["name"], RunConfig(_values(run), entry["choices"], tuple(entry["overrides"])), run)
 
 
 def _values(run: RunFolder) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.table import Table
 
 from kanexp import console
-from kanexp.folder.run_folder import UnreadableRun
+from kanexp.folder.file import UnreadableRun
 from kanexp.report.stats import median_interval
-from kanexp.score.cost import words
+from kanexp.score.cost import metric_label
 from kanexp.sweep.plan import Job, Plan
 
 LOOK = 0.5  # seconds between two looks at the packs' notes
@@ -111,5 +111,5 @@ def _line(job: Job) -> str:
     name, values = next(iter(record["test"].items()))
     m = median_interval([float("nan") if value is None else value for value in values.values()])
     trouble = [f"seed {seed} {status}" for seed, status in record["seed_status"].items() if "diverged" in status]
-    score = f"test {words(name)} {m.median:.4g} ({m.low:.4g} .. {m.high:.4g}), {len(values)} seeds"
+    score = f"test {metric_label(name)} {m.median:.4g} ({m.low:.4g} .. {m.high:.4g}), {len(values)} seeds"
     return "; ".join([f"{job.name}: {score}", *trouble])

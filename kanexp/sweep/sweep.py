@@ -11,19 +11,20 @@ from filelock import Timeout
 
 from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
-from kanexp.config.run_config import Words, default_name
+from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
-from kanexp.folder.run_folder import SweepFolder, new_version
+from kanexp.folder.sweep_folder import SweepFolder
+from kanexp.folder.version import new_version
 from kanexp.run.run import find_device, load_data, write_failure
 from kanexp.sweep import plan
 from kanexp.sweep.estimate import estimate
-from kanexp.sweep.launch import LOCAL, PRELOAD, launch, require_launcher
+from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher
 from kanexp.sweep.plan import Plan
 from kanexp.sweep.progress import Board
 from kanexp.train.ensemble import packs
 
 
-def sweep(jobs: Sequence[Words], command: str = "") -> int:
+def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     """Run all jobs in outputs/<name>/vNNN/<job>/; whatever becomes of one, the others go on.
 
     The newest version of the same sweep is continued: what is done there is left alone, and what was interrupted goes
@@ -65,7 +66,7 @@ def resume(folder: SweepFolder) -> int:
     with ExitStack() as locks:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
-        return _begin(todo, todo.jobs[0].words.values, folder.read_plan()["command"])
+        return _begin(todo, todo.jobs[0].config.values, folder.read_plan()["command"])
 
 
 def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
@@ -75,24 +76,24 @@ def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
 
 def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int]) -> None:
     """Into packs: enough to keep the processes at work, which share this machine's threads."""
-    settings, words = experiments[0].settings, todo.jobs[0].words
+    settings, config = experiments[0].settings, todo.jobs[0].config
     if settings.pack:
-        todo.packs = packs(experiments, samples, _workers(settings.device, words))
+        todo.packs = packs(experiments, samples, _workers(settings.device, config))
     else:
         todo.packs = [[i] for i in range(len(todo.jobs))]
-    todo.threads = threads(words, settings.device, len(todo.packs))
+    todo.threads = threads(config, settings.device, len(todo.packs))
 
 
-def threads(words: Words, device: str, packs: int) -> int | None:
+def threads(config: RunConfig, device: str, packs: int) -> int | None:
     """Of each process: what the launcher says, or on this machine its share of the cores."""
-    launcher = words.values["launcher"]
+    launcher = config.values["launcher"]
     if launcher["hydra"] != LOCAL:
         return launcher.get("cpus_per_task")
-    return max(1, (os.cpu_count() or 1) // min(_workers(device, words), packs))
+    return max(1, (os.cpu_count() or 1) // min(_workers(device, config), packs))
 
 
-def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str) -> int:
-    """Run what is left of a plan; returns the exit code."""
+def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, worker: str = WORKER) -> int:
+    """Run what is left of a plan, by `run_pack` of the worker module; returns the exit code."""
     interrupted = False
     numbers = todo.to_run()
     while numbers and not interrupted:
@@ -101,7 +102,7 @@ def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str) -
         options = _for_packs(launcher, todo, device, len(numbers))
         with Board(todo, numbers):
             try:
-                died = launch(todo.folder, numbers, options)
+                died = launch(todo.folder, numbers, options, worker)
             except KeyboardInterrupt:
                 interrupted = True
                 break
@@ -112,13 +113,13 @@ def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str) -
     return _summarize(todo, interrupted)
 
 
-def check(jobs: Sequence[Words]) -> tuple[list[Experiment], list[int]]:
+def check(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
     """All experiments built, their training samples counted. Raises ConfigError with the mistakes of all of them."""
     experiments, samples, mistakes = [], [], []
     counted: dict[str, int] = {}  # jobs of a sweep mostly share their data
-    for words in jobs:
+    for config in jobs:
         try:
-            e = build_experiment(words)
+            e = build_experiment(config)
             find_device(e.settings.device)
             if why := e.logger.missing():
                 raise ConfigError(f"logger: {why}")
@@ -189,8 +190,8 @@ def announce(todo: Plan, failed_too: bool = False) -> None:
     if sizes and sizes[0] > 1:
         text += f" in {len(sizes)} pack{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, sizes[:8]))}"
         text += ", ..." if len(sizes) > 8 else ""
-    if numbers and todo.jobs[0].words.values["launcher"]["hydra"] == LOCAL:
-        packs = [[job.words for job in todo.members(n)] for n in numbers]
+    if numbers and todo.jobs[0].config.values["launcher"]["hydra"] == LOCAL:
+        packs = [[job.config for job in todo.members(n)] for n in numbers]
         seconds = estimate(packs, max(1, (os.cpu_count() or 1) // (todo.threads or 1)), todo.threads)
         text += f", about {_duration(seconds)}" if seconds is not None else ""
     console.say(text)
@@ -219,9 +220,9 @@ def _summarize(todo: Plan, interrupted: bool) -> int:
     return int(bool(diverged) or set(statuses) != {"done"})
 
 
-def _workers(device: str, words: Words) -> int:
+def _workers(device: str, config: RunConfig) -> int:
     """Processes at once: what the launcher says, or one for each core, or for each GPU where those are used."""
-    asked = words.values["launcher"].get("workers")
+    asked = config.values["launcher"].get("workers")
     if asked:
         return int(asked)
     return max(1, _gpus(device)) if _gpus(device) else os.cpu_count() or 1
@@ -235,5 +236,5 @@ def _for_packs(launcher: dict[str, Any], todo: Plan, device: str, count: int) ->
     """The launcher's options; ours is told what this sweep needs."""
     if launcher["hydra"] != LOCAL:
         return launcher
-    own = {"workers": min(_workers(device, todo.jobs[0].words), count), "threads": todo.threads or 1}
-    return launcher | own | {"gpus": _gpus(device), "preload": PRELOAD}
+    own = {"workers": min(_workers(device, todo.jobs[0].config), count), "threads": todo.threads or 1}
+    return launcher | own | {"gpus": _gpus(device), "preload": WORKER}

@@ -4,35 +4,58 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from kanexp import console
-from kanexp.folder.run_folder import SweepFolder
+from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.machine import tune
 from kanexp.run.run import carry_out, prepare, write_failure
-from kanexp.search.trial import Trial
-from kanexp.sweep.plan import Job, read
+from kanexp.sweep.plan import Job, Plan, read
 from kanexp.train.loop import Progress
 
 BEAT = 0.5  # seconds between two notes of how far it is
 
 
+class Guide(ABC):
+    """Who steers the job of a pack from its first step to its last, as a search does with its trials."""
+
+    @abstractmethod
+    def begin(self) -> Job:
+        """The job as it is to run. Raises ConfigError where its settings do not go together."""
+
+    @abstractmethod
+    def watch(self, progress: Progress) -> str | None:
+        """Why the job is not worth going on, asked after every step; None where it is."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Take notice that the job has ended, however it did."""
+
+
 def work(config: Any) -> int:
-    """Run config.pack of the sweep in config.sweep: what Hydra's launchers call. Returns the exit code of the pack."""
+    """Run config.pack of the sweep in config.sweep, by `run_pack` of the module config.worker.
+
+    What Hydra's launchers call. Returns the exit code of the pack.
+    """
     folder, number = SweepFolder(Path(config.sweep)), int(config.pack)
     with said_to(folder.log(number)):
-        return run_pack(folder, number)
+        return import_module(config.worker).run_pack(folder, number)
 
 
-def run_pack(folder: SweepFolder, number: int, patience: float = 60) -> int:
+def run_pack(
+    folder: SweepFolder, number: int, patience: float = 60, guide: Callable[[Plan, int], Guide] | None = None
+) -> int:
     """Train its jobs together; where that fails, one by one, so that one bad job costs itself alone.
 
-    Another process that has the pack is given so many seconds to let go of it, any number where negative.
+    A `guide` steers its only job. Another process that has the pack is given so many seconds to let go of it, any
+    number where negative.
     Returns the worst exit code: 0 done, 1 one failed or diverged, 130 stopped by Ctrl-C.
     """
     tune()
@@ -45,23 +68,24 @@ def run_pack(folder: SweepFolder, number: int, patience: float = 60) -> int:
         if all(job.status == "done" for job in jobs):  # by the process that was waited for
             pulse.end()
             return 0
-        trial, watch = Trial(plan, number) if plan.search else None, Watch(pulse)
+        steering = guide(plan, number) if guide else None
+        watch = Watch(pulse, steering)
         try:
-            if trial:
-                jobs, watch = [trial.begin()], Watch(pulse, trial)
+            if steering:
+                jobs = [steering.begin()]
             codes = _together(jobs, folder.checkpoint(number), watch)
         except KeyboardInterrupt:
             codes = [130]
         except Exception as error:
             codes = _one_by_one(jobs, error, watch)
-        if trial:
-            trial.end()
+        if steering:
+            steering.end()
         pulse.end()
     return 130 if 130 in codes else max(codes)
 
 
 def _together(jobs: Sequence[Job], checkpoint: Path, watch: "Watch") -> list[int]:
-    return carry_out(prepare([job.words for job in jobs]), [job.folder for job in jobs], checkpoint, watch, brief=True)
+    return carry_out(prepare([job.config for job in jobs]), [job.folder for job in jobs], checkpoint, watch, brief=True)
 
 
 def _one_by_one(jobs: Sequence[Job], error: Exception, watch: "Watch") -> list[int]:
@@ -85,14 +109,14 @@ def _one_by_one(jobs: Sequence[Job], error: Exception, watch: "Watch") -> list[i
 
 
 class Watch:
-    """What looks on after each step: the pulse, and where there is one, the trial, which may stop it all."""
+    """What looks on after each step: the pulse, and where there is one, the guide, which may stop it all."""
 
-    def __init__(self, pulse: "Pulse", trial: Trial | None = None):
-        self._pulse, self._trial = pulse, trial
+    def __init__(self, pulse: "Pulse", guide: Guide | None = None):
+        self._pulse, self._guide = pulse, guide
 
     def __call__(self, progress: Progress) -> str | None:
         self._pulse(progress)
-        return self._trial.prune(progress) if self._trial else None
+        return self._guide.watch(progress) if self._guide else None
 
 
 class Pulse:

@@ -20,7 +20,7 @@ LARGE = 2**26
 
 
 @dataclass(frozen=True)
-class Pack:
+class Ensemble:
     """Experiments in the order of their rows: one for each seed of the first, then of the second, and so on.
 
     They differ in seeds, start, weight of the penalty and settings of a first-order optimizer, and in nothing else.
@@ -108,11 +108,11 @@ def _key(experiment: Experiment) -> str:
     """Equal for experiments that can be in one pack; empty for one that must be alone."""
     if "seconds" in (experiment.settings.budget or {}):
         return ""  # networks that share a processor share its seconds
-    values: dict[str, Any] = dict(experiment.words.values)
+    values: dict[str, Any] = dict(experiment.config.values)
     for key in ("init", "seeds", "name", "output_dir", "tune", "optimizer"):
         values.pop(key, None)
     first_order = isinstance(experiment.optimizer, FirstOrder)
-    values["optimizer"] = "first order" if first_order else experiment.words.values["optimizer"]
+    values["optimizer"] = "first order" if first_order else experiment.config.values["optimizer"]
     values["reg"] = dict(values["reg"], weight=experiment.reg.weight > 0)
     return json.dumps(values, sort_keys=True)
 

@@ -20,7 +20,7 @@ from kanexp.task.base import Data, Split, Task
 from kanexp.task.equation import Equation
 from kanexp.train.batches import batches
 from kanexp.train.checkpoint import Checkpoint, State
-from kanexp.train.ensemble import Pack
+from kanexp.train.ensemble import Ensemble
 from kanexp.train.objective import Objective, predict, prepare
 from kanexp.train.refine import carry, jump, refine, refit
 
@@ -67,7 +67,7 @@ class Result:
 
 
 def train(
-    pack: Pack,
+    ensemble: Ensemble,
     network: Network,
     start: Tensor,
     data: Data,
@@ -81,8 +81,11 @@ def train(
     then is returned with `interrupted` set. Where `watch` returns a cause, all seeds stop for it. Whatever else ends a
     seed, ends it alone: what becomes of a seed does not depend on those beside it.
     """
-    settings, task = pack.first.settings, pack.first.task
-    now, given = _begin(pack, start), batches(task, data.train, settings.batch_size, pack.seeds, settings.data_seed)
+    settings, task = ensemble.first.settings, ensemble.first.task
+    now, given = (
+        _begin(ensemble, start),
+        batches(task, data.train, settings.batch_size, ensemble.seeds, settings.data_seed),
+    )
     if checkpoint:
         now = checkpoint.load(now, given)
     original = network
@@ -108,7 +111,7 @@ def train(
                 jumps = now.jumps[step] = jump(network, now.theta, refined, fitted, train_x)
                 now.best = refit(network, now.best, refined, train_x)
                 if settings.refine_optimizer == "reset" or not now.stepper.carry(partial(carry, network, refined)):
-                    now.stepper = pack.stepper(fitted)
+                    now.stepper = ensemble.stepper(fitted)
                 network, now.theta, now.good = refined, fitted, fitted
                 trained = network.trained(start.device)
                 samples, val_x = None, prepare(task, network, _lead(data.val.x))
@@ -134,9 +137,9 @@ def train(
             batch, y = given.next()
             if batch is not samples:  # all samples are the same tensor at every step, prepared once
                 samples, x = batch, prepare(task, network, batch) if whole else batch
-            weight = pack.penalty_weight(step)
+            weight = ensemble.penalty_weight(step)
             weight = weight if weight is None else weight.to(start)
-            objective = Objective(network, task, pack.first.reg, weight, batch, x, y)
+            objective = Objective(network, task, ensemble.first.reg, weight, batch, x, y)
             if last:
                 new, loss, evaluations = now.theta, objective(now.theta)[0], torch.zeros_like(now.evaluations)
             else:
@@ -216,7 +219,7 @@ def train(
     return result
 
 
-def _begin(pack: Pack, start: Tensor) -> State:
+def _begin(ensemble: Ensemble, start: Tensor) -> State:
     alive = torch.ones(len(start), dtype=torch.bool, device=start.device)
     return State(
         theta=start,
@@ -228,7 +231,7 @@ def _begin(pack: Pack, start: Tensor) -> State:
         restarted=torch.zeros_like(alive),
         evaluations=torch.zeros(len(start), dtype=torch.int64),
         status=["ok"] * len(start),
-        stepper=pack.stepper(start),
+        stepper=ensemble.stepper(start),
     )
 
 

@@ -1,0 +1,108 @@
+"""The dataclass as schema: values checked against its fields, mistakes told as sentences."""
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tuple[T | None, list[str]]:
+    """An instance of a dataclass from plain values, or all mistakes in them as sentences.
+
+    `where` prefixes the keys ("layer."), `title` names who has the options.
+    """
+    hints = typing.get_type_hints(cls)
+    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    mistakes = [
+        f"{where}{key}: {title} has no option '{key}'{did_you_mean(key, names)}\n  options of {title}: "
+        f"{', '.join(sorted(names)) or 'none'}"
+        for key in values
+        if key not in names
+    ]
+    given: dict[str, Any] = {}
+    for name in names:
+        if name in values:
+            fits, value = _fit(values[name], hints[name])
+            if not fits:
+                mistakes.append(f"{where}{name}: must be {_type_text(hints[name])}, got {brief(values[name])}")
+            given[name] = value
+    if mistakes:
+        return None, mistakes
+    try:
+        return cls(**given), []
+    except ValueError as error:
+        prefix = f"{where.removesuffix('.')}: {title}: " if where else ""
+        return None, [prefix + line for line in str(error).splitlines()]
+
+
+def closest(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant; empty where none is close."""
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint to append to a sentence about an unknown word; empty where nothing is close."""
+    close = closest(word, known)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Whether a value has the hinted type, and the value with whole numbers made floats where floats belong."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return value in args, value
+    if origin in (typing.Union, types.UnionType):
+        for arg in args:
+            fits, fitted = _fit(value, arg)
+            if fits:
+                return True, fitted
+        return False, value
+    if origin is list:
+        if not isinstance(value, list):
+            return False, value
+        fitted_items = [_fit(item, args[0]) for item in value]
+        return all(fits for fits, _ in fitted_items), [item for _, item in fitted_items]
+    if origin is dict:
+        if not isinstance(value, dict):
+            return False, value
+        pairs = [(_fit(key, args[0]), _fit(item, args[1])) for key, item in value.items()]
+        return all(k[0] and v[0] for k, v in pairs), {k[1]: v[1] for k, v in pairs}
+    if hint is object:  # judged by whoever takes it
+        return True, value
+    if isinstance(value, bool):  # True is an int to Python, a mistake to the user
+        return hint is bool, value
+    if hint is float and isinstance(value, int):
+        return True, float(value)
+    return isinstance(value, hint), value
+
+
+def _type_text(hint: Any) -> str:
+    """A type as a user would say it."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(str(arg) for arg in args)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_type_text(arg) for arg in args)
+    if origin is list:
+        return f"a list like [{_EXAMPLES.get(args[0], '...')}]"
+    if origin is dict:
+        return f"pairs like {_PAIRS.get(args[1], '{l1: 1e-3, smooth: 1e-2}')}"
+    plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", types.NoneType: "null"}
+    return plain.get(hint, str(hint))
+
+
+_EXAMPLES = {int: "3, 7", int | str: "in, 10, out", str | dict[str, object]: "fourier, bspline"}
+_PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}", object: "{parameters: 5000}"}
+
+
+def brief(value: Any) -> str:
+    """A value as it is typed: [in, 10, out], {200: 10}, null."""
+    if isinstance(value, list):
+        return "[" + ", ".join(str(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {v}" for k, v in value.items()) + "}"
+    return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value).lower()
