@@ -1,5 +1,6 @@
 import dataclasses
 import importlib
+import inspect
 
 import numpy as np
 import pytest
@@ -68,11 +69,19 @@ def test_settings_are_those_of_the_file_and_every_line_says_its_effect():
 
 def test_every_component_module_has_its_option():
     for group in KINDS:
-        files = {p.stem for p in (ROOT / "kanexp" / group).glob("*.py")}
-        made_of = {"network", "edge_layer", "wiring", "activation"} if group == "model" else set()
-        modules = files - {"__init__", "base"} - made_of
-        assert modules == set(CATALOG.options[group])
-        importlib.import_module(f"kanexp.{group}.base")
+        base = getattr(importlib.import_module(KINDS[group][0]), KINDS[group][1])
+        names = [p.stem for p in (ROOT / "kanexp" / group).glob("*.py") if p.stem != "base"]
+        modules = {name: importlib.import_module(f"kanexp.{group}.{name}") for name in names}
+        options = {
+            name for name, module in modules.items() if any(_is_option(v, base, module) for v in vars(module).values())
+        }
+        assert options == set(CATALOG.options[group])
+
+
+def _is_option(value, base, module):
+    """Whether a module defines it, and it can be made: not what options are derived from or made of."""
+    own = isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    return own and not value.__name__.startswith("_") and not inspect.isabstract(value)
 
 
 def test_words_reach_the_objects():

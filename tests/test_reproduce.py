@@ -24,7 +24,7 @@ from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
 from kanexp.reproduce.page import page
-from kanexp.reproduce.row import load_rows, row_files, words
+from kanexp.reproduce.row import load_rows, row_files, split_command
 from kanexp.reproduce.runs import NotFound, Runs
 
 CATALOG = Catalog((config_folder(),))
@@ -264,7 +264,7 @@ def test_rows_were_found():
 def test_a_row_is_right(name, quick):
     """Its commands compose, every claim finds exactly one run for each of its arms, and quick is another command."""
     (row,) = load_rows(CATALOG, [name], quick)
-    jobs = [job for command in row.commands.values() for job in load(words(command), CATALOG, sweep=True)]
+    jobs = [job for command in row.commands.values() for job in load(split_command(command), CATALOG, sweep=True)]
     assert all(job.choices["experiment"].startswith(name) for job in jobs)
     made = [_as_run(job) for job in jobs]
     runs = Runs(made)
