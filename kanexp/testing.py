@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from kanexp.calculus import derivative
 from kanexp.init.base import Init
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
@@ -67,17 +68,13 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
 def _check_curvature(basis: Basis, inner: tuple[Tensor, ...]) -> None:
     """Second derivatives are those on the left or on the right, also where pieces join and where functions peak."""
     low, high = basis.domain or (-1.0, 1.0)
-    x = torch.linspace(low, high, 4 * basis.pieces + 1, dtype=torch.float64).repeat(3, 1).requires_grad_()
-    values = basis.features(x, *inner) + 0 * x**3  # a straight line has derivatives too
-    v = torch.zeros_like(values, requires_grad=True)  # the gradient in it holds those of every term at once
-    (slope,) = torch.autograd.grad(values, x, v, create_graph=True)
-    (curvature,) = torch.autograd.grad(slope.sum(), x, create_graph=True)
-    (curvatures,) = torch.autograd.grad(curvature.sum(), v)
+    x = torch.linspace(low, high, 4 * basis.pieces + 1, dtype=torch.float64).repeat(3, 1)
+    curvatures = derivative(lambda x: basis.features(x, *inner), x, order=2)
 
     h = 1e-4 / basis.pieces
 
     def slopes(times: int) -> Tensor:
-        there = x.detach() + times * h
+        there = x + times * h
         return basis.slopes(there, basis.features(there, *inner), *inner)
 
     left, right = (slopes(-1) - slopes(-2)) / h, (slopes(2) - slopes(1)) / h

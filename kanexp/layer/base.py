@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from kanexp.calculus import derivative
+
 
 @dataclass(frozen=True, kw_only=True)
 class Basis(ABC):
@@ -57,13 +59,7 @@ class Basis(ABC):
 
         This default differentiates `features`; a basis overrides it where the slope is cheaper.
         """
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            values = self.features(x, *weights)
-            # The gradient in x is sum_m v_m phi_m'(x), linear in v: its own gradient in v holds every slope at once.
-            v = torch.zeros_like(values, requires_grad=True)
-            (mixed,) = torch.autograd.grad(values, x, v, create_graph=True)
-            return torch.autograd.grad(mixed, v, torch.ones_like(mixed))[0]
+        return derivative(lambda x: self.features(x, *weights), x)
 
     # The two below do the same without gradients, for the fast path: in memory that is given, so that numbers stay in
     # the processor's cache. For functions that are fixed and shared by all edges.
@@ -113,7 +109,7 @@ class Basis(ABC):
         return self.terms
 
     def flops(self, n_out: int, n_in: int) -> int:
-        """Of matmuls inside `features` for one column of inputs, two for a multiplication and its addition."""
+        """Operations in the matmuls of `features` for a column of inputs; a multiplication and its addition are two."""
         return 0
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:

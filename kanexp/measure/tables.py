@@ -1,12 +1,14 @@
 """What is measured on a network before and after training, as tables: edge functions, spectra, signal, predictions."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from kanexp.calculus import derivative
 from kanexp.data.subset import some
 from kanexp.model.activation import Activation
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
@@ -80,7 +82,7 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering = some(values[i], MAX_SAMPLES)
             leaving = layer.plain(w, entering)
-            slope = _slope(layer, w, entering)
+            slope = derivative(partial(layer.plain, w), entering)
             columns = [
                 leaving.mean((1, 2)),
                 leaving.std((1, 2), correction=0),
@@ -135,16 +137,6 @@ def regions(states: States, scene: Scene, row: int) -> pd.DataFrame:
 
 def _numpy(x: Tensor) -> np.ndarray:
     return x.detach().cpu().numpy()
-
-
-def _slope(layer: EdgeLayer, w: LayerWeights, x: Tensor) -> Tensor:
-    """Derivative of the outputs (seeds, n_out, batch) when all inputs move together."""
-    x = x.detach().requires_grad_()
-    y = layer.plain(w, x)
-    # The gradient in x is v J, linear in v: the gradient in v of its sum is J 1.
-    v = torch.zeros_like(y, requires_grad=True)
-    (mixed,) = torch.autograd.grad(y, x, v, create_graph=True)
-    return torch.autograd.grad(mixed.sum(), v)[0]
 
 
 def outside(layer: EdgeLayer, x: Tensor) -> Tensor:
