@@ -51,7 +51,15 @@ CONTRACTS = {
     "logger": set(),
     "task": {"task.equation", "score", "data"},
     "reg": {"layer.base", "model.edge_layer"},
-    "model": {"layer.base", "init.base", "model.edge_layer", "model.network", "model.wiring", "model.activation"},
+    "model": {
+        "layer.base",
+        "init.base",
+        "model.edge_layer",
+        "model.network",
+        "model.wiring",
+        "model.activation",
+        "model.layer_norm",
+    },
 }
 
 
