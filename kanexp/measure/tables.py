@@ -49,7 +49,7 @@ def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
 def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     """Power of each layer's learned edge functions, mean over its edges: state, seed, layer, frequency, power.
 
-    A periodic basis is sampled over its period and the powers are exact, one frequency per coefficient. Others are
+    A periodic basis with orders is sampled over its period and the powers are exact, a frequency per order. Others are
     sampled over their domain (without one, over the range their inputs span), freed of their linear trend and tapered
     by a Hann window; their frequency counts cycles in that range.
     """
@@ -163,8 +163,8 @@ def power(layer: EdgeLayer, w: LayerWeights, entering: Tensor) -> tuple[np.ndarr
 def _grid(layer: EdgeLayer, entering: Tensor) -> tuple[Tensor, slice, bool]:
     """Points to sample a layer's functions at, which frequencies to keep, and whether a window is needed."""
     basis, device = layer.basis, entering.device
-    if basis.period is not None and basis.residual == "none":
-        top = max(basis.orders or (1,))
+    if basis.period is not None and basis.orders is not None and basis.residual == "none":
+        top = max(basis.orders)
         return (
             torch.arange(4 * top, dtype=torch.float64, device=device) * (basis.period / (4 * top)),
             slice(1, top + 1),
