@@ -22,7 +22,7 @@ from kanexp.machine import tune
 from kanexp.model.network import Network
 from kanexp.seeding import generator
 from kanexp.task.equation import Equation, Jet
-from kanexp.train.jet import jet
+from kanexp.train.derivatives import jet
 
 LAYERS = ("fourier", "chebyshev", "legendre", "jacobi", "gram", "bspline", "rbf", "bernstein", "sine", "wavelet")
 

@@ -177,7 +177,9 @@ def test_sentences(tmp_path):
     assert re.fullmatch(said, better.sentence)
     scores = ({"psnr": {str(s): value for s in range(10)}} for value in (10.0, 22.3))
     for init, test in zip(("default", "smooth"), scores, strict=True):
-        make_run(tmp_path / "score" / init, init, (0.1,) * 10, test=test)
+        make_run(
+            tmp_path / "score" / init, init, (0.1,) * 10, test=test, scores={"psnr": {"better": "higher", "unit": "dB"}}
+        )
     (better,) = findings(tmp_path / "score").pairs
     said = "smooth is better than default: 12.3 dB [12.3, 12.3] higher test PSNR, 10 of 10 pairs, p = .002"
     assert better.sentence == said
@@ -221,13 +223,14 @@ def test_a_failed_job_counts_as_failures_and_a_running_one_not_at_all(tmp_path):
     make_run(tmp_path / "a", "default", errors(0.1, 0))
     never_ended(tmp_path / "b", "failed", init="crashing", mse=errors(0.1, 1), cause="RuntimeError: out of patience")
     never_ended(tmp_path / "c", "running", init="slow", mse=errors(0.1, 1))
-    never_ended(tmp_path / "d", "killed", init="gone", mse=errors(0.1, 1))
+    never_ended(tmp_path / "d", "interrupted", init="gone", mse=errors(0.1, 1))
     found = findings(tmp_path)
     (pair,) = found.pairs
     assert (pair.arm, pair.other, pair.wins, pair.verdict) == ("default", "crashing", 10, BETTER)
-    assert found.rows["status"].value_counts().to_dict() == {"ok": 10, "failed": 10, "running": 10, "killed": 10}
+    counts = found.rows["status"].map(str).value_counts().to_dict()
+    assert counts == {"ok": 10, "failed": 10, "running": 10, "interrupted": 10}
     assert any(w.startswith("1 run is running and not compared: ") for w in found.warnings)
-    assert any(w.startswith("1 run is killed and not compared: ") for w in found.warnings)
+    assert any(w.startswith("1 run is interrupted and not compared: ") for w in found.warnings)
 
 
 def test_baselines(tmp_path):
@@ -284,7 +287,6 @@ def test_a_sound_comparison_has_no_warnings(tmp_path):
             {"evaluations": {str(s): 60 for s in range(10)}},
             "unequal evaluations on function: smooth has 60, default 20",
         ),
-        ({"selected_on": "test"}, "selection on test data: smooth on test"),
         ({"versions": {"torch": "3"}}, "different versions of torch: 2, 3"),
         ({"git_commit": "abcdefghij"}, ""),
         ({"mse": errors(0.1, 1)[:7]}, "unequal seeds: "),

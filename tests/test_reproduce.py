@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +17,7 @@ from kanexp.config.schema import build
 from kanexp.data import picture_sets
 from kanexp.error import ConfigError
 from kanexp.figure.style import save
+from kanexp.folder.record import Record, read_record
 from kanexp.folder.run_folder import RunFolder
 from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
@@ -53,8 +55,9 @@ def make_run(path, init, values, metric="mse", status=None, config=None, **recor
         "seed_status": {str(s): (status or {}).get(s, "ok") for s in seeds},
         "best_step": {str(s): 20 for s in seeds},
         "test": test,
+        "scores": {metric: {"better": "higher" if metric in ("accuracy", "psnr") else "lower"}},
     }
-    folder.write_record(made | record)
+    folder.write_record(read_record(made | record))
     with folder.logs() as logs:
         for step in (0, 10, 20):
             for name in ("train_loss", "val_loss"):
@@ -279,7 +282,7 @@ def test_a_row_is_right(name, quick):
 
 
 def _as_run(job):
-    return Run(RunFolder(ROOT), {"choices": job.choices}, flat(job.values))
+    return Run(RunFolder(ROOT), Record("done", job.choices, [], [], []), flat(job.values))
 
 
 def test_every_kind_of_claim_is_tested_and_used():
@@ -341,9 +344,8 @@ def test_a_run_that_failed_and_a_claim_without_a_run_are_not_met(tmp_path):
     (row,) = load_rows(CATALOG, ["jaxkan_t3"], True)
     version = tmp_path / "starts" / "v001"
     make_run(version / "glorot", "glorot", [2e-3, 3e-3, 3e-3])
-    make_run(version / "default", "default", [1e-1], status={}, **{"cause": "no memory"}).write_record(
-        json.loads((version / "default" / "run.json").read_text()) | {"status": "failed", "cause": "no memory"}
-    )
+    folder = make_run(version / "default", "default", [1e-1], status={})
+    folder.write_record(replace(folder.read_record(), status="failed", cause="no memory"))
     (tmp_path / "starts" / "latest").symlink_to("v001")
     outcome = judge(row, tmp_path)
     assert [word for _, word in outcome.verdicts] == [UNJUDGED, MET, UNJUDGED, UNJUDGED]
@@ -456,7 +458,7 @@ def drawn_tables():
     side = np.linspace(-1, 1, 9)
     surface = pd.DataFrame({"x1": np.tile(side, 9), "x2": np.repeat(side, 9), "channel": 0, "target": 1.0})
     steps = {"step": [0, 1, 10] * 2, "seed": 0, "layer": [0, 0, 0, 1, 1, 1], "value": [0, 1, 2, 0, 2, 3], "arm": "a"}
-    points = pd.DataFrame(scores | {"value": [0.1, 0.2, 0.01], "published": [0.1, 0.1, np.nan]})
+    points = pd.DataFrame(scores | {"value": [0.1, 0.2, 0.01], "better": "lower", "published": [0.1, 0.1, np.nan]})
     return {
         "points": points,
         "pareto": points,

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import yaml
-
 from kanexp import console
-from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.restore import read_run_config
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.run.run import run
@@ -31,11 +29,7 @@ def resume(path: Path) -> int:
 
 def _resume_run(folder: RunFolder) -> int:
     record = folder.read_record()
-    if record["status"] == "done":
+    if record.status == "done":
         console.say(f"{folder.path}: done already")
-        return int(folder.has_diverged())
-    try:
-        values = yaml.safe_load(folder.config.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder.config}: cannot be read ({type(error).__name__}); start the run anew") from error
-    return run(RunConfig(values, record["choices"], tuple(record["overrides"])), folder.path)
+        return int(bool(record.lost))
+    return run(read_run_config(folder), folder.path)

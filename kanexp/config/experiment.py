@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the components import torch, which a typo should not wait f
     from kanexp.model.network import Network
     from kanexp.optimizer.base import Optimizer
     from kanexp.reg.base import Regularizer
-    from kanexp.task.base import Task
+    from kanexp.task.base import Data, Scene, Task
 
 # The one table of kinds: a group's options must be of this class.
 KINDS = {
@@ -55,8 +55,17 @@ class Experiment:
     def network(self) -> "Network":
         """The network at its start, before any refinement."""
         network = self.model.network(self.widths, *(self.layers or [self.layer]))
-        unknowns = getattr(self.task, "unknowns", {})  # of an equation
-        return network.with_unknowns({name: start for name, (start, _) in unknowns.items()})
+        return network.with_unknowns({name: start for name, (start, _) in self.task.unknowns.items()})
+
+    def load_data(self) -> tuple["Data", "Scene"]:
+        """The task's data and what is drawn of them, on the CPU. Raises ConfigError where they cannot be had."""
+        from kanexp.seeding import generator
+
+        try:
+            data = self.task.load(generator(self.settings.data_seed, "data"))
+            return data, self.task.scene(data)
+        except ValueError as error:
+            raise ConfigError(f"task.{error}") from error
 
 
 def build_experiment(config: RunConfig) -> Experiment:

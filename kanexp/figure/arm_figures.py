@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from kanexp.figure.panel import decades, look, picture_row, plain_ticks
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, RED, STYLE
-from kanexp.score.cost import Metric, metric_label
+from kanexp.score.cost import Metric
+from kanexp.score.score import metric_label
 
 MARKERS = "os^DvP*X"
 SPENT = {

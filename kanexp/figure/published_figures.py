@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from kanexp.figure import run_figures
 from kanexp.figure.style import AFTER, BEFORE, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.score.cost import higher_is_better, metric_label
+from kanexp.score.score import metric_label
 
 
 def points(table: pd.DataFrame) -> Figure:
@@ -28,7 +28,7 @@ def points(table: pd.DataFrame) -> Figure:
             axes.plot(here["value"], i + spread, "o", color=BLUE, alpha=0.6, markersize=4)
             axes.plot([here["value"].median()] * 2, [i - 0.36, i + 0.36], color="black", linewidth=2)
             axes.plot(here["published"].iloc[:1], [i], "D", color=ORANGE, markeredgecolor="black", markersize=7)
-        if table["value"].min() > 0 and not higher_is_better(metric):
+        if table["value"].min() > 0 and table["better"].iloc[0] == "lower":
             axes.set_xscale("log")
         axes.set_yticks(range(len(arms)), arms)
         known = "; diamonds are published" if table["published"].notna().any() else ""
@@ -147,7 +147,7 @@ def solution(table: pd.DataFrame) -> Figure:
 def pareto(table: pd.DataFrame) -> Figure:
     """Test error over parameters: every seed, medians with names, and a line through those that no other beats."""
     metric = table["metric"].iloc[0]
-    sign = -1 if higher_is_better(metric) else 1
+    sign = -1 if table["better"].iloc[0] == "higher" else 1
     medians = table.groupby("arm", sort=False).agg(parameters=("parameters", "first"), value=("value", "median"))
     best = medians.sort_values(["parameters", "value"])
     front = best[(sign * best["value"]).cummin() == sign * best["value"]].drop_duplicates("value")

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from kanexp.figure.panel import picture_row, plain_ticks
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.score.cost import metric_label
+from kanexp.score.score import metric_label
 
 
 def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:

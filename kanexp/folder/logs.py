@@ -1,7 +1,7 @@
 """The tables that a run writes while it is under way."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 COLUMNS = {
@@ -65,6 +65,18 @@ class Ledger:
         for row, value in zip(rows, values, strict=True):
             logs, seed = self._owners[row]
             logs.metrics(step, [seed], metric, [value])
+
+    def rows(self, step: int, rows: Sequence[int], values: Mapping[str, Any]) -> None:
+        """Rows of metrics.csv for these rows of theta, from a tensor (rows of theta,) per metric."""
+        for metric, tensor in values.items():
+            listed = tensor.tolist()
+            self.metrics(step, rows, metric, [listed[row] for row in rows])
+
+    def scores(self, values: Mapping[str, Any], steps: Sequence[int]) -> None:
+        """One row of metrics.csv for every row of theta and score, each at a step of its own."""
+        for metric, tensor in values.items():
+            for row, value in enumerate(tensor.tolist()):
+                self.metrics(steps[row], [row], metric, [value])
 
     def diagnostics(self, step: int, row: int, layer: int, metric: str, value: float) -> None:
         logs, seed = self._owners[row]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kanexp.error import ConfigError
 from kanexp.report import stats
-from kanexp.report.table import GROUPS, UNFINISHED, Run
+from kanexp.report.table import GROUPS, Run
 from kanexp.score.cost import LOST
 
 # Where and how much is written, and how jobs were found and run: no part of a setting.
@@ -155,7 +155,6 @@ class Choice:
     setting: str
     trials: int  # settings that were tried
     planned: int  # settings that were to be tried, where a search said so
-    on: str  # what it was selected on: validation, or what a run says
 
 
 def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.DataFrame, list[Choice]]:
@@ -166,10 +165,9 @@ def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.Data
     """
     plan = pd.DataFrame({"problem": arms.problems, "arm": arms.names, "setting": arms.settings})
     plan["planned"] = [int(run.tune.get("trials", 0)) for run in runs]
-    plan["on"] = [str(run.record.get("selected_on") or run.tune.get("selected_on") or "validation") for run in runs]
     plan.index = pd.Index([run.label for run in runs])
     rows = rows.assign(**{name: rows["run"].map(plan[name]) for name in ("problem", "arm", "setting")})
-    ended = ~rows["status"].isin(UNFINISHED)
+    ended = ~stats.unfinished(rows["status"])
     newest = rows.assign(ended=ended).sort_values(["ended", "started"], kind="stable", na_position="first")
     last = ~newest.duplicated(["problem", "arm", "setting", "data_seed", "seed"], keep="last")
     usable = ended & last.reindex(rows.index)
@@ -178,9 +176,7 @@ def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.Data
         own, here = rows.loc[at], plan[(plan["problem"] == problem) & (plan["arm"] == arm)]
         setting = _best_setting(own[usable[at]], here["setting"].unique())
         compared[at] = usable[at] & (own["setting"] == setting)
-        tests = [on for on in here["on"] if on.startswith("test")]
-        on = tests[0] if tests else str(here["on"].iloc[0])
-        choices.append(Choice(problem, arm, setting, here["setting"].nunique(), int(here["planned"].max()), on))
+        choices.append(Choice(problem, arm, setting, here["setting"].nunique(), int(here["planned"].max())))
     return rows.assign(compared=compared), choices
 
 

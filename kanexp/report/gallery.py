@@ -211,7 +211,7 @@ def _pictures(s: Subject, problem: str) -> Iterable[Drawing]:
     tables, shapes = [], []
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():
-        scene, file = run.record.get("scene") or {}, run.folder.figures / "prediction.csv"
+        scene, file = run.record.scene or {}, run.folder.figures / "prediction.csv"
         if scene.get("kind") == "picture" and file.is_file():
             tables.append(pd.read_csv(file).assign(arm=arm, run=run.label))
             shapes.append(tuple(scene["shape"]))
@@ -227,7 +227,7 @@ def _spectra(s: Subject, problem: str) -> Iterable[Drawing]:
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():
         file = run.folder.figures / "spectra.csv"
-        if (run.record.get("scene") or {}).get("kind") == "picture" and file.is_file():
+        if (run.record.scene or {}).get("kind") == "picture" and file.is_file():
             power = pd.read_csv(file).groupby(["layer", "state", "frequency"], sort=False)["power"]
             table = power.agg(low="min", median="median", high="max").reset_index()
             tables.append(table.assign(arm=arm, run=run.label))

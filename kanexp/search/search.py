@@ -189,7 +189,7 @@ def trials(todo: Plan) -> pd.DataFrame:
         if job.status == "done":
             record = job.folder.read_record()
             row |= {"status": "pruned" if was_pruned(record) else "complete", "val_loss": objective(record)}
-            row |= {"steps": record["steps"], "evaluations": sum(record["evaluations"].values())}
+            row |= {"steps": record.steps, "evaluations": sum((record.evaluations or {}).values())}
         rows.append(row | dict(chosen[number].params))
     table = pd.DataFrame(rows)
     complete = table["status"] == "complete"

@@ -6,18 +6,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
+
 from kanexp.config.catalog import Catalog
 from kanexp.config.compose import load
 from kanexp.config.run_config import RunConfig
-from kanexp.folder.file import UnreadableRun
+from kanexp.folder.record import Record, SeedStatus
 from kanexp.folder.run_folder import RunFolder
+from kanexp.run.run import begun
 from kanexp.search.space import Space
 from kanexp.search.study import Search, Study
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.worker import Guide
-from kanexp.train.loop import Progress
+from kanexp.train.result import Progress
 
-PRUNED = "pruned, for its validation loss is behind that of other trials"
+BEHIND = "its validation loss is behind that of other trials"
 
 
 class Trial(Guide):
@@ -35,23 +38,25 @@ class Trial(Guide):
         """The job with its settings, which its folder then knows. Raises ConfigError where they do not go together."""
         chosen = self._study.choose(self._index, self._space)
         overrides = self._space.overrides(chosen)
-        record: dict[str, Any] = {"status": "running", "choices": self.job.config.choices, "overrides": overrides}
-        record |= {"tune": self._tune, "started": self.job.folder.started()}
+        record = begun(self.job.folder, self.job.config, [], torch.device("cpu"))
+        record.tune, record.overrides = self._tune, overrides
         self.job.folder.write_record(record)
         (config,) = load(overrides, self._catalog)
         config = RunConfig(config.values | {"tune": self._tune}, config.choices, config.overrides)
         self.job.folder.write_config(config.yaml)
-        self.job.folder.write_record(record | {"choices": config.choices})
+        record.choices = config.choices
+        self.job.folder.write_record(record)
         self.job = replace(self.job, config=config)
         self._judge = self._study.watch(self._index)
         return self.job
 
-    def watch(self, progress: Progress) -> str | None:
+    def watch(self, progress: Progress) -> SeedStatus | None:
         """Why the trial is not worth going on, asked whenever the validation loss was looked at."""
         if progress.step % self._every or progress.step == progress.steps:
             return None
         losses = [loss if math.isfinite(loss) else math.inf for loss in progress.val_loss.tolist()]
-        return PRUNED if self._judge(progress.step, median(losses)) else None
+        behind = self._judge(progress.step, median(losses))
+        return SeedStatus("pruned", progress.step, BEHIND) if behind else None
 
     def end(self) -> None:
         settle(self._study, self._index, self.job.folder)
@@ -74,25 +79,21 @@ def space(plan: Plan) -> Space:
 
 def settle(known: Study, index: int, folder: RunFolder) -> None:
     """Tell the study how a job ended, once it did."""
-    try:
-        record = folder.read_record()
-    except UnreadableRun:
-        return
-    if record["status"] in ("done", "failed"):
+    record = folder.known_record()
+    if record and record.status in ("done", "failed"):
         known.tell(index, objective(record), was_pruned(record))
 
 
-def objective(record: dict[str, Any]) -> float | None:
+def objective(record: Record) -> float | None:
     """Median over seeds of the lowest validation loss, a diverged seed being worst; None where the run has none.
 
     Never of the test data.
     """
-    lowest, status = record.get("best_val_loss"), record.get("seed_status", {})
-    if not lowest:
+    if not record.best_val_loss:
         return None
-    lost = [seed for seed in lowest if lowest[seed] is None or status.get(seed, "").startswith("diverged")]
-    return median([math.inf if seed in lost else lowest[seed] for seed in lowest])
+    losses = {seed: loss for seed, loss in record.best_val_loss.items() if loss is not None and seed not in record.lost}
+    return median([losses.get(seed, math.inf) for seed in record.best_val_loss])
 
 
-def was_pruned(record: dict[str, Any]) -> bool:
-    return any(status.endswith(PRUNED) for status in record.get("seed_status", {}).values())
+def was_pruned(record: Record) -> bool:
+    return any(status.kind == "pruned" for status in (record.seed_status or {}).values())

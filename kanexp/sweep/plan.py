@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kanexp.config.catalog import SUBJECTS
 from kanexp.config.run_config import RunConfig
-from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.restore import read_run_config, with_values
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import versions
@@ -28,19 +26,13 @@ class Job:
     @property
     def current(self) -> RunConfig:
         """Its words as its folder has them: those of a search are chosen when the job begins."""
-        try:
-            record = self.folder.read_record()
-        except UnreadableRun:
-            return self.config
-        return RunConfig(_values(self.folder), record["choices"], tuple(record["overrides"]))
+        return read_run_config(self.folder) if self.folder.known_record() else self.config
 
     @property
     def status(self) -> str:
         """That of its run.json; "waiting" where it has none."""
-        try:
-            return str(self.folder.read_record().get("status"))
-        except UnreadableRun:
-            return "waiting"
+        record = self.folder.known_record()
+        return record.status if record else "waiting"
 
 
 @dataclass
@@ -125,11 +117,4 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
 
 def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
     run = RunFolder(folder.path / entry["name"])
-    return Job(entry["name"], RunConfig(_values(run), entry["choices"], tuple(entry["overrides"])), run)
-
-
-def _values(run: RunFolder) -> dict[str, Any]:
-    try:
-        return dict(yaml.safe_load(run.config.read_text("utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{run.config}: cannot be read ({type(error).__name__}); start the sweep anew") from error
+    return Job(entry["name"], with_values(run, entry["choices"], entry["overrides"]), run)

@@ -15,7 +15,8 @@ from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version
-from kanexp.run.run import find_device, load_data, write_failure
+from kanexp.machine import find_device
+from kanexp.run.run import write_failure
 from kanexp.sweep import plan
 from kanexp.sweep.estimate import estimate
 from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher
@@ -125,7 +126,7 @@ def check(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
                 raise ConfigError(f"logger: {why}")
             data = repr((e.task, e.settings.data_seed))
             if data not in counted:
-                counted[data] = load_data(e)[0].train.x.shape[1]
+                counted[data] = e.load_data()[0].train.x.shape[1]
             experiments.append(e)
             samples.append(counted[data])
         except ConfigError as error:
@@ -204,11 +205,12 @@ def _duration(seconds: float) -> str:
 
 
 def _summarize(todo: Plan, interrupted: bool) -> int:
-    statuses = [job.status for job in todo.jobs]
-    failed = [job for job in todo.jobs if job.status == "failed"]
-    diverged = [job for job in todo.jobs if job.folder.has_diverged()]
-    for job in failed:
-        console.say(f"failed: {job.name}: {job.folder.read_record().get('cause')}")
+    records = [(job, job.folder.known_record()) for job in todo.jobs]
+    statuses = [record.status if record else "waiting" for _, record in records]
+    diverged = [job for job, record in records if record and record.lost]
+    for job, record in records:
+        if record and record.status == "failed":
+            console.say(f"failed: {job.name}: {record.cause}")
     for job in diverged:
         console.say(f"diverged, in part: {job.name}")
     folder = todo.folder.path
