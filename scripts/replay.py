@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import queue
+import re
 import runpy
 import shlex
 import shutil
@@ -35,7 +36,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from replay_cases import BLANK, EQUAL, FORKED, FRESH, KILLED, Case, cases, left_out
+from replay_cases import BLANK, EQUAL, FORKED, FRESH, KILLED, SETTLE, Case, cases, left_out
 from replay_compare import Recording, differences
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,6 +187,9 @@ def carry_out(case: Case, server: "Server", place: Path, kept: Path) -> None:
         (work / name).write_bytes(content)
     for number, step in enumerate(case.steps, 1):
         words = shlex.split(step.command)
+        if step.how == SETTLE:
+            settle(work)
+            continue
         if step.how == EQUAL:
             one, other = ((work / word).read_bytes() for word in words)
             text = f"{step.command}: {'equal' if one == other else 'DIFFERENT'}\n"
@@ -202,6 +206,20 @@ def carry_out(case: Case, server: "Server", place: Path, kept: Path) -> None:
     shutil.move(folder, kept)
     facts = {"key": key(case), "at": str(work), "tree": str(place / "tree")}
     (kept / "case.json").write_text(json.dumps(facts), "utf-8")
+
+
+def settle(work: Path) -> None:
+    """Give all runs below times and memory made up from their order, as if they had taken so long."""
+    for number, record in enumerate(sorted(work.rglob("run.json"))):
+        made_up = {"train_seconds": f"{1 + number / 8}", "seconds": f"{2 + number / 8}"}
+        made_up |= {"peak_memory_bytes": f"{4e8:.0f}", "started": f'"2026-01-01T00:{number:02}:00+00:00"'}
+        text = record.read_text("utf-8")
+        for name, value in made_up.items():
+            text = re.sub(rf'("{name}": )[^,\n]+', rf"\g<1>{value}", text)
+        record.write_text(text, "utf-8")
+        timings = record.with_name("timings.csv")
+        if timings.is_file():
+            timings.write_text(re.sub(r"(?m)^([0-9]+),[^,\n]+,", r"\1,\1.5,", timings.read_text("utf-8")), "utf-8")
 
 
 class Server:
@@ -314,6 +332,8 @@ def tell(before: Path, after: Path, only: Sequence[str] | None) -> int:
             say(f"{name}: only before")
         else:
             one, other = Recording.read(before / name), Recording.read(after / name)
+            if told(one.path)["key"] != told(other.path)["key"]:
+                say(f"{name}: recorded with other commands, libraries or machines, which may be all that differs")
             files += len(one.files())
             for difference in differences(one, other):
                 apart += 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-FORKED, BLANK, FRESH, KILLED, EQUAL = "forked", "blank", "fresh", "killed", "equal"
+FORKED, BLANK, FRESH, KILLED, EQUAL, SETTLE = "forked", "blank", "fresh", "killed", "equal", "settle"
 BRIEF = "seeds=2 steps=12 log_every=4"
 SIZES = "task.train=40 task.val=20 task.test=20 widths=[in,3,out]"
 SMALL = f"task=function {SIZES} {BRIEF}"
@@ -27,8 +27,12 @@ class Step:
     command: str
     # FORKED: from a process that has torch. BLANK: so, and figures are made but not painted, which takes most of the
     # time; their CSVs tell what they show. FRESH: as by a user. KILLED: so, until its first checkpoint. EQUAL: no
-    # command but two files, of which is noted whether they are equal.
+    # command but two files, of which is noted whether they are equal. SETTLE: no command either, but all runs so far
+    # get times made up from their order, of which reports make numbers, curves and rankings.
     how: str = FORKED
+
+
+SETTLED = Step("", SETTLE)
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ def left_out() -> list[str]:
     return [] if _searches() else ["search: optuna is not installed"]
 
 
-def _case(name: str, *commands: str, files: dict[str, bytes] | None = None, how: str = FORKED) -> Case:
-    return Case(name, tuple(Step(command, how) for command in commands), files or {})
+def _case(name: str, *steps: str | Step, files: dict[str, bytes] | None = None, how: str = FORKED) -> Case:
+    return Case(name, tuple(Step(step, how) if isinstance(step, str) else step for step in steps), files or {})
 
 
 def _layer(name: str) -> list[str]:
@@ -160,17 +164,11 @@ def _runs() -> list[Case]:
         for name, steps in commands.items()
     ]
     slow = f"{waves} steps=250 batch_size=8 log_every=50"
-    resumed = (
-        Step(f"{slow} checkpoint=0 name=resumed", KILLED),
-        Step("resume outputs/resumed/v001", BLANK),
-        Step("resume outputs/resumed/v001", BLANK),
-        Step(f"{slow} checkpoint=null name=undisturbed", BLANK),
-        *(
-            Step(f"outputs/resumed/v001/{table}.csv outputs/undisturbed/v001/{table}.csv", EQUAL)
-            for table in ("metrics", "diagnostics", "spectra")
-        ),
-    )
-    return [Case("resumed", resumed), *cases]
+    resumed = [Step(f"{slow} checkpoint=0 name=resumed", KILLED), *["resume outputs/resumed/v001"] * 2]
+    tables = ("metrics", "diagnostics", "spectra")
+    equal = [Step(f"outputs/resumed/v001/{name}.csv outputs/undisturbed/v001/{name}.csv", EQUAL) for name in tables]
+    undisturbed = f"{slow} checkpoint=null name=undisturbed"
+    return [_case("resumed", *resumed, undisturbed, *equal, how=BLANK), *cases]
 
 
 def _sweeps() -> list[Case]:
@@ -180,14 +178,15 @@ def _sweeps() -> list[Case]:
     tuned = f"-m {SMALL} layer=chebyshev init=default,glorot name=tuned {ALONE}"
     broken = f"-m --config-dir my_conf {SMALL} layer=broken,chebyshev name=broken {ALONE}"
     return [
-        Case("sweep-packed", (Step(grid, FRESH), Step(f"{grid} rerun=false"), Step("resume outputs/grid/latest"))),
+        _case("sweep-packed", Step(grid, FRESH), f"{grid} rerun=false", "resume outputs/grid/latest"),
         _case("sweep-apart", f"{apart} dry_run=true", apart),
         _case(
             "sweep-tuned",
             f"{tuned} 'tune={{trials: 2, optimizer.learning_rate: [1e-3, 1e-1]}}' diagnostics=false",
+            SETTLED,
             "report outputs/tuned",
         ),
-        _case("sweep-failing", broken, "report outputs/broken", f"{broken} rerun=failed", files=BROKEN),
+        _case("sweep-failing", broken, f"{broken} rerun=failed", SETTLED, "report outputs/broken", files=BROKEN),
         _case("reproduce-own", "reproduce tiny --quick --config-dir my_conf --out page", files=OWN_ROW),
         _case("run-alone", f"{SMALL} layer=chebyshev", how=FRESH),
     ]
@@ -200,7 +199,7 @@ def _searches() -> list[Case]:
         f"-m {SMALL} layer=chebyshev sweeper=optuna sweeper.n_trials=4 sweeper.pruner=none sweeper.at_once=1 "
         "'optimizer.learning_rate=tag(log, interval(1e-3, 1e-1))' init=default,glorot name=search"
     )
-    return [_case("search", search, "report outputs/search")]
+    return [_case("search", search, SETTLED, "report outputs/search")]
 
 
 def _reports() -> list[Case]:
@@ -216,6 +215,7 @@ def _reports() -> list[Case]:
                 "report outputs --out everything",
                 "report outputs --by init --baseline init=default --metric rmse --over evaluations --out by-init",
                 "report outputs/default1 outputs/glorot1",
+                "report outputs/default1 outputs/glorot1 --over seconds --out seconds",
                 "compare outputs/default1 outputs/glorot1",
                 "compare outputs/default1 outputs/lost --metric mae",
                 "report outputs --metric nonsense",
@@ -244,7 +244,7 @@ def _reports() -> list[Case]:
 
 
 def _reported(name: str, *runs: str, reports: tuple[str, ...] = ("report outputs --out all",)) -> Case:
-    return Case(name, (*(Step(run, BLANK) for run in runs), *(Step(report) for report in reports)))
+    return _case(name, *(Step(run, BLANK) for run in runs), SETTLED, *reports)
 
 
 def _starts(command: str, *inits: str) -> list[str]:

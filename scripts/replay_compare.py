@@ -23,6 +23,7 @@ FREE = [
     (r"(run|diagnosis)\.json$", r'"(started|ended|host|system|git_commit)": [^,\n]+', r'"\1": <when and where>'),
     (r"(run|diagnosis)\.json$", r'"(kanexp|torch|numpy|hydra-core|python)": "[0-9][^"]*"', r'"\1": <version>'),
     (r"timings\.csv$", r"(?m)^([0-9]+),[^,\n]+,", r"\1,<seconds>,"),
+    (r"\.html$", r"(Made by kanexp \S+ on )[^.]+ UTC", r"\1<date>"),
     # Lines of a traceback: which file and function an error passed is no result, what it says is.
     (r"run\.json$", r'"traceback": ".*\\n(.+?)\\n"', r'"traceback": "... \1"'),
     # Said in the terminal while time passes. Lines of progress before the last step come by the clock.
@@ -32,6 +33,12 @@ FREE = [
     (r"said/|\.log$", rf"\bin {NUMBER} (?:s|minutes|hours)\b", "in <time>"),
     (r"said/", rf"(?m), about {NUMBER} (?:s|minutes|hours)$", ""),  # not said where measuring takes too long
     (r"said/", rf"(?m)^(\S+): {NUMBER} (?:s|minutes|hours)$", r"\1: <time>"),
+    # The process that measures how long a sweep will take is killed once it has answered, whatever it was saying.
+    (
+        r"said/",
+        r"(?m)^Process \w+-[0-9]+:\n(?:Traceback .*\n)?(?:  .*\n)*(?:\w+(?:Error|Interrupt)\b.*\n)?",
+        "",
+    ),
     # Optuna's journal.
     (r"study\.log$", r'"datetime_(\w+)": "[^"]*"', r'"datetime_\1": <date>'),
     (r"study\.log$", r'"worker_id": "[^"]*"', '"worker_id": <worker>'),
