@@ -79,7 +79,7 @@ def _reg(name: str) -> list[str]:
 
 
 def _optimizer(name: str) -> list[str]:
-    return [f"{SMALL} layer=chebyshev dtype=float64 optimizer={name}", f"{SMALL} layer=bspline optimizer={name}"]
+    return [f"{SMALL} layer={layer} dtype=float64 optimizer={name}" for layer in ("chebyshev", "bspline")]
 
 
 def _model(name: str) -> list[str]:
@@ -132,14 +132,14 @@ def _runs() -> list[Case]:
         "refine": [
             f"{spline} 'refine={{4: 6, 8: 10}}'",
             f"{waves} 'refine={{4: 6, 8: 8}}' refine_optimizer=reset name=reset",
-            f"{spline} layer.grid=quantiles layer.bound=tanh 'refine={{6: 7}}' name=quantiles",
+            f"{spline} layer.grid=quantiles 'refine={{6: 7}}' name=quantiles",
         ],
         "match": [
             f"{waves} 'match={{parameters: 200}}' name=parameters",
-            f"{spline} 'match={{like: mlp}}' name=like",
+            f"{spline} 'match={{like: mlp}}' widths=[in,10,10,out] name=like",
             f"{spline} 'match={{parameters: 300, by: grid}}' name=grid",
         ],
-        "layers": [f"{waves} 'layers=[fourier,{{layer: bspline, intervals: 4}}]'"],
+        "layers": [f"{SMALL} 'layers=[fourier,{{layer: bspline, intervals: 4}}]'"],
         "bounds": [f"{spline} layer.bound={bound} name={bound}" for bound in ("tanh", "clamp", "affine")],
         "batches": [f"{waves} batch_size=8", f"{spline} batch_size=8 reg=smooth reg.weight=0.01 name=smooth"],
         "budget": [f"{waves} optimizer=lbfgs steps=50 'budget={{evaluations: 20}}'"],
@@ -153,7 +153,7 @@ def _runs() -> list[Case]:
         ],
         "own-layer": [
             "--config-dir my_conf task=function layer=power layer.degree=4 init=glorot reg=smooth reg.weight=0.01 "
-            f"{SIZES} {BRIEF} 'refine={{6: 6}}'",
+            f"{SIZES} {BRIEF}",
             "list layer --config-dir my_conf",
         ],
     }
@@ -177,6 +177,7 @@ def _sweeps() -> list[Case]:
     apart = f"-m {SMALL} layer=chebyshev init=default,glorot pack=false name=apart {ALONE}"
     tuned = f"-m {SMALL} layer=chebyshev init=default,glorot name=tuned {ALONE}"
     broken = f"-m --config-dir my_conf {SMALL} layer=broken,chebyshev name=broken {ALONE}"
+    reproduce = "reproduce tiny --quick --config-dir my_conf --out page"
     return [
         _case("sweep-packed", Step(grid, FRESH), f"{grid} rerun=false", "resume outputs/grid/latest"),
         _case("sweep-apart", f"{apart} dry_run=true", apart),
@@ -187,7 +188,7 @@ def _sweeps() -> list[Case]:
             "report outputs/tuned",
         ),
         _case("sweep-failing", broken, f"{broken} rerun=failed", SETTLED, "report outputs/broken", files=BROKEN),
-        _case("reproduce-own", "reproduce tiny --quick --config-dir my_conf --out page", files=OWN_ROW),
+        _case("reproduce-own", reproduce, SETTLED, reproduce, files=OWN_ROW),
         _case("run-alone", f"{SMALL} layer=chebyshev", how=FRESH),
     ]
 
@@ -280,7 +281,8 @@ MISTAKES = (
     "'refine={5000: 10}'",
     "'match={parameter: 10}'",
     "'budget={hours: 1}'",
-    "'layers=[fourier]'",
+    "task=function 'layers=[fourier,bsplin]'",
+    "layer=chebyshev 'layers=[fourier,bspline]'",
     "task=tabular task.path=nowhere.csv task.target=price",
     "task=function 'task.expression=exp(x1'",
     "init=custom",
