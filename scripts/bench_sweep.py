@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "kanexp" / "_plugins")]
+sys.path.insert(0, str(ROOT))
 SMALL = ["task=function", "layer=chebyshev", "seeds=5", "steps=1", "widths=[in,3,out]", "task.train=50"]
 
 
@@ -20,10 +20,12 @@ def main(jobs: int) -> None:
     from kanexp.config.catalog import Catalog, config_folder
     from kanexp.config.compose import load
     from kanexp.folder.sweep_folder import SweepFolder
+    from kanexp.paths import find_plugins
     from kanexp.sweep import plan
     from kanexp.sweep.sweep import check
     from kanexp.train.ensemble import packs
 
+    find_plugins()
     catalog = Catalog((config_folder(),))
     rates = ",".join(f"{1e-4 * 1.01**i:.6g}" for i in range(jobs))
     words, each = measured("compose", jobs, lambda: load([*SMALL, f"optimizer.learning_rate={rates}"], catalog, True))

@@ -1,11 +1,14 @@
 """What can be said on the command line: the groups and options found in the configuration folders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from kanexp.error import ConfigError
 
 # What is run, in the order of help, list and folder names; and how jobs are found, where they run, and who watches.
 SUBJECTS = ("task", "layer", "init", "reg", "optimizer", "model", "experiment")
@@ -57,6 +60,13 @@ class Catalog:
         """The keys of config.yaml that belong to no group, with their defaults."""
         values = yaml.safe_load((config_folder() / "config.yaml").read_text("utf-8"))
         return {k: v for k, v in values.items() if k not in ("defaults", "hydra")}
+
+
+def find_catalog(folders: Sequence[Path] = ()) -> Catalog:
+    """The package's options and a user's own. Raises ConfigError where one of the user's folders is not there."""
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise ConfigError(*(f"--config-dir: no such folder '{folder}'" for folder in missing))
+    return Catalog((config_folder(), *(folder.resolve() for folder in folders)))
 
 
 def config_folder() -> Path:
