@@ -29,5 +29,5 @@ def edges(run: RunFolder) -> pd.DataFrame:
     dtype = getattr(torch, experiment.settings.dtype)
     start = network.start(experiment.init, [generator(seed, "init") for seed in seeds], dtype, x).double()
     states = {"before": (network, start), "after": trained_network(experiment, torch.load(file, weights_only=True))}
-    tables = [tables.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(seeds)]
-    return pd.concat(tables, ignore_index=True)
+    each = [tables.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(seeds)]
+    return pd.concat(each, ignore_index=True)
