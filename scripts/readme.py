@@ -1,6 +1,6 @@
 """Rebuild what the README and the pages of outputs/readme show, from real runs.
 
-usage: scripts/readme examples                  what the README's commands print, and its picture: a minute
+usage: scripts/readme examples                  what commands print, on every page that shows it: two minutes
        scripts/readme numbers                   outputs/readme/numbers.md and its figures: three quarters of an hour
        scripts/readme reproductions [ROW ...]   outputs/readme/reproductions.md: an hour, or these rows of it alone
 """
@@ -22,7 +22,6 @@ import pandas as pd
 from marked import ROOT, fill
 
 KANEXP = Path(sys.executable).with_name("kanexp")
-README = ROOT / "README.md"
 FIGURES = ROOT / "outputs" / "readme"
 # Commands, and what they print.
 PRINTED = r"(```bash\n[^`]*```\n\n<!-- printed -->\n```text\n).*?(```\n<!-- /printed -->)"
@@ -145,17 +144,15 @@ def numbers() -> None:
 
 
 def examples() -> None:
-    """Below each of the README's blocks with a place for it, what the block prints in a folder that was empty."""
+    """On every page, below the blocks with a place for it, what their commands print in a folder that was empty."""
     with tempfile.TemporaryDirectory() as folder:
 
         def run(block: re.Match[str]) -> str:
             commands = block[1].split("```")[1].splitlines()[1:]
             return block[1] + "".join(printed(command, folder) for command in commands) + block[2]
 
-        text, found = re.subn(PRINTED, run, README.read_text(), flags=re.DOTALL)
-        if not found:
-            sys.exit("README.md: no block has a place for what it prints")
-        README.write_text(text)
+        for page in (ROOT / "README.md", *sorted((ROOT / "kanexp").rglob("README.md"))):
+            page.write_text(re.sub(PRINTED, run, page.read_text(), flags=re.DOTALL))
         run_folder = Path(folder) / "outputs/image-fourier-smooth/latest"
         shutil.copy(run_folder / "figures/prediction.png", FIGURES / "first_run.png")
 
