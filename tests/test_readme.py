@@ -113,13 +113,17 @@ def form(text: str) -> list[str]:
     return sorted(re.sub(r"\.?\d[\d.e-]*", "#", line) for line in kept)
 
 
-def test_the_run_shown_prints_that(kanexp):
+def test_the_run_shown_prints_that_and_leaves_a_network_to_load(kanexp, tmp_path):
     told = printed("kanexp layer=fourier init=smooth")
     done = kanexp("layer=fourier", "init=smooth", "steps=20")
     assert form(done.stdout) == form(told)
     signal = [line.split() for line in told.splitlines() if "any input" in line]
     assert len(signal) == 3
     assert signal == [line.split() for line in done.stdout.splitlines() if "any input" in line]
+    code = block("## The trained network in Python")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "tensor" in done.stdout
 
 
 def test_the_comparison_shown_is_decided():
@@ -158,14 +162,6 @@ def test_a_layer_of_ones_own_in_two_files(kanexp, tmp_path):
         done = kanexp("--config-dir", "my_conf", "task=function", "layer=power", "steps=5", "seeds=2", *words)
         assert done.returncode == 0, done.stderr
     assert "Powers of tanh(x)." in kanexp("list", "--config-dir", "my_conf").stdout
-
-
-def test_the_trained_network_in_python(kanexp, tmp_path):
-    assert kanexp("layer=fourier", "init=smooth", "steps=20").returncode == 0
-    code = block("## The trained network in Python")
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "tensor" in done.stdout
 
 
 # -- measured tables ------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 def shown(page: str) -> list[str]:
     """Every command in a page's bash blocks and in its text, but for mere names and what trails off in dots."""
-    lines = [line.strip() for kind, block in BLOCK.findall(page) if kind == "bash" for line in block.splitlines()]
+    blocks = [block for kind, block in BLOCK.findall(page) if kind == "bash"]
+    lines = [re.sub(r"\s+# .*", "", line) for block in blocks for line in block.splitlines()]
     inline = re.findall(r"`((?:kanexp|python|pip|(?:\./)?scripts/\w+) [^`]+)`", BLOCK.sub("", page))
     asked = [" ".join(command.split()) for command in inline if command.split()[1:] not in [[name] for name in READERS]]
     return [command for command in dict.fromkeys([*lines, *asked]) if "..." not in command]
@@ -29,7 +30,7 @@ def shown(page: str) -> list[str]:
 
 def check_command(command: str, folder: Path) -> None:
     """Raise AssertionError unless a command would run in a folder that has the files it names."""
-    words = shlex.split(command, comments=True)
+    words = shlex.split(command)
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
         words = words[1:]
     if Path(words[0]).name == "kanexp":
