@@ -160,7 +160,7 @@ def in_a_browser(page, folder):
     names = ("chromium", "chromium-browser", "google-chrome")
     chromium = next((name for name in names if shutil.which(name)), None)
     if chromium is None:
-        pytest.skip("no Chromium on this machine (README says how to get one)")
+        pytest.skip("no Chromium on this machine (kanexp/report/README.md says how to get one)")
     off = ("gpu", "quic", "background-networking", "component-update", "sync")
     flags = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
     words = [chromium, *flags, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()]

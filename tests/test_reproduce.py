@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from helpers.commands import check_command
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
@@ -24,6 +25,7 @@ from kanexp.reproduce import edges as edge_functions
 from kanexp.reproduce.carry_out import _with_data, carry_out
 from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
+from kanexp.reproduce.markdown import remark_text
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
 from kanexp.reproduce.page import page
 from kanexp.reproduce.row import load_rows, row_files, split_command
@@ -316,6 +318,12 @@ MISTAKES = [
     ),
     ({"needs": "mnits"}, "reproduce/mine.yaml: a row: needs must be one of mnist, fashion_mnist, cifar10, got 'mnits'"),
     ({"number": "first"}, "reproduce/mine.yaml.number: must be a whole number, got 'first'"),
+    (
+        {"remarks": [{"text": "Over 40 seeds P is .75."}]},
+        "reproduce/mine.yaml.remarks.0: a remark: commands must be those that the numbers of 'Over 40 seeds P is .75.'"
+        " came from, got none",
+    ),
+    ({"remarks": ["P is higher."]}, "reproduce/mine.yaml.remarks.0: must be pairs, got P is higher."),
 ]
 
 
@@ -329,6 +337,25 @@ def test_a_mistake_in_a_row_is_a_sentence(change, sentence, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_rows(Catalog((config_folder(), tmp_path)), ["mine"], False)
     assert sentence in str(caught.value)
+
+
+def remarks():
+    return [(row.name, remark) for row in load_rows(CATALOG, [], False) for remark in row.remarks]
+
+
+def test_the_commands_of_remarks_are_right(tmp_path):
+    commands = [command for _, remark in remarks() for command in remark.commands]
+    assert commands
+    for command in commands:
+        check_command(command, tmp_path)
+
+
+def test_the_measured_table_shows_every_row_with_its_remarks():
+    table = (ROOT / "outputs" / "readme" / "reproductions.md").read_text()
+    for name in ROWS:
+        assert table.count(f"| `kanexp reproduce {name}` |") == 1
+    for _, remark in remarks():
+        assert remark_text(remark) in table
 
 
 def test_an_unknown_row_is_a_sentence(kanexp):
@@ -418,7 +445,7 @@ def _number(name):
 def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     made = json.loads(json.dumps(RIGHT))
     made["full"]["commands"]["all"] += " layer=chebyshev widths=[2,2,1] seeds=2 diagnostics=false"
-    made["remark"] = "As was found: 1.2e-5 < 2."
+    made["remarks"] = [{"text": "As was found: 1.2e-5 < 2.", "commands": ["kanexp seeds=3"]}, {"text": "It is ours."}]
     (tmp_path / "conf" / "reproduce").mkdir(parents=True)
     (tmp_path / "conf" / "reproduce" / "mine.yaml").write_text(yaml.safe_dump({"quick": made["full"], **made}))
     done = kanexp("reproduce", "mine", "--config-dir", "conf", "--out", "results")
@@ -426,7 +453,7 @@ def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     assert "not met: mine" in done.stdout
     assert pd.read_csv(tmp_path / "results" / "reproduce-mine.csv")["verdict"].tolist() == [NOT_MET]
     told = done.stdout, *((tmp_path / "results" / f"reproduce-mine.{kind}").read_text() for kind in ("md", "html"))
-    assert all("As was found: " in text for text in told)
+    assert all("As was found: " in text and "kanexp seeds=3" in text and "It is ours." in text for text in told)
     assert "<span>1.2e-5</span> &lt; 2" in told[-1]  # a number that no line breaks
 
 

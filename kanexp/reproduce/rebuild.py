@@ -17,7 +17,5 @@ def edges(run: RunFolder) -> pd.DataFrame:
         raise NotFound(str(error)) from error
     x = restored.experiment.load_data()[0].train.x
     states = {"before": restored.start(x), "after": (restored.network, restored.theta)}
-    return pd.concat(
-        [tables.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(restored.record.seeds)],
-        ignore_index=True,
-    )
+    each = [tables.edges(states, x, row).assign(seed=seed) for row, seed in enumerate(restored.record.seeds)]
+    return pd.concat(each, ignore_index=True)
