@@ -8,15 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kanexp.config.settings import role_of
 from kanexp.error import ConfigError
 from kanexp.report import stats
 from kanexp.report.table import GROUPS, Run
 from kanexp.score.cost import LOST
-
-# Where and how much is written, and how jobs were found and run: no part of a setting.
-PLACES = ("name", "output_dir", "log_every", "diagnostics")
-HOW = ("checkpoint", "pack", "rerun", "dry_run", "tune", "sweeper", "launcher", "logger")
-REPLICATES = ("seeds", "data_seed")  # the same setting once more
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     problem_keys = [key for key in differ if key.split(".")[0] == "task" and key not in given]
     if "task" in given:
         problem_keys = []
-    rest = [key for key in differ if key not in (*REPLICATES, *problem_keys)]
+    rest = [key for key in differ if role_of(key) == "result" and key not in problem_keys]
     keys = given or tuple(key for key in rest if key not in tuned)
     pooled = tuple(key for key in rest if key not in keys)
     usual = [group for group in ("task", "layer", "init") if group not in tuned]  # where nothing tells runs apart
@@ -72,7 +68,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     found = [group for group in GROUPS if len({run.option(group) for run in runs}) > 1]
     for key in dict.fromkeys(key for run in runs for key in run.options):
         group = key.split(".")[0]
-        if group in (*PLACES, *HOW) or key in GROUPS or key.endswith("_target_"):
+        if role_of(key) in ("how", "where") or key in GROUPS or key.endswith("_target_"):
             continue
         seen: dict[str, set[str | None]] = {}
         for run in runs:
