@@ -1,5 +1,6 @@
 """Arms, verdicts and warnings of reports, from run folders that were made up."""
 
+import json
 import re
 import subprocess
 import sys
@@ -402,3 +403,66 @@ def test_the_table_of_comparisons_is_complete(tmp_path):
 )
 def test_folders_are_named_by_what_tells_them_apart(first, second, names):
     assert _names(Path(first), Path(second)) == names
+
+
+def make_scored(path, init, values, scores, metric="auc"):
+    return make_run(path, init, (0.1,) * 10, test={metric: {str(s): v for s, v in enumerate(values)}}, scores=scores)
+
+
+def test_a_score_is_compared_as_its_task_declares_it(tmp_path):
+    """By a name that says nothing of it: an area under a curve is better when higher, a loss of area when lower."""
+    for better, winner in (("higher", "smooth"), ("lower", "default")):
+        folder = tmp_path / better
+        make_scored(folder / "a", "default", [0.6 + s / 1000 for s in range(10)], {"auc": {"better": better}})
+        make_scored(folder / "b", "smooth", [0.9 + s / 900 for s in range(10)], {"auc": {"better": better}})
+        found = findings(folder)
+        (pair,) = found.pairs
+        assert (pair.arm, pair.verdict, pair.metric.name) == (winner, BETTER, "test_auc")
+        assert pair.metric.log == (better == "lower"), "scores are compared by differences, errors by ratios"
+
+
+def test_a_score_that_nobody_declared_is_not_compared(tmp_path):
+    make_scored(tmp_path / "a", "default", [0.6] * 10, None)
+    make_scored(tmp_path / "b", "smooth", [0.9] * 10, None)
+    found = findings(tmp_path)
+    assert [metric.name for metric in found.metrics.values()] == ["best_val_loss"]
+    assert set(found.summary["metric"]) == {"best_val_loss"}
+    assert any(
+        sentence.startswith("auc is not compared: no run says if higher or lower") for sentence in found.warnings
+    )
+    with pytest.raises(ConfigError, match="--metric: no score 'auc' here"):
+        findings(tmp_path, metric="auc")
+
+
+def test_runs_that_declare_opposite_things_are_not_mixed(tmp_path):
+    make_scored(tmp_path / "a", "default", [0.6] * 10, {"auc": {"better": "lower"}})
+    make_scored(tmp_path / "b", "smooth", [0.9] * 10, {"auc": {"better": "higher"}})
+    with pytest.raises(ConfigError, match=r"auc: lower is better in .*a, higher in .*b; report on them apart"):
+        findings(tmp_path)
+
+
+def test_runs_of_format_1_are_read(tmp_path):
+    """Their seeds ended in prose, and nobody declared scores: those that kanexp had are known, others are not."""
+    for name, init, value in (("a", "default", 0.6), ("b", "smooth", 0.9)):
+        test = {metric: {str(s): value + s / 1000 for s in range(10)} for metric in ("accuracy", "auc")}
+        file = make_run(tmp_path / name, init, (0.1,) * 10, test=test, scores=None).path / "run.json"
+        prose = {str(s): "ok" for s in range(9)} | {"9": "diverged at step 7: its loss is not finite"}
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1, "seed_status": prose}))
+    found = findings(tmp_path)
+    assert found.rows["status"].map(str).value_counts().to_dict() == {"ok": 18, prose["9"]: 2}
+    (pair,) = found.pairs
+    assert (pair.arm, pair.metric.name, pair.lost) == ("smooth", "test_accuracy", (1, 1))
+    assert set(found.summary["metric"]) == {"test_accuracy"}
+
+
+def test_runs_that_look_at_validation_at_other_times_are_other_settings(tmp_path):
+    """And those that look into their layers, or write elsewhere, are the same one: the role of a setting says so."""
+    for i, (key, value) in enumerate(
+        [("log_every", 10), ("log_every", 1), ("diagnostics", "false"), ("pack", "false")]
+    ):
+        folder = make_run(tmp_path / str(i), seeds=[3 * i + s for s in range(3)])
+        usual = {"log_every": 10, "diagnostics": "true", "pack": "true"} | {key: value}
+        folder.write_config(folder.config.read_text() + "".join(f"{k}: {v}\n" for k, v in usual.items()))
+    assigned = assign(tmp_path)
+    assert assigned.keys == ("log_every",)
+    assert assigned.names == ["log_every=10", "log_every=1", "log_every=10", "log_every=10"]
