@@ -26,4 +26,4 @@ def test_a_command_has_a_parser_with_its_name(name):
 def test_help_has_a_line_for_every_command(kanexp):
     usage = kanexp("--help").stdout.split("usage:\n")[1].split("\n\n")[0].splitlines()
     assert [line.split()[1] for line in usage[2:]] == list(COMMANDS)
-    assert len({len(line) - len(line.split("  ")[-1]) for line in usage}) == 1, "what they do stands in one column"
+    assert len({line.index(line.split("  ")[-1].strip()) for line in usage}) == 1, "what they do stands in one column"

@@ -8,7 +8,7 @@ from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
-from kanexp.paths import find_components
+from kanexp.paths import find_components, recorded
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,4 +60,4 @@ def _resume_run(folder: RunFolder) -> int:
         values = yaml.safe_load(folder.config.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{folder.config}: cannot be read ({type(error).__name__}); start the run anew") from error
-    return run(RunConfig(values, record["choices"], tuple(record["overrides"])), folder.path)
+    return run(RunConfig(values, record["choices"], tuple(record["overrides"]), recorded(record)), folder.path)

@@ -9,6 +9,7 @@ from kanexp.config.run_config import RunConfig
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.measure import tables
+from kanexp.paths import recorded
 from kanexp.reproduce.runs import NotFound
 from kanexp.run.diagnose import trained_network
 from kanexp.run.run import load_data
@@ -21,7 +22,7 @@ def edges(run: RunFolder) -> pd.DataFrame:
         record, file = run.ended()
     except UnreadableRun as error:
         raise NotFound(str(error)) from error
-    experiment = build_experiment(RunConfig(compose.load_file(run.config), record["choices"], ()))
+    experiment = build_experiment(RunConfig(compose.load_file(run.config), record["choices"], (), recorded(record)))
     data, _ = load_data(experiment)
     seeds, x = record["seeds"], data.train.x
     network = experiment.network()

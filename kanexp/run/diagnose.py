@@ -25,6 +25,7 @@ from kanexp.optimizer.base import Optimizer
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.paths import recorded
 from kanexp.run.run import by_seed, find_device, load_data, to_device
 from kanexp.score.cost import metric_label
 from kanexp.task.base import Data
@@ -131,7 +132,7 @@ def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tenso
         "compile": False,
         "seeds": record["seeds"],
     }
-    experiment = build_experiment(RunConfig(values, record["choices"], ()))
+    experiment = build_experiment(RunConfig(values, record["choices"], (), recorded(record)))
     return experiment, *trained_network(experiment, model)
 
 

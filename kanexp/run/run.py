@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanexp import console
+from kanexp import console, paths
 from kanexp.config.experiment import Experiment, build_experiment
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
@@ -150,6 +150,7 @@ class _Run:
             "started": folder.started() or _now(),
             "command": " ".join(["kanexp", *config.overrides]),
             "overrides": list(config.overrides),
+            **paths.record(config.folders),
             **provenance(self.device),
         }
 
@@ -286,6 +287,7 @@ def write_failure(folder: RunFolder, config: RunConfig, cause: str, trace: str =
         "ended": _now(),
         "command": " ".join(["kanexp", *config.overrides]),
         "overrides": list(config.overrides),
+        **paths.record(config.folders),
         "tune": config.values.get("tune"),
         **provenance(torch.device("cpu")),
     }

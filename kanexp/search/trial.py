@@ -6,9 +6,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from kanexp.config.catalog import Catalog
+from kanexp import paths
+from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
-from kanexp.config.run_config import RunConfig
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.search.space import Space
@@ -28,7 +28,7 @@ class Trial(Guide):
         (self._index,) = plan.packs[number]
         self.job, self._trials = plan.jobs[self._index], len(plan.jobs)
         self._study, self._space = study(plan, self._index), space(plan)
-        self._catalog = Catalog(tuple(Path(folder) for folder in plan.search["folders"]))
+        self._catalog = find_catalog([Path(folder) for folder in self.job.config.folders])
         self._every = int(self.job.config.values["log_every"])
 
     def begin(self) -> Job:
@@ -36,10 +36,10 @@ class Trial(Guide):
         chosen = self._study.choose(self._index, self._space)
         overrides = self._space.overrides(chosen)
         record: dict[str, Any] = {"status": "running", "choices": self.job.config.choices, "overrides": overrides}
-        record |= {"tune": self._tune, "started": self.job.folder.started()}
+        record |= {"tune": self._tune, "started": self.job.folder.started(), **paths.record(self.job.config.folders)}
         self.job.folder.write_record(record)
         (config,) = load(overrides, self._catalog)
-        config = RunConfig(config.values | {"tune": self._tune}, config.choices, config.overrides)
+        config = replace(config, values=config.values | {"tune": self._tune})
         self.job.folder.write_config(config.yaml)
         self.job.folder.write_record(record | {"choices": config.choices})
         self.job = replace(self.job, config=config)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from kanexp import paths
 from kanexp.config.catalog import SUBJECTS
 from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
@@ -32,7 +33,7 @@ class Job:
             record = self.folder.read_record()
         except UnreadableRun:
             return self.config
-        return RunConfig(_values(self.folder), record["choices"], tuple(record["overrides"]))
+        return RunConfig(_values(self.folder), record["choices"], tuple(record["overrides"]), self.config.folders)
 
     @property
     def status(self) -> str:
@@ -71,7 +72,7 @@ class Plan:
             for job in self.jobs
         ]
         record = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
-        self.folder.write_plan(record | {"search": self.search})
+        self.folder.write_plan(record | {"search": self.search} | paths.record(self.jobs[0].config.folders))
 
     def members(self, number: int) -> list[Job]:
         return [self.jobs[i] for i in self.packs[number]]
@@ -88,10 +89,14 @@ def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
     return Plan(folder, [Job(name, config, RunFolder(folder.path / name)) for name, config in named])
 
 
-def read(folder: SweepFolder) -> Plan:
-    """The plan in a folder. Raises UnreadableRun where there is none."""
+def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
+    """The plan in a folder, with the configuration folders recorded there or those of the command that goes on with it.
+
+    Raises UnreadableRun where there is none, ConfigError where a folder recorded is gone.
+    """
     written = folder.read_plan()
-    jobs = [_restore(folder, entry) for entry in written["jobs"]]
+    folders = paths.recorded(written) if folders is None else folders
+    jobs = [_restore(folder, entry, folders) for entry in written["jobs"]]
     return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
 
 
@@ -123,9 +128,9 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
 
 
-def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
+def _restore(folder: SweepFolder, entry: dict[str, Any], folders: tuple[str, ...]) -> Job:
     run = RunFolder(folder.path / entry["name"])
-    return Job(entry["name"], RunConfig(_values(run), entry["choices"], tuple(entry["overrides"])), run)
+    return Job(entry["name"], RunConfig(_values(run), entry["choices"], tuple(entry["overrides"]), folders), run)
 
 
 def _values(run: RunFolder) -> dict[str, Any]:
