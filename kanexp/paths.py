@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from kanexp.error import ConfigError
+
 
 def find_plugins() -> None:
     """Our launcher can be imported: to be called before Hydra starts, which looks for plugins once."""
@@ -17,6 +19,19 @@ def find_components(folders: Sequence[str | Path] = ()) -> None:
     _append(*found)
     known = os.environ.get("PYTHONPATH", "").split(os.pathsep)  # what the processes of a sweep are told
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys([*known, *found])))
+
+
+def recorded(folders: Sequence[str]) -> tuple[str, ...]:
+    """A user's configuration folders as a record has them, whose components can be imported from now on.
+
+    Raises ConfigError where one is gone.
+    """
+    if gone := [folder for folder in folders if not Path(folder).is_dir()]:
+        what = "put it back, or write where it is now into config_dirs of run.json (of a sweep: sweep.json)"
+        raise ConfigError(*(f"--config-dir: '{folder}', with which this was begun, is gone; {what}" for folder in gone))
+    if folders:
+        find_components(folders)
+    return tuple(folders)
 
 
 def _append(*paths: str) -> None:

@@ -45,6 +45,11 @@ class Catalog:
 
     folders: tuple[Path, ...]
 
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The folders beyond the package's own."""
+        return tuple(str(folder) for folder in self.folders if folder != config_folder())
+
     @cached_property
     def options(self) -> dict[str, dict[str, Option]]:
         """group -> name -> option."""

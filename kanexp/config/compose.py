@@ -238,7 +238,7 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
-    return RunConfig(plain, dict(choices), tuple(texts))
+    return RunConfig(plain, dict(choices), tuple(texts), catalog.users)
 
 
 @lru_cache(maxsize=256)
@@ -254,7 +254,7 @@ def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfi
 
 
 def _search_path(catalog: Catalog) -> list[str]:
-    extra = [f"'file://{folder}'" for folder in catalog.folders if folder != config_folder()]
+    extra = [f"'file://{folder}'" for folder in catalog.users]
     return [f"hydra.searchpath=[{','.join(extra)}]"] if extra else []
 
 

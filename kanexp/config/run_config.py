@@ -21,6 +21,7 @@ class RunConfig:
     values: dict[str, Any]
     choices: dict[str, str]
     overrides: tuple[str, ...]
+    folders: tuple[str, ...] = ()  # a user's configuration folders, absolute: beside them lie components of their own
 
     @property
     def hash(self) -> str:

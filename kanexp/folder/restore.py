@@ -9,6 +9,7 @@ from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.record import Record
 from kanexp.folder.run_folder import RunFolder
+from kanexp.paths import recorded
 
 if TYPE_CHECKING:  # torch is imported only where a network is rebuilt
     from torch import Tensor
@@ -65,15 +66,18 @@ def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> Rest
 def read_run_config(folder: RunFolder) -> RunConfig:
     """The words of a run from its record and its config.yaml.
 
-    Raises UnreadableRun where there is no record, ConfigError where the other cannot be read.
+    Components of its own can be imported from then on. Raises UnreadableRun where there is no record, ConfigError
+    where the other cannot be read or the user's configuration folders are gone.
     """
     record = folder.read_record()
-    return with_values(folder, record.choices, record.overrides)
+    return with_values(folder, record.choices, record.overrides, recorded(record.config_dirs or ()))
 
 
-def with_values(folder: RunFolder, choices: dict[str, str], overrides: Sequence[str]) -> RunConfig:
+def with_values(
+    folder: RunFolder, choices: dict[str, str], overrides: Sequence[str], config_dirs: tuple[str, ...]
+) -> RunConfig:
     """The words of a run that may not have begun, from its config.yaml. Raises ConfigError where it cannot be read."""
     try:
-        return RunConfig(folder.read_config(), choices, tuple(overrides))
+        return RunConfig(folder.read_config(), choices, tuple(overrides), config_dirs)
     except UnreadableRun as error:
         raise ConfigError(f"{error}; start it anew") from error

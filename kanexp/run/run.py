@@ -283,6 +283,7 @@ def begun(folder: RunFolder, config: RunConfig, widths: Sequence[int | str], dev
         status="running",
         choices=config.choices,
         config_hash=config.hash,
+        config_dirs=list(config.folders) or None,
         seeds=list(range(seeds)) if isinstance(seeds, int) else list(seeds),
         widths=list(widths),
         started=(before.started if before else None) or _now(),

@@ -7,7 +7,7 @@ settings in its own process; so a search can do what a sweep can, continue, isol
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,13 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
         raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")
     name, base = default_name(jobs[0], jobs), _side_by_side(jobs[0], how)
     record = {"hash": base.hash, "fixed": list(wanted.fixed), "space": wanted.plain, "sweeper": asdict(how)}
-    record |= {"folders": [str(folder) for folder in catalog.folders]}
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
         found = None if settings.rerun in (True, "all") else _find(parent, record)
         if found and not claim(found, locks):
             raise ConfigError(f"{found.path}: another command is at work on the same search; wait for it or stop it")
         make = parent / "vNNN" if settings.dry_run or found else new_version(settings.output_dir, name)
-        todo = plan.read(found) if found else Plan(SweepFolder(make), [])
+        todo = plan.read(found, base.folders) if found else Plan(SweepFolder(make), [])
         todo.search = record
         _add_trials(todo, base, how.n_trials)
         todo.threads = todo.threads or threads(base, settings.device, len(todo.jobs))
@@ -110,7 +109,7 @@ def _side_by_side(config: RunConfig, how: Search) -> RunConfig:
     launcher = dict(config.values["launcher"])
     if how.at_once is not None:
         launcher["array_parallelism" if "array_parallelism" in launcher else "workers"] = how.at_once
-    return RunConfig(config.values | {"launcher": launcher}, config.choices, config.overrides)
+    return replace(config, values=config.values | {"launcher": launcher})
 
 
 def _find(parent: Path, record: dict[str, Any]) -> SweepFolder | None:

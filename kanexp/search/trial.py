@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 
-from kanexp.config.catalog import Catalog
+from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
-from kanexp.config.run_config import RunConfig
 from kanexp.folder.record import Record, SeedStatus
 from kanexp.folder.run_folder import RunFolder
 from kanexp.run.run import begun
@@ -31,7 +30,7 @@ class Trial(Guide):
         (self._index,) = plan.packs[number]
         self.job, self._trials = plan.jobs[self._index], len(plan.jobs)
         self._study, self._space = study(plan, self._index), space(plan)
-        self._catalog = Catalog(tuple(Path(folder) for folder in plan.search["folders"]))
+        self._catalog = find_catalog([Path(folder) for folder in self.job.config.folders])
         self._every = int(self.job.config.values["log_every"])
 
     def begin(self) -> Job:
@@ -42,7 +41,7 @@ class Trial(Guide):
         record.tune, record.overrides = self._tune, overrides
         self.job.folder.write_record(record)
         (config,) = load(overrides, self._catalog)
-        config = RunConfig(config.values | {"tune": self._tune}, config.choices, config.overrides)
+        config = replace(config, values=config.values | {"tune": self._tune})
         self.job.folder.write_config(config.yaml)
         record.choices = config.choices
         self.job.folder.write_record(record)

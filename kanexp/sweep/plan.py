@@ -13,6 +13,7 @@ from kanexp.folder.restore import read_run_config, with_values
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import versions
+from kanexp.paths import recorded
 
 
 @dataclass
@@ -62,8 +63,9 @@ class Plan:
             }
             for job in self.jobs
         ]
-        record = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
-        self.folder.write_plan(record | {"search": self.search})
+        record: dict[str, Any] = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
+        record |= {"search": self.search, "config_dirs": list(self.jobs[0].config.folders)}
+        self.folder.write_plan(record)
 
     def members(self, number: int) -> list[Job]:
         return [self.jobs[i] for i in self.packs[number]]
@@ -80,10 +82,14 @@ def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
     return Plan(folder, [Job(name, config, RunFolder(folder.path / name)) for name, config in named])
 
 
-def read(folder: SweepFolder) -> Plan:
-    """The plan in a folder. Raises UnreadableRun where there is none."""
+def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
+    """The plan in a folder, with the configuration folders recorded there or those of the command that goes on with it.
+
+    Raises UnreadableRun where there is none, ConfigError where a folder recorded is gone.
+    """
     written = folder.read_plan()
-    jobs = [_restore(folder, entry) for entry in written["jobs"]]
+    folders = recorded(written.get("config_dirs", ())) if folders is None else folders
+    jobs = [_restore(folder, entry, folders) for entry in written["jobs"]]
     return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
 
 
@@ -115,6 +121,6 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
 
 
-def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
+def _restore(folder: SweepFolder, entry: dict[str, Any], folders: tuple[str, ...]) -> Job:
     run = RunFolder(folder.path / entry["name"])
-    return Job(entry["name"], with_values(run, entry["choices"], entry["overrides"]), run)
+    return Job(entry["name"], with_values(run, entry["choices"], entry["overrides"], folders), run)

@@ -43,7 +43,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
             console.say(f"{found.path}: another command is at work on the same sweep; this one makes another version")
             found = None
         if found:
-            todo = plan.read(found)
+            todo = plan.read(found, jobs[0].folders)
         else:
             make = parent / "vNNN" if settings.dry_run else new_version(settings.output_dir, name)
             todo = plan.new(SweepFolder(make), jobs)
