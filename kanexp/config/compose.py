@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -34,7 +34,7 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
     """
     parsed, mistakes = parse(overrides, catalog, sweep)
     jobs: list[RunConfig] = []
-    for job in _split(parsed):
+    for job in combinations(parsed, catalog):
         config, found = _compose_job(job, catalog)
         if config and not found and config.values.get("tune") is not None:
             made, found = _tuned(config, job, catalog, sweep)
@@ -93,11 +93,15 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
     if key not in GROUPS:
         if top in catalog.settings and key != top:
             return [f"{text}: '{top}' is a single value and has no '{key.split('.', 1)[1]}'"]
+        if isinstance(override.value(), Glob):
+            return [f"{text}: only options of a group have names to choose by a pattern; give the values"]
         return []
     names = list(catalog.options[key])
     if override.is_interval_sweep():
         return [f"{text}: options of {key} have names: {', '.join(names)}"]
-    chosen = [override.value()] if not override.is_sweep_override() else list(override.sweep_string_iterator())
+    chosen = swept_values(override, catalog) if override.is_sweep_override() else [override.value()]
+    if not chosen:
+        return [f"{text}: there is no {key} of such a name\n  options of {key}: {', '.join(names)}"]
     return [
         f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
         for name in chosen
@@ -105,10 +109,23 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
     ]
 
 
-def _split(parsed: list[Override]) -> list[list[Override]]:
-    """The overrides of every combination, Hydra's own way of counting."""
+def combinations(parsed: Sequence[Override], catalog: Catalog) -> list[list[Override]]:
+    """The overrides of every combination: the last key changes fastest; of a key said twice the last words count."""
     parser = OverridesParser.create()
-    return [parser.parse_overrides(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+    words: dict[str, list[str]] = {}
+    for override in parsed:
+        key, swept = override.get_key_element(), override.is_sweep_override()
+        values = swept_values(override, catalog) if swept else [override.get_value_element_as_str()]
+        words[key] = [f"{key}={value}" for value in values]
+    return [parser.parse_overrides(list(job)) for job in product(*words.values())]
+
+
+def swept_values(override: Override, catalog: Catalog) -> list[str]:
+    """The values of a sweep over choices or a range, as they would be typed; glob(*) is of the options of a group."""
+    sweep = override.value()
+    if isinstance(sweep, Glob):
+        return sweep.filter(list(catalog.options[override.key_or_group]))
+    return list(override.sweep_string_iterator())
 
 
 def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | None, list[str]]:
