@@ -120,6 +120,7 @@ def _list(arguments: list[str]) -> int:
     if wrong := [group for group in given.groups if group not in GROUPS]:
         raise ConfigError(*(f"list: there is no group '{group}'; groups: {', '.join(GROUPS)}" for group in wrong))
     catalog = _catalog(given.config_dir)
+    _find_components(given.config_dir)
     for group in given.groups or GROUPS:
         print(f"{group}=")
         for option in catalog.options[group].values():

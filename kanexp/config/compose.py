@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from kanexp.config.catalog import GROUPS, Catalog, config_folder
+from kanexp.config.catalog import GROUPS, Catalog, Option, config_folder
 from kanexp.config.experiment import value_mistakes
 from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import closest, did_you_mean
@@ -186,7 +186,7 @@ def _complete_parts(config: RunConfig, catalog: Catalog) -> list[str]:
                     f"\n  options of {group}: {', '.join(options)}"
                 )
             else:
-                parts[name] = load_file(options[name].file) | (given if isinstance(given, dict) else {"weight": given})
+                parts[name] = options[name].content | (given if isinstance(given, dict) else {"weight": given})
     return mistakes
 
 
@@ -218,7 +218,7 @@ def _complete(group: str, entry: Any, where: str, catalog: Catalog) -> tuple[Any
     given = entry if isinstance(entry, dict) else {group: entry}
     name, options = given.get(group), catalog.options[group]
     if name in options:
-        return {group: name} | load_file(options[name].file) | given, []
+        return {group: name} | options[name].content | given, []
     what = f"there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
     if group not in given:
         what = f"must name its option, {{{group}: {next(iter(options))}, ...}}"
@@ -267,7 +267,19 @@ def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfi
     choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
     OmegaConf.set_struct(config, False)
     config.pop("hydra")
+    for group, name in choices.items():
+        option = catalog.options[group].get(name)
+        if option and isinstance(composed := config.get(group), DictConfig):
+            config[group] = _with_shared_lines(composed, option)
     return config, choices
+
+
+def _with_shared_lines(composed: DictConfig, option: Option) -> dict[str, Any]:
+    """What Hydra made of an option and an experiment's values, complete and in the order of the option."""
+    values = OmegaConf.to_container(composed)
+    assert isinstance(values, dict)
+    own = option.content if "_target_" in option.content else {}  # where another option is extended, it has the order
+    return option.complete(own | {str(key): value for key, value in values.items()})
 
 
 def _search_path(catalog: Catalog) -> list[str]:
