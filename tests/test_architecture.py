@@ -115,6 +115,11 @@ def test_only_five_files_know_hydra_and_omegaconf():
     assert users == {"run_config.py", "compose.py", "space.py", "launch.py", "kanexp_local_launcher.py"}
 
 
+def test_one_file_knows_the_inside_of_hydra():
+    users = [f for f in FILES if any(m.startswith("hydra._") for m in imports(f))]
+    assert users == [PACKAGE / "sweep" / "launch.py"]
+
+
 @pytest.mark.parametrize(
     ("library", "packages"),
     [

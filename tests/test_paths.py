@@ -145,7 +145,7 @@ def test_folders_recorded_are_told_to_this_process_and_to_those_it_starts(lab, m
     assert sys.path.count(str(lab / "lab")) == 1
     assert os.environ["PYTHONPATH"].split(os.pathsep) == ["first", os.getcwd(), str(lab / "lab")]
     before = list(sys.path)
-    assert paths.recorded({"status": "done"}) == ()
+    assert paths.recorded(()) == ()
     assert sys.path == before
     with pytest.raises(ConfigError, match="is gone"):
-        paths.recorded({"config_dirs": [str(lab / "nowhere")]})
+        paths.recorded([str(lab / "nowhere")])

@@ -7,6 +7,7 @@ from pathlib import Path
 from kanexp.command.overview import pairs
 from kanexp.config.catalog import GROUPS, find_catalog
 from kanexp.error import ConfigError
+from kanexp.paths import find_components
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +22,7 @@ def command(arguments: Sequence[str]) -> int:
     if wrong := [group for group in given.groups if group not in GROUPS]:
         raise ConfigError(*(f"list: there is no group '{group}'; groups: {', '.join(GROUPS)}" for group in wrong))
     catalog = find_catalog(given.config_dir)
+    find_components(given.config_dir)
     for group in given.groups or GROUPS:
         print(f"{group}=")
         for option in catalog.options[group].values():

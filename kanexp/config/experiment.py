@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kanexp.config.compatibility import check_together
 from kanexp.config.run_config import RunConfig
-from kanexp.config.schema import build
+from kanexp.config.schema import brief, build
 from kanexp.config.settings import Settings
 from kanexp.error import ConfigError
 
@@ -108,7 +108,11 @@ def _settings_values(config: RunConfig) -> dict[str, Any]:
 
 def _build_component(group: str, config: RunConfig) -> tuple[Any, list[str]]:
     chosen = f"{group}={config.choices.get(group, '?')}"
-    return _build_option(group, dict(config.values.get(group) or USUAL.get(group, {})), f"{group}.", chosen)
+    values = config.values.get(group) or USUAL.get(group, {})
+    if not isinstance(values, dict):
+        choose = f"a file chooses one by 'override /{group}: NAME' in its defaults"
+        return None, [f"{group}: must be options of {chosen}, got {brief(values)}; {choose}"]
+    return _build_option(group, dict(values), f"{group}.", chosen)
 
 
 def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -> tuple[Any, list[str]]:

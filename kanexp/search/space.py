@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from kanexp.config.catalog import GROUPS, Catalog
-from kanexp.config.compose import load, parse
+from kanexp.config.compose import load, parse, swept_values
 from kanexp.config.run_config import RunConfig
 from kanexp.config.settings import role_of
 from kanexp.error import ConfigError
@@ -67,9 +67,9 @@ def read(overrides: Sequence[str], catalog: Catalog) -> Space:
         )
     if unsuitable := [key for key in swept if key in ("experiment", "task") or role_of(key) != "result"]:
         raise ConfigError(*(f"{key}: is no setting to choose by the validation loss; give one" for key in unsuitable))
-    groups = {key: _values(o, None) for key, o in swept.items() if key in GROUPS}
+    groups = {key: swept_values(o, catalog) for key, o in swept.items() if key in GROUPS}
     # Whether an interval is of whole numbers is said by the value that its option has without it.
-    (usual,) = load([*fixed, *(f"{group}={_ends(values)[0]}" for group, values in groups.items())], catalog)
+    (usual,) = load([*fixed, *(f"{group}={values[0]}" for group, values in groups.items())], catalog)
     return Space(fixed, {key: groups.get(key) or _values(o, _at(usual, key)) for key, o in swept.items()})
 
 
