@@ -8,12 +8,16 @@ Every check raises AssertionError with a sentence.
 """
 
 import io
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pickle import UnpicklingError
 
 import torch
+from numpy.polynomial.chebyshev import chebvander
 from torch import Tensor
 
+from kanexp.calculus import derivative
 from kanexp.init.base import Init
 from kanexp.init.default import Default
 from kanexp.layer.base import Basis
@@ -28,7 +32,7 @@ from kanexp.train.checkpoint import classes
 
 
 def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
-    """Shapes, dtypes, finite values and slopes anywhere, slopes equal to differences, one function per term."""
+    """Shapes, dtypes, finite values and slopes anywhere, slopes equal to differences, one function per term, orders."""
     g = generator(0, "check")
     x = 3 * torch.randn((2, 3, 50), generator=g, dtype=torch.float64)
     inner = tuple((basis.draw_weights(4, 3, g) | basis.fixed_weights(x.transpose(0, 1).flatten(1))).values())
@@ -61,25 +65,66 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
     one_by_one = torch.allclose(basis.features(x[..., order], *inner), features[..., order], rtol=1e-12, atol=1e-14)
     assert one_by_one, "every term must be a function of one number: shuffling the batch must shuffle the features"
     if basis.orders is not None:
-        _same(len(basis.orders), basis.terms, "orders must have one entry per term")
+        _check_orders(basis, basis.orders, inner)
     drawn = basis.draw_coef(4, 3, generator(1, "check"))
     _same(tuple(drawn.shape), (4, basis.terms, 3), "draw_coef must be (n_out, terms, n_in)")
+
+
+def _check_orders(basis: Basis, orders: Sequence[int], inner: tuple[Tensor, ...]) -> None:
+    """Orders are degrees or frequencies, and those of a periodic basis no lower than its waves."""
+    _same(len(orders), basis.terms, "orders must have one entry per term")
+    assert min(orders) >= 1, f"orders must be 1 or more, for the constant is no term, got {min(orders)}"
+    low, high = basis.domain or ((0.0, basis.period) if basis.period else (-12.0, 12.0))
+    points = 4096 + 64 * basis.terms
+    # Off the middle of each step, where no function is zero because it is odd.
+    x = low + (high - low) / points * (torch.arange(points, dtype=torch.float64) + 0.37)
+    values = basis.features(x.repeat(3, 1), *inner).flatten(1, -2)[:, 0]  # of one edge, (terms, points)
+    if not _are_degrees(orders, values):
+        _check_frequencies(orders, values)
+    if basis.period:  # its functions are sampled for their spectrum no finer than the highest order needs
+        for order, waves in zip(orders, torch.fft.rfft(values).abs(), strict=True):
+            above = float(waves[order + 1 :].amax() / waves.amax())
+            assert above < 1e-9, f"a term of order {order} holds higher frequencies of the period, got {above:.2g}"
+
+
+def _are_degrees(orders: Sequence[int], values: Tensor) -> bool:
+    """Whether terms, by their values (terms, points), are polynomials of the one of order 1, of their order at most."""
+    if orders.count(1) != 1:
+        return False
+    first = values[orders.index(1)]
+    low, high = first.aminmax()
+    if low == high:
+        return False
+    powers = torch.from_numpy(chebvander(((2 * first - low - high) / (high - low)).numpy(), max(orders)))
+    parts = torch.linalg.lstsq(powers, values.T).solution.T  # (terms, degrees from 0)
+    too_high = torch.arange(parts.shape[1]) > torch.tensor(orders)[:, None]
+    left = torch.cat([values - parts @ powers.T, parts * too_high], dim=1)
+    return bool((left.abs().amax(1) < 1e-6 * values.abs().amax(1)).all())
+
+
+def _check_frequencies(orders: Sequence[int], values: Tensor) -> None:
+    """Terms of a higher order, by their values (terms, points), change sign more often: local functions never do."""
+    counts: dict[int, list[int]] = {order: [] for order in sorted(orders)}
+    for order, count in zip(orders, (values[:, 1:] * values[:, :-1] < 0).sum(1).tolist(), strict=True):
+        counts[order].append(count)
+    changes = {order: sum(own) / len(own) for order, own in counts.items()}
+    for (one, fewer), (other, more) in pairwise(changes.items()):
+        assert fewer < more, (
+            f"orders must be degrees or frequencies, but terms of order {other} change sign {more:g} times and "
+            f"those of order {one} {fewer:g} times; leave `orders` out where terms have none, as local functions"
+        )
 
 
 def _check_curvature(basis: Basis, inner: tuple[Tensor, ...]) -> None:
     """Second derivatives are those on the left or on the right, also where pieces join and where functions peak."""
     low, high = basis.domain or (-1.0, 1.0)
-    x = torch.linspace(low, high, 4 * basis.pieces + 1, dtype=torch.float64).repeat(3, 1).requires_grad_()
-    values = basis.features(x, *inner) + 0 * x**3  # a straight line has derivatives too
-    v = torch.zeros_like(values, requires_grad=True)  # the gradient in it holds those of every term at once
-    (slope,) = torch.autograd.grad(values, x, v, create_graph=True)
-    (curvature,) = torch.autograd.grad(slope.sum(), x, create_graph=True)
-    (curvatures,) = torch.autograd.grad(curvature.sum(), v)
+    x = torch.linspace(low, high, 4 * basis.pieces + 1, dtype=torch.float64).repeat(3, 1)
+    curvatures = derivative(lambda x: basis.features(x, *inner), x, order=2)
 
     h = 1e-4 / basis.pieces
 
     def slopes(times: int) -> Tensor:
-        there = x.detach() + times * h
+        there = x + times * h
         return basis.slopes(there, basis.features(there, *inner), *inner)
 
     left, right = (slopes(-1) - slopes(-2)) / h, (slopes(2) - slopes(1)) / h

@@ -6,6 +6,7 @@ import pytest
 import torch
 from components import BASES, INITS, name
 from conftest import REFERENCE
+from own_layers import Gaussians
 
 from kanexp.init.base import Fitted, normal_quadrature, uniform_quadrature
 from kanexp.init.constant import Constant
@@ -117,6 +118,19 @@ def test_smooth_means_the_same_on_a_local_basis():
     values = torch.einsum("oti,tp->oip", smooth, layer.basis.features(x)[:, 0])
     # Each edge starts as sum_k (a_k cos + b_k sin) / k^2 with variance 1/n_in each: sum k^-4 / n_in in all.
     assert values.square().mean().item() == pytest.approx(1.08 / 5, rel=0.15)
+
+
+def test_a_users_local_basis_is_fitted_as_ours_are():
+    """Taken for frequencies, its bumps would start the smaller the further to the right they lie."""
+    edges = EdgeLayer(Gaussians(centers=12), 5, 200).edges()
+    coef = Smooth().start(edges, generator(0, "init")).coef
+    x = torch.linspace(-1, 1, 500, dtype=torch.float64)[None]
+    values = torch.einsum("oti,tp->oip", coef, Gaussians(centers=12).features(x)[:, 0])
+    assert values.square().mean().item() == pytest.approx(1.08 / 5, rel=0.15)
+    left, right = (half.square().mean().item() for half in values.chunk(2, dim=-1))
+    assert left == pytest.approx(right, rel=0.15)
+    alone = Gaussians(centers=1)
+    assert Smooth().conflict(alone.orders, alone.terms).startswith("one function per edge has no frequencies to smooth")
 
 
 def test_equal_shaped_layers_start_different():

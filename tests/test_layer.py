@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from components import ACTIVATION_BASES, BASES, name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
+from own_layers import Gaussians, Hermite, Powers, Waves
 from scipy.interpolate import BSpline as ScipyBSpline
 from scipy.special import eval_jacobi, eval_legendre
 from torch.testing import assert_close
@@ -26,10 +29,58 @@ from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.testing import check_basis
 
+ORDERED = [Hermite(), Waves(), Powers(), Powers(degree=20), Fourier(frequencies=50), Chebyshev(degree=300)]
+ORDERED += [Gram(degree=63), Jacobi(degree=20, a=5.0, b=-0.9)]
+
 
 @pytest.mark.parametrize("basis", BASES + ACTIVATION_BASES, ids=name)
 def test_battery(basis):
     check_basis(basis)
+
+
+def test_orders_are_claimed_by_those_that_have_them():
+    claimed = {type(basis) for basis in BASES + ACTIVATION_BASES if basis.orders is not None}
+    assert claimed == {Fourier, Chebyshev, Legendre, Jacobi, Gram}
+    assert Gaussians().orders is None
+
+
+@pytest.mark.parametrize("basis", ORDERED, ids=name)
+def test_what_has_orders_may_claim_them(basis):
+    check_basis(basis)
+
+
+@pytest.mark.parametrize("basis", [b for b in [*BASES, Gaussians()] if b.orders is None and b.terms >= 5], ids=name)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_local_and_trained_functions_cannot_claim_orders(basis, backwards):
+    """Neither as they lie nor from the other end."""
+    orders = tuple(range(1, basis.terms + 1))[:: -1 if backwards else 1]
+    with pytest.raises(AssertionError, match="orders must be degrees or frequencies, but terms of order"):
+        check_basis(claiming(basis, orders))
+
+
+@pytest.mark.parametrize(
+    ("orders", "text"),
+    [
+        ((1, 2, 3), "orders must have one entry per term"),
+        ((0, 1, 2, 3, 1, 2), "orders must be 1 or more"),
+        ((1, 3, 2, 1, 3, 2), "terms of order 3 change sign"),
+        ((1, 1, 2, 1, 1, 2), "a term of order 1 holds higher frequencies of the period"),
+    ],
+)
+def test_other_false_claims(orders, text):
+    with pytest.raises(AssertionError, match=text):
+        check_basis(claiming(Fourier(frequencies=3), orders))
+
+
+def test_powers_cannot_claim_lower_degrees_than_they_have():
+    with pytest.raises(AssertionError, match="terms of order 2 change sign 0"):
+        check_basis(claiming(Powers(degree=4), (1, 2, 2, 3)))
+
+
+def claiming(basis, orders):
+    """The same basis with these orders."""
+    kind = type("Claiming", (type(basis),), {"orders": property(lambda self: orders)})
+    return kind(**{field.name: getattr(basis, field.name) for field in fields(basis)})
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from components import BASES, name
+from own_layers import Waves
 
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
@@ -37,6 +38,14 @@ def test_power_of_a_fourier_layer_is_that_of_its_coefficients():
     here = table.query("state == 'after' and seed == 7 and layer == 0")
     assert here["frequency"].tolist() == list(range(1, 7))
     np.testing.assert_allclose(here["power"], expected, rtol=1e-10)
+
+
+def test_power_of_periodic_functions_without_orders_is_sampled_as_of_others():
+    """Nobody says how fast they vary, so no grid over the period is known to be fine enough."""
+    silent = type("Silent", (Waves,), {"orders": None})
+    _, both = states(silent(frequencies=6))
+    table = tables.spectra(both, X, [0, 1])
+    assert len(table["frequency"].unique()) == tables.SPECTRUM_POINTS // 8 - 1
 
 
 def test_power_of_other_layers_is_that_of_the_sampled_functions():

@@ -17,6 +17,7 @@ from kanexp.layer.rbf import RBF
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
+from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.mlp import MLP
 from kanexp.model.network import Network
 from kanexp.model.residual_kan import ResidualKAN
@@ -246,6 +247,25 @@ def test_residuals_go_around_layers_that_start_as_those_of_a_kan(model):
         around = torch.einsum("sji,sib->sjb", named[f"skip.{i}"], y) if f"skip.{i}" in named else y
         y = around + layer.plain(w, seen)
     assert_close(network(theta, x), y, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-6])
+@pytest.mark.parametrize("size", [1.0, 1e-3])  # of what is normalized: where epsilon matters, and where not
+def test_layer_normalization_is_torchs(size, epsilon):
+    g = generator(0, "check")
+    x = size * torch.randn((2, 5, 7), generator=g, dtype=torch.float64)
+    gain, offset = weights = torch.randn((2, 5), generator=g, dtype=torch.float64)
+    expected = torch.nn.functional.layer_norm(x.mT, (5,), gain, offset, epsilon).mT
+    assert_close(layer_norm(x, weights.expand(2, 2, 5), epsilon), expected, rtol=1e-12, atol=1e-12)
+    assert_close(layer_norm(x, layer_norm_start(5)[None], epsilon).mean(1), torch.zeros(2, 7, dtype=torch.float64))
+
+
+def test_functions_see_inputs_normalized_over_the_features_of_their_layer():
+    network, theta = network_and_weights(RBF(layer_norm=True), widths=(4, 3))
+    move, x = (torch.randn(shape, generator=generator(1, "check"), dtype=torch.float64) for shape in ((), (1, 4, 9)))
+    (layer,), (w,) = network.layers, network.weights(theta + move)
+    seen = torch.stack([torch.nn.functional.layer_norm(x[0].T, (4,), *norm).T for norm in w.norm])
+    assert_close(network(theta + move, x), layer.combine(w, layer.basis.features(seen)), rtol=1e-12, atol=1e-12)
 
 
 def test_a_residual_network_without_residuals_is_a_kan():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from components import BASES, name
+from own_layers import Gaussians, Waves
 from test_train import TASK, experiment, train
 from torch.testing import assert_close
 
@@ -118,6 +119,30 @@ def test_running_means_stay_with_their_terms(basis):
     else:
         order = torch.tensor(new.layers[0].basis.orders)
         assert_close(coef, (order <= 3).double()[:, None].expand_as(coef))
+
+
+@pytest.mark.parametrize(("basis", "larger"), [(Fourier(frequencies=3), 5), (Waves(frequencies=3), 5)], ids=str)
+def test_every_running_mean_stays_with_its_own_frequency(basis, larger):
+    """Also where the cosine and the sine of each lie side by side."""
+    old = KAN().network((2, 3), basis)
+    new = refine.refine(old, larger)
+    x = torch.linspace(0, 1, 9, dtype=torch.float64).repeat(2, 1)
+    own, others = (net.layers[0].basis.features(x) for net in (old, new))
+    same = [[bool(torch.allclose(one, other)) for other in others] for one in own]
+    numbers = torch.arange(1.0, basis.terms + 1, dtype=torch.float64)
+    named = old.unflatten(torch.zeros(1, old.length, dtype=torch.float64))
+    state = old.flatten(named | {"layers.0.coef": numbers[:, None].expand(1, 3, -1, 2)})
+    carried = new.unflatten(refine.carry(old, new, state))["layers.0.coef"]
+    assert_close(carried[0, 0, :, 0], torch.tensor(same, dtype=torch.float64).T @ numbers)
+
+
+def test_a_users_local_basis_is_refined_as_local():
+    basis = Gaussians()
+    assert not basis.nests(basis.resized(14))
+    old, theta, new, found = refined(basis, 14, widths=(2, 3))
+    assert refine.jump(old, theta, new, found, X[None]).max() < 0.1  # fitted: narrower bumps do not hold the wider
+    ones = refine.carry(old, new, torch.ones(1, old.length, dtype=torch.float64))
+    assert_close(ones, torch.ones_like(ones))  # joined by straight lines, and not zero for half of the bumps
 
 
 @pytest.mark.parametrize("kind", ["carry", "reset"])

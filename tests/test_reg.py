@@ -1,6 +1,7 @@
 import pytest
 import torch
 from components import ACTIVATION_BASES, BASES, REGS, name
+from own_layers import Gaussians
 
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
@@ -84,7 +85,8 @@ def test_degree_plays_the_frequency_on_polynomials():
 
 
 def test_frequency_says_why_it_does_not_go_with_local_functions():
-    assert "no frequency or degree" in Frequency().conflict(BSpline())
+    for local in (BSpline(), Gaussians()):
+        assert "no frequency or degree" in Frequency().conflict(local)
     assert Frequency().conflict(Fourier()) == ""
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from kanexp.calculus import gauss_legendre
 from kanexp.error import require
 
 
@@ -50,7 +50,7 @@ class Edges:
         return self.n_in * (self.terms + (self.residual is not None))
 
     def moments(self, distribution: str) -> Moments:
-        """Of the basis functions under x ~ U(-1, 1) or N(0, 1), by quadrature; (terms,) each."""
+        """Moments of the basis functions under x ~ U(-1, 1) or N(0, 1), by quadrature; (terms,) each."""
         points, weights = QUADRATURES[distribution]()
         values, slopes = self.phi(points), self.slope(points)
         moments = Moments(*((v @ weights).mean(dim=1) for v in (values, values.square(), slopes.square())))
@@ -63,7 +63,7 @@ class Edges:
         return moments
 
     def residual_moments(self, distribution: str) -> Moments:
-        """The same of the residual function; () each."""
+        """Moments of the residual function under the same inputs; () each."""
         assert self.residual is not None
         assert self.residual_slope is not None
         points, weights = QUADRATURES[distribution]()
@@ -187,7 +187,7 @@ class Fitted(Init):
         return ""
 
     def coef(self, edges: Edges, generator: Generator) -> Tensor:
-        """Of functions with values U(+-noise_scale / 2) / intervals at the intervals + 1 grid points."""
+        """Coefficients of functions with values U(+-noise_scale / 2) / intervals at the intervals + 1 grid points."""
         points = torch.linspace(*edges.domain, edges.intervals + 1, dtype=torch.float64)
         shape = (edges.n_out, edges.intervals + 1, edges.n_in)
         values = (torch.rand(shape, generator=generator, dtype=torch.float64) - 0.5) * (
@@ -211,10 +211,8 @@ def uniform_quadrature(low: float = -1.0, high: float = 1.0) -> tuple[Tensor, Te
     Four Gauss-Legendre points on each of 512 equal panels: exact for splines whose knots fall on the panels'
     ends, to rounding for smooth functions, and to 1e-6 for kinks anywhere.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(4)
-    panels = 512
-    points = low + (high - low) * (np.arange(panels)[:, None] + (nodes + 1) / 2) / panels
-    return torch.from_numpy(points.ravel()), torch.from_numpy(np.tile(weights / 2 / panels, panels))
+    points, weights = gauss_legendre(panels=512, nodes=4)
+    return low + (high - low) * points, weights
 
 
 def normal_quadrature() -> tuple[Tensor, Tensor]:

@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from kanexp.calculus import derivative
+
 
 @dataclass(frozen=True, kw_only=True)
 class Basis(ABC):
@@ -57,13 +59,7 @@ class Basis(ABC):
 
         This default differentiates `features`; a basis overrides it where the slope is cheaper.
         """
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            values = self.features(x, *weights)
-            # The gradient in x is sum_m v_m phi_m'(x), linear in v: its own gradient in v holds every slope at once.
-            v = torch.zeros_like(values, requires_grad=True)
-            (mixed,) = torch.autograd.grad(values, x, v, create_graph=True)
-            return torch.autograd.grad(mixed, v, torch.ones_like(mixed))[0]
+        return derivative(lambda x: self.features(x, *weights), x)
 
     # The two below do the same without gradients, for the fast path: in memory that is given, so that numbers stay in
     # the processor's cache. For functions that are fixed and shared by all edges.
@@ -81,8 +77,12 @@ class Basis(ABC):
 
     @property
     def orders(self) -> tuple[int, ...] | None:
-        """Frequency or degree of each term, from 1; None for local functions, which have none."""
-        return tuple(range(1, self.terms + 1))
+        """Frequency or degree of each term, from 1; None where terms have none, as local or trained functions.
+
+        A basis that has them claims that its terms are polynomials of these degrees in the first of them, or that those
+        of a higher order change sign more often (`check_basis` looks); and that a larger one has them among its own.
+        """
+        return None
 
     @property
     def kinks(self) -> bool:
@@ -113,7 +113,7 @@ class Basis(ABC):
         return self.terms
 
     def flops(self, n_out: int, n_in: int) -> int:
-        """Of matmuls inside `features` for one column of inputs, two for a multiplication and its addition."""
+        """Operations in the matmuls of `features` for a column of inputs; a multiplication and its addition are two."""
         return 0
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
@@ -128,15 +128,31 @@ class Basis(ABC):
         return torch.zeros(n_out, dtype=torch.float64)
 
 
+@dataclass(frozen=True)
 class Polynomials(Basis):
-    """P_1 .. P_terms of t = tanh(x) with P_m = (a_m t + b_m) P_{m-1} - c_m P_{m-2}, from P_0 = 1 and P_{-1} = 0."""
+    """P_1 .. P_degree of t = tanh(x) with P_m = (a_m t + b_m) P_{m-1} - c_m P_{m-2}, from P_0 = 1 and P_{-1} = 0."""
 
+    size: ClassVar[str] = "degree"
     unrolled: ClassVar[bool] = True
+    degree: int = 5
+
+    @property
+    def terms(self) -> int:
+        return self.degree
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        return tuple(range(1, self.degree + 1))
+
+    @property
+    def _degree_is_right(self) -> tuple[bool, str]:
+        """The condition on the degree, for `require`."""
+        return self.degree >= 1, f"degree must be at least 1, got {self.degree}"
 
     @property
     @abstractmethod
     def recurrence(self) -> list[tuple[float, float, float]]:
-        """a_m, b_m and c_m for m = 1 .. terms."""
+        """a_m, b_m and c_m for m = 1 .. degree."""
 
     def features(self, x: Tensor) -> Tensor:
         t = torch.tanh(x)
@@ -177,6 +193,18 @@ class Polynomials(Basis):
         return total.addcmul_(total, t.square(), value=-1)
 
 
+def slopes_from_lower_degrees(polynomials: Tensor) -> Tensor:
+    """m (P_{m-1} - t P_m), like the P_m (..., terms, n_in, batch): slopes of Chebyshev's and Legendre's polynomials.
+
+    Those are of t = tanh(x), whose slope 1 - t^2 cancels against the 1 - t^2 in their derivatives, so that nothing is
+    divided and saturated inputs have slope zero.
+    """
+    t = polynomials[..., :1, :, :]
+    lower = torch.cat([torch.ones_like(t), polynomials[..., :-1, :, :]], dim=-3)
+    m = torch.arange(1, polynomials.shape[-3] + 1, dtype=t.dtype, device=t.device)[:, None, None]
+    return m * (lower - t * polynomials)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bounded(Basis):
     """A basis on [low, high] that fades to zero outside, and ways to bring any input in there.
@@ -209,9 +237,9 @@ class Bumps(Bounded):
     """
 
     @property
-    @abstractmethod
     def rate(self) -> float:
         """Grid spacings per unit of x."""
+        return self.pieces / (self.high - self.low)
 
     @property
     @abstractmethod

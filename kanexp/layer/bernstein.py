@@ -29,10 +29,6 @@ class Bernstein(Basis):
     def terms(self) -> int:
         return self.degree + 1
 
-    @property
-    def orders(self) -> None:
-        return None  # bumps side by side
-
     def features(self, x: Tensor) -> Tensor:
         # 1 - s as a sigmoid of its own keeps its digits where s is close to one.
         s, rest = torch.sigmoid(x), torch.sigmoid(-x)

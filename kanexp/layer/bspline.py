@@ -52,10 +52,6 @@ class BSpline(Bumps):
         return self.order == 1
 
     @property
-    def orders(self) -> None:
-        return None  # bumps side by side: none oscillates faster than another
-
-    @property
     def pieces(self) -> int:
         return self.intervals
 
@@ -71,10 +67,6 @@ class BSpline(Bumps):
     def slopes(self, x: Tensor, features: Tensor, *knots: Tensor) -> Tensor:
         # Between knots anywhere the recursion is differentiated as it stands.
         return Basis.slopes(self, x, features, *knots) if knots else super().slopes(x, features)
-
-    @property
-    def rate(self) -> float:
-        return self.intervals / (self.high - self.low)
 
     @property
     def live(self) -> int:

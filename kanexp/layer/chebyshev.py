@@ -2,13 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
-import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Polynomials, truncated_normal
+from kanexp.layer.base import Polynomials, slopes_from_lower_degrees, truncated_normal
 
 
 @dataclass(frozen=True)
@@ -18,15 +16,8 @@ class Chebyshev(Polynomials):
     Source: SS et al. 2024, https://arxiv.org/abs/2405.07200
     """
 
-    size: ClassVar[str] = "degree"
-    degree: int = 5
-
     def __post_init__(self):
-        require((self.degree >= 1, f"degree must be at least 1, got {self.degree}"))
-
-    @property
-    def terms(self) -> int:
-        return self.degree
+        require(self._degree_is_right)
 
     @property
     def recurrence(self) -> list[tuple[float, float, float]]:
@@ -34,15 +25,8 @@ class Chebyshev(Polynomials):
         return [(1, 0, 0), *[(2, 0, 1)] * (self.degree - 1)]
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
-        """d T_m(tanh x) / dx = m (T_{m-1} - t T_m).
-
-        The slope 1 - t^2 of tanh cancels against the 1 - t^2 in the derivative of T_m, so nothing is
-        divided and saturated inputs have slope zero.
-        """
-        t = features[..., :1, :, :]
-        lower = torch.cat([torch.ones_like(t), features[..., :-1, :, :]], dim=-3)
-        m = torch.arange(1, self.terms + 1, dtype=x.dtype, device=x.device)[:, None, None]
-        return m * (lower - t * features)
+        """d T_m(tanh x) / dx = m (T_{m-1} - t T_m)."""
+        return slopes_from_lower_degrees(features)
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in degree), cut at two standard deviations (as in jaxKAN)."""

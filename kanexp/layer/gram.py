@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
 
 from kanexp.error import require
 from kanexp.layer.base import Polynomials
@@ -19,19 +18,13 @@ class Gram(Polynomials):
     Source: KAGN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
     """
 
-    size: ClassVar[str] = "degree"
-    degree: int = 5
     points: int = 64
 
     def __post_init__(self):
         require(
-            (self.degree >= 1, f"degree must be at least 1, got {self.degree}"),
+            self._degree_is_right,
             (self.points > self.degree, f"points must be above the degree, got {self.points} and {self.degree}"),
         )
-
-    @property
-    def terms(self) -> int:
-        return self.degree
 
     @property
     def recurrence(self) -> list[tuple[float, float, float]]:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,21 +19,15 @@ class Jacobi(Polynomials):
     Source: JacobiKAN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
     """
 
-    size: ClassVar[str] = "degree"
-    degree: int = 5
     a: float = 1.0
     b: float = 1.0
 
     def __post_init__(self):
         require(
-            (self.degree >= 1, f"degree must be at least 1, got {self.degree}"),
+            self._degree_is_right,
             (-1 < self.a < math.inf, f"a must be above -1, got {self.a}"),
             (-1 < self.b < math.inf, f"b must be above -1, got {self.b}"),
         )
-
-    @property
-    def terms(self) -> int:
-        return self.degree
 
     @property
     def recurrence(self) -> list[tuple[float, float, float]]:

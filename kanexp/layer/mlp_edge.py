@@ -36,10 +36,6 @@ class MLPEdge(Basis):
     def terms(self) -> int:
         return self.hidden
 
-    @property
-    def orders(self) -> None:
-        return None  # hidden units have no frequency
-
     def flops(self, n_out: int, n_in: int) -> int:
         return 2 * self.hidden * (1 + 2 * self.octaves) * n_out * n_in
 

@@ -39,16 +39,8 @@ class PiecewiseLinear(Bumps):
         return True
 
     @property
-    def orders(self) -> None:
-        return None  # hats side by side
-
-    @property
     def pieces(self) -> int:
         return self.nodes - 1
-
-    @property
-    def rate(self) -> float:
-        return (self.nodes - 1) / (self.high - self.low)
 
     @property
     def live(self) -> int:

@@ -49,10 +49,6 @@ class RBF(Bounded):
         return self.centers
 
     @property
-    def orders(self) -> None:
-        return None  # bumps side by side
-
-    @property
     def pieces(self) -> int:
         return self.centers - 1
 

@@ -34,16 +34,8 @@ class ReLU(Bumps):
         return self.intervals + self.order
 
     @property
-    def orders(self) -> None:
-        return None  # bumps side by side
-
-    @property
     def pieces(self) -> int:
         return self.intervals
-
-    @property
-    def rate(self) -> float:
-        return self.intervals / (self.high - self.low)
 
     @property
     def live(self) -> int:

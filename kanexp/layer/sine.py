@@ -28,10 +28,6 @@ class Sine(Basis):
     def terms(self) -> int:
         return self.degree
 
-    @property
-    def orders(self) -> None:
-        return None  # the frequencies are trained
-
     def draw_weights(self, n_out: int, n_in: int, generator: Generator) -> dict[str, Tensor]:
         return {
             "frequency": normal((self.degree,), 1.0, generator),

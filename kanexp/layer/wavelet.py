@@ -25,10 +25,6 @@ class Wavelet(Basis):
     def terms(self) -> int:
         return 1
 
-    @property
-    def orders(self) -> None:
-        return None  # the scales are trained
-
     def draw_weights(self, n_out: int, n_in: int, generator: Generator) -> dict[str, Tensor]:
         shape = (n_out, n_in)
         return {"shift": torch.zeros(shape, dtype=torch.float64), "width": torch.ones(shape, dtype=torch.float64)}

@@ -1,12 +1,14 @@
 """What is measured on a network before and after training, as tables: edge functions, spectra, signal, predictions."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from kanexp.calculus import derivative
 from kanexp.data.subset import some
 from kanexp.model.activation import Activation
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
@@ -47,7 +49,7 @@ def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
 def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     """Power of each layer's learned edge functions, mean over its edges: state, seed, layer, frequency, power.
 
-    A periodic basis is sampled over its period and the powers are exact, one frequency per coefficient. Others are
+    A periodic basis with orders is sampled over its period and the powers are exact, a frequency per order. Others are
     sampled over their domain (without one, over the range their inputs span), freed of their linear trend and tapered
     by a Hann window; their frequency counts cycles in that range.
     """
@@ -80,7 +82,7 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering = some(values[i], MAX_SAMPLES)
             leaving = layer.plain(w, entering)
-            slope = _slope(layer, w, entering)
+            slope = derivative(partial(layer.plain, w), entering)
             columns = [
                 leaving.mean((1, 2)),
                 leaving.std((1, 2), correction=0),
@@ -137,16 +139,6 @@ def _numpy(x: Tensor) -> np.ndarray:
     return x.detach().cpu().numpy()
 
 
-def _slope(layer: EdgeLayer, w: LayerWeights, x: Tensor) -> Tensor:
-    """Derivative of the outputs (seeds, n_out, batch) when all inputs move together."""
-    x = x.detach().requires_grad_()
-    y = layer.plain(w, x)
-    # The gradient in x is v J, linear in v: the gradient in v of its sum is J 1.
-    v = torch.zeros_like(y, requires_grad=True)
-    (mixed,) = torch.autograd.grad(y, x, v, create_graph=True)
-    return torch.autograd.grad(mixed.sum(), v)[0]
-
-
 def outside(layer: EdgeLayer, x: Tensor) -> Tensor:
     """Share of inputs (seeds or 1, n_in, batch) outside the domain, (seeds or 1,); NaN where there is none."""
     if layer.basis.domain is None or layer.basis.bound != "none" or layer.kept:
@@ -171,8 +163,8 @@ def power(layer: EdgeLayer, w: LayerWeights, entering: Tensor) -> tuple[np.ndarr
 def _grid(layer: EdgeLayer, entering: Tensor) -> tuple[Tensor, slice, bool]:
     """Points to sample a layer's functions at, which frequencies to keep, and whether a window is needed."""
     basis, device = layer.basis, entering.device
-    if basis.period is not None and basis.residual == "none":
-        top = max(basis.orders or (1,))
+    if basis.period is not None and basis.orders is not None and basis.residual == "none":
+        top = max(basis.orders)
         return (
             torch.arange(4 * top, dtype=torch.float64, device=device) * (basis.period / (4 * top)),
             slice(1, top + 1),

@@ -30,10 +30,6 @@ class Activation(Basis):
         return 1
 
     @property
-    def orders(self) -> None:
-        return None
-
-    @property
     def kinks(self) -> bool:
         return self.name == "relu"
 

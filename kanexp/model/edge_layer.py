@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from kanexp.init.base import Edges, Init
 from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
+from kanexp.model.layer_norm import layer_norm, layer_norm_start
 
 
 class LayerWeights(NamedTuple):
@@ -103,7 +104,7 @@ class EdgeLayer:
 
     @property
     def terms(self) -> int:
-        """What each input turns into: the basis' terms and the residual."""
+        """How many features each input turns into: the basis' terms and the residual."""
         return self.basis.terms + (self.basis.residual != "none")
 
     @cached_property
@@ -163,7 +164,7 @@ class EdgeLayer:
 
     @property
     def flops(self) -> int:
-        """Of the matmuls for one column of inputs, two for a multiplication and its addition."""
+        """Operations in the matmuls for one column of inputs; a multiplication and its addition are two."""
         return 2 * self.n_out * self.n_in * self.terms + self.basis.flops(self.n_out, self.n_in)
 
     def seen(self, x: Tensor, norm: Tensor | None = None, span: Tensor | None = None) -> Tensor:
@@ -175,15 +176,11 @@ class EdgeLayer:
         return BOUNDS[self.basis.bound](x, low, high, span)
 
     def normalized(self, x: Tensor, norm: Tensor | None) -> Tensor:
-        """x (seeds, n_in, batch) normalized over the features; the same where the layer does not."""
-        if norm is None:
-            return x
-        centered = x - x.mean(dim=1, keepdim=True)
-        gain, offset = norm.unsqueeze(-1).unbind(dim=1)
-        return centered / (centered.square().mean(dim=1, keepdim=True) + 1e-5).sqrt() * gain + offset
+        """x (seeds, n_in, batch) normalized over the layer's features, or as it is where the layer has no norm."""
+        return x if norm is None else layer_norm(x, norm)
 
     def features(self, x: Tensor, *inner: Tensor, seen: Tensor | None = None) -> Tensor:
-        """(seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is one more term, the last.
+        """All functions at x: (seeds, n_in, batch) -> (seeds, terms, n_in, batch); the residual is the last term.
 
         Per edge, (seeds, terms, n_out, n_in, batch), where the basis is. `seen` is what the functions see instead of x.
         """
@@ -203,7 +200,7 @@ class EdgeLayer:
         return torch.cat([self.basis.slopes(x, features[..., :-1, :, :]), slope(x).unsqueeze(-3)], dim=-3)
 
     def memory(self, x: Tensor) -> Tensor:
-        """Memory for the features at x."""
+        """Memory for the features at x, (..., terms, n_in, batch)."""
         return x.new_empty(*x.shape[:-2], self.terms, *x.shape[-2:])
 
     def fill(self, x: Tensor, memory: Tensor) -> Tensor:
@@ -217,7 +214,7 @@ class EdgeLayer:
         return out
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
-        """Sum over the terms of slopes times grad: the gradient in x. Uses `grad` as scratch memory."""
+        """The gradient in x, (..., n_in, batch), given that of the features; uses `grad` as scratch memory."""
         if self.basis.residual == "none":
             return self.basis.pull(x, features, grad)
         _, slope = RESIDUALS[self.basis.residual]
@@ -232,12 +229,12 @@ class EdgeLayer:
         return [slice(start, start + size) for start in range(0, batch, size)] or [slice(0, 0)]
 
     def edge_weights(self, w: LayerWeights) -> Tensor:
-        """What multiplies the features: (seeds, n_out, terms, n_in), scale and residual included."""
+        """The weights that multiply the features, (seeds, n_out, terms, n_in), scale and residual included."""
         weight = w.coef if w.scale is None else w.coef * w.scale.unsqueeze(-2)
         return weight if w.residual is None else torch.cat([weight, w.residual.unsqueeze(-2)], dim=-2)
 
     def combine(self, w: LayerWeights, features: Tensor) -> Tensor:
-        """One matmul: features (seeds or 1, terms, n_in, batch) -> outputs (seeds, n_out, batch)."""
+        """Outputs (seeds, n_out, batch) from features (seeds or 1, terms, n_in, batch): one matmul."""
         weight = self.edge_weights(w)
         if self.basis.per_edge:
             return torch.einsum("stoib,soti->sob", features, weight) + w.bias.unsqueeze(-1)
@@ -256,11 +253,11 @@ class EdgeLayer:
         return _Product.apply(x, self.edge_weights(w), w.bias, self)
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
-        """The same by operations that can be differentiated any number of times."""
+        """The outputs of `forward` by operations that can be differentiated any number of times."""
         return self.combine(w, self.at(w, x))
 
     def at(self, w: LayerWeights, x: Tensor) -> Tensor:
-        """The features at inputs x of a layer with these weights."""
+        """The features (seeds or 1, terms, n_in, batch) at inputs x of a layer with these weights."""
         return self.features(x, *w.inner, seen=self.seen(x, w.norm, w.span))
 
     def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
@@ -272,7 +269,7 @@ class EdgeLayer:
         return torch.einsum(f"{each},soti->soip", at.expand(len(w.coef), *at.shape[1:]), self.edge_weights(w))
 
     def variances(self, w: LayerWeights, x: Tensor) -> Tensor:
-        """Of every edge function over inputs x (seeds or 1, n_in, batch), (seeds, n_out, n_in); never quite zero.
+        """Variance (seeds, n_out, n_in) of every edge function over inputs x (seeds or 1, n_in, batch), never quite 0.
 
         Edges that share their input share the covariance of its features, so that var phi = weight . cov weight, and
         no edge is evaluated on the batch.
@@ -333,7 +330,7 @@ class EdgeLayer:
         named = {"coef": start.coef, "residual": start.residual, "scale": start.scale, "bias": start.bias}
         named |= inner | self.measured(_no_data(self) if x is None else x)
         if self.normalizes:
-            named["norm"] = torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None].expand(2, self.n_in)
+            named["norm"] = layer_norm_start(self.n_in)
         return {name: weight for name in self.shapes if (weight := named[name]) is not None}
 
 
@@ -342,7 +339,7 @@ def _no_data(layer: EdgeLayer) -> Tensor:
 
 
 def variance(values: Tensor) -> Tensor:
-    """Over the last axis; never quite zero, where the slope of its root is infinite."""
+    """Variance over the last axis; never quite zero, where the slope of its root is infinite."""
     return _positive(values.var(dim=-1, correction=min(1, values.shape[-1] - 1)))
 
 

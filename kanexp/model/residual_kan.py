@@ -10,10 +10,9 @@ from torch import Generator, Tensor
 from kanexp.layer.base import Basis, normal
 from kanexp.model.base import Model, one_each
 from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.network import Network
-from kanexp.model.wiring import Apply, Wiring, normalized, unit_norm
-
-EPSILON = 1e-5  # of LayerNorm, as torch's
+from kanexp.model.wiring import Apply, Wiring
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,14 @@ class Residual(Wiring):
     def start(self, generator: Generator) -> dict[str, Tensor]:
         """Skips N(0, 1/n_in), which keeps the size of the signal."""
         skips = {f"skip.{i}": normal(shape, shape[1] ** -0.5, generator) for i, shape in self._linear.items()}
-        return {name: skips[name] if name in skips else unit_norm(shape[1]) for name, shape in self.shapes.items()}
+        return {
+            name: skips[name] if name in skips else layer_norm_start(shape[1]) for name, shape in self.shapes.items()
+        }
 
     def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
         for i, layer in enumerate(layers):
             norm, matrix = own.get(f"norm.{i}"), own.get(f"skip.{i}")
-            y = layer(x if norm is None else normalized(x, norm, EPSILON))
+            y = layer(x if norm is None else layer_norm(x, norm))
             around = x if matrix is None else matrix @ x
             x = y if self.skip == "none" else around + y
         return x

@@ -13,10 +13,11 @@ from kanexp.layer.base import Basis, normal
 from kanexp.model.activation import Activation
 from kanexp.model.base import Model
 from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.network import Network
-from kanexp.model.wiring import Apply, Wiring, normalized, unit_norm
+from kanexp.model.wiring import Apply, Wiring
 
-EPSILON = 1e-6  # of LayerNorm, as in the published transformer
+EPSILON = 1e-6  # of layer normalization, as in the published transformer
 LINEAR, GELU = Activation(name="identity"), Activation(name="gelu")
 
 
@@ -49,7 +50,7 @@ class Transformer(Wiring):
     def start(self, generator: Generator) -> dict[str, Tensor]:
         """Class token and positions N(0, 0.02^2)."""
         drawn = {name: normal(self.shapes[name], 0.02, generator) for name in ("class", "positions")}
-        return {name: drawn.get(name, unit_norm(self.dim)) for name in self.shapes}
+        return {name: drawn.get(name, layer_norm_start(self.dim)) for name in self.shapes}
 
     def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
         embed, *parts, head = layers
@@ -59,9 +60,9 @@ class Transformer(Wiring):
         shape, x = x.shape[2:], x.flatten(2)  # (seeds, dim, batch * tokens)
         for i in range(self.depth):
             qkv, project, first, second = parts[4 * i : 4 * i + 4]
-            x = x + project(self._attend(qkv(normalized(x, own[f"blocks.{i}.norm"], EPSILON)), shape))
-            x = x + second(first(normalized(x, own[f"blocks.{i}.ffn_norm"], EPSILON)))
-        return head(normalized(x.unflatten(-1, shape)[..., 0], own["norm"], EPSILON))
+            x = x + project(self._attend(qkv(layer_norm(x, own[f"blocks.{i}.norm"], EPSILON)), shape))
+            x = x + second(first(layer_norm(x, own[f"blocks.{i}.ffn_norm"], EPSILON)))
+        return head(layer_norm(x.unflatten(-1, shape)[..., 0], own["norm"], EPSILON))
 
     def _patches(self, x: Tensor) -> Tensor:
         """Pictures (seeds, channels * side * side, batch) -> (seeds, channels * patch * patch, batch * patches)."""

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-import torch
 from torch import Generator, Tensor
 
 Apply = Callable[[Tensor], Tensor]  # an edge layer with its weights: (seeds, n_in, columns) -> (seeds, n_out, columns)
@@ -28,11 +27,11 @@ class Wiring(ABC):
         return {}
 
     def start(self, generator: Generator) -> dict[str, Tensor]:
-        """Start of these weights, float64."""
+        """Start of the weights that `shapes` names, one seed's, float64."""
         return {}
 
     def flops(self, layers: Sequence[int]) -> int:
-        """Of all matmuls for one sample, from those of each edge layer for one column of its inputs."""
+        """Operations of all matmuls for one sample, from those of each edge layer for one column of its inputs."""
         return sum(layers)
 
 
@@ -45,15 +44,3 @@ class Row(Wiring):
         for layer in layers:
             x = layer(x)
         return x
-
-
-def normalized(x: Tensor, weights: Tensor, epsilon: float) -> Tensor:
-    """LayerNorm of x (seeds, n, columns) over its n features, with gain and offset weights (seeds, 2, n)."""
-    centered = x - x.mean(dim=1, keepdim=True)
-    gain, offset = weights.unsqueeze(-1).unbind(dim=1)
-    return centered * (centered.square().mean(dim=1, keepdim=True) + epsilon).rsqrt() * gain + offset
-
-
-def unit_norm(n: int) -> Tensor:
-    """Gain one and offset zero (2, n), where every LayerNorm starts."""
-    return torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None].repeat(1, n)

@@ -1,19 +1,19 @@
 """Mean square of a derivative of every edge function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from kanexp.calculus import derivative, gauss_legendre
 from kanexp.error import require
 from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.reg.base import Regularizer
 
-POINTS = 10  # of the Gauss-Legendre rule in each piece: exact for squares of polynomials of degree 9
+NODES = 10  # of the Gauss-Legendre rule in each piece: exact for squares of polynomials of degree 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Smooth(Regularizer):
         return torch.where(positive, (torch.where(positive, energy, 1.0) * w.basis.pieces).sqrt(), 0.0)
 
     def _moments(self, w: LayerWeights) -> Tensor:
-        """What `_energy` takes."""
+        """Products of the terms' derivatives, or per edge these derivatives at the points: what `_energy` takes."""
         fixed = not w.inner and w.span is None  # functions alike for all seeds, inputs and edges
         if fixed and not self.live:
             return _moments_over_domain(replace(w.layer, n_in=1, n_out=1), self.order, w.coef.dtype, w.coef.device)
@@ -64,23 +64,26 @@ class Smooth(Regularizer):
         def features(x: Tensor) -> Tensor:
             return w.layer.features(x, *w.inner, seen=w.layer.seen(x, span=w.span))
 
-        values = _derivative(features, self.order)(x) * weights.sqrt()
+        values = derivative(features, x, self.order, again=True) * weights.sqrt()
         return values if w.basis.per_edge else _products(values)
 
 
 @lru_cache(maxsize=64)
 def _moments_over_domain(layer: EdgeLayer, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The same at every step: on a grid of 256 they would take ten times as long as all else."""
+    """Products (1, 1, terms, terms) of every two terms' derivatives over the domain, computed once.
+
+    They are the same at every step: on a grid of 256 they would take ten times as long as all else.
+    """
     x, weights = _points(layer.basis, *_domain(layer.basis, torch.zeros(1, dtype=dtype, device=device)))
 
     def features(x: Tensor) -> Tensor:
         return layer.features(x, seen=layer.seen(x))
 
-    return _products(_derivative(features, order)(x).detach() * weights.sqrt())
+    return _products(derivative(features, x, order) * weights.sqrt())
 
 
 def _products(values: Tensor) -> Tensor:
-    """Of every two terms, over the points: (seeds or 1, terms, n_in or 1, points) -> (..., n_in, terms, terms)."""
+    """Products of every two terms, summed over points: (..., terms, n_in or 1, points) -> (..., n_in, terms, terms)."""
     by_input = values.transpose(1, 2)
     return by_input @ by_input.mT
 
@@ -97,32 +100,8 @@ def _energy(w: LayerWeights, moments: Tensor) -> Tensor:
     return (per_input @ moments * per_input).sum(dim=(1, 2, 3))
 
 
-def _derivative(function: Callable[[Tensor], Tensor], order: int) -> Callable[[Tensor], Tensor]:
-    for _ in range(order):
-        function = _differentiate(function)
-    return function
-
-
-def _differentiate(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Of several functions of single numbers: all their slopes at once, which can be differentiated again."""
-
-    def derivative(x: Tensor) -> Tensor:
-        with torch.enable_grad():
-            x = x if x.requires_grad else x.detach().requires_grad_()
-            values = function(x)
-            # The gradient in x is sum_m v_m phi_m'(x), linear in v: its own gradient in v holds every slope.
-            v = torch.zeros_like(values, requires_grad=True)
-            mixed = torch.zeros_like(x)
-            if values.requires_grad:
-                (mixed,) = torch.autograd.grad(values, x, v, create_graph=True, materialize_grads=True)
-            if not mixed.requires_grad:  # constants
-                return torch.zeros_like(values)
-            return torch.autograd.grad(mixed, v, torch.ones_like(mixed), create_graph=True)[0]
-
-    return derivative
-
-
 def _domain(basis: Basis, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Both ends of the range that a basis tells functions apart on, (1,) each, in the dtype of `like`."""
     low, high = basis.domain or ((0.0, basis.period) if basis.period else (-1.0, 1.0))
     return like.new_full((1,), low), like.new_full((1,), high)
 
@@ -137,13 +116,5 @@ def _span(w: LayerWeights) -> tuple[Tensor, Tensor]:
 def _points(basis: Basis, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """Inputs (seeds or 1, 1, points) and what each counts (points,); low and high are (seeds or 1,)."""
     # One rule per piece of the basis: over the domain, the kinks of uniform splines lie between the rules.
-    points, weights = _rule(basis.pieces, low)
+    points, weights = (t.to(low) for t in gauss_legendre(basis.pieces, NODES))
     return low[:, None, None] + (high - low)[:, None, None] * points, weights
-
-
-def _rule(pieces: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Points in [0, 1] and weights of sum 1, (pieces * POINTS,) each."""
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    points = (np.arange(pieces)[:, None] + (nodes + 1) / 2).ravel() / pieces
-    repeated = np.tile(weights / 2, pieces) / pieces
-    return torch.as_tensor(points).to(like), torch.as_tensor(repeated).to(like)

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from kanexp.calculus import gauss_hermite
 from kanexp.error import require
 from kanexp.task.equation import Equation, Jet
 
@@ -40,7 +39,7 @@ class Burgers(Equation):
         return jet.first[:, :1] + jet.value * jet.first[:, 1:] - self.viscosity * jet.second[1]
 
     def solution(self, x: Tensor) -> Tensor:
-        nodes, weights = (torch.as_tensor(v).to(x)[:, None] for v in np.polynomial.hermite.hermgauss(NODES))
+        nodes, weights = (t.to(x)[:, None] for t in gauss_hermite(NODES))
         # At time zero all nodes fall on x itself, where the quotient is the start.
         at = math.pi * (x[1] - nodes * (4 * self.viscosity * x[0]).sqrt())
         exponent = -at.cos() / (2 * math.pi * self.viscosity)

@@ -1,5 +1,6 @@
 """Another size for the bases of a network in training: the functions stay, what they are made of gets finer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -117,13 +118,17 @@ def _change_of_basis(old: Tensor, new: Tensor, exact: bool) -> Tensor:
 
 
 def _carry_terms(before: Basis, after: Basis, state: Tensor) -> Tensor:
-    """(seeds, n_out, old terms, n_in) -> (seeds, n_out, new terms, n_in)."""
+    """Running means of the coefficients, (seeds, n_out, old terms, n_in) -> (seeds, n_out, new terms, n_in)."""
     if before.orders is None or after.orders is None:
         rows = state.transpose(2, 3).flatten(0, 1)  # (seeds n_out, n_in, terms)
         joined = functional.interpolate(rows, size=after.terms, mode="linear", align_corners=True)
         return joined.unflatten(0, state.shape[:2]).transpose(2, 3)
-    blocks = before.orders.count(1)  # cosines and sines are two
-    grown = state.new_zeros(*state.shape[:2], after.terms, state.shape[3]).unflatten(2, (blocks, -1))
-    old = state.unflatten(2, (blocks, -1))
-    grown[:, :, :, : old.shape[3]] = old
-    return grown.flatten(2, 3)
+    places = {term: place for place, term in enumerate(_terms(after.orders))}
+    grown = state.new_zeros(*state.shape[:2], after.terms, state.shape[3])
+    grown[:, :, [places[term] for term in _terms(before.orders)]] = state
+    return grown
+
+
+def _terms(orders: Sequence[int]) -> list[tuple[int, int]]:
+    """Each term's order, and how many terms of the same order come before it, as the cosine before the sine."""
+    return [(order, orders[:i].count(order)) for i, order in enumerate(orders)]
