@@ -36,7 +36,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from replay_cases import BLANK, EQUAL, FORKED, FRESH, KILLED, SETTLE, Case, cases, left_out
+from replay_cases import BLANK, EQUAL, FORKED, FRESH, KILLED, SETTLE, Case, Step, cases, left_out
 from replay_compare import Recording, differences
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,34 +178,35 @@ def surroundings(place: Path) -> dict[str, str]:
 def carry_out(case: Case, server: "Server", place: Path, kept: Path) -> None:
     """Run a case's steps in a folder of its own, then keep that folder and, in said/, all that was printed."""
     folder = place / "cases" / case.name
-    said = folder / "said"
-    work = folder / "work"
-    for part in (said, work):
-        part.mkdir(parents=True)
+    work, said = folder / "work", folder / "said"
     for name, content in case.files.items():
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_bytes(content)
+    work.mkdir(parents=True, exist_ok=True)
+    said.mkdir()
     for number, step in enumerate(case.steps, 1):
-        words = shlex.split(step.command)
         if step.how == SETTLE:
             settle(work)
-            continue
-        if step.how == EQUAL:
-            one, other = ((work / word).read_bytes() for word in words)
-            text = f"{step.command}: {'equal' if one == other else 'DIFFERENT'}\n"
+        elif step.how == EQUAL:
+            one, other = ((work / word).read_bytes() for word in step.command.split())
+            (said / f"{number:02}.txt").write_text(f"{step.command}: {'equal' if one == other else 'DIFFERENT'}\n")
         else:
-            run = {FORKED: server.run, BLANK: server.run_blank, FRESH: server.run_fresh, KILLED: server.run_killed}
-            code = run[step.how](words, work, folder)
-            out, err = ((folder / name).read_text("utf-8", "backslashreplace") for name in ("out", "err"))
-            # How much a command had said before it was killed is a matter of chance.
-            text = "" if step.how == KILLED else f"{out}--- on standard error\n{err}"
-            text = f"$ kanexp {step.command}\n{text}--- exit code {code}\n"
-        (said / f"{number:02}.txt").write_text(text, "utf-8")
-    for name in ("out", "err"):
-        (folder / name).unlink(missing_ok=True)
+            (said / f"{number:02}.txt").write_text(_run(step, server, work, folder), "utf-8")
     shutil.move(folder, kept)
     facts = {"key": key(case), "at": str(work), "tree": str(place / "tree")}
     (kept / "case.json").write_text(json.dumps(facts), "utf-8")
+
+
+def _run(step: Step, server: "Server", work: Path, streams: Path) -> str:
+    """All that one command printed, and its exit code; of one that is killed, only that: the rest is up to chance."""
+    run = {FORKED: server.run, BLANK: server.run_blank, FRESH: server.run_fresh, KILLED: server.run_killed}[step.how]
+    code = run(shlex.split(step.command), work, streams)
+    texts = []
+    for name in ("out", "err"):
+        texts.append((streams / name).read_text("utf-8", "backslashreplace"))
+        (streams / name).unlink()
+    said = "" if step.how == KILLED else "--- on standard error\n".join(texts)
+    return f"$ kanexp {step.command}\n{said}--- exit code {code}\n"
 
 
 def settle(work: Path) -> None:
