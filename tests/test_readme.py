@@ -56,7 +56,7 @@ def test_a_command_shown_is_right(command, workplace):
 def test_a_wrong_command_is_noticed(workplace):
     wrong = ["kanexp layer=forier", "kanexp report x --bye init", "kanexp list layers", "kanexp reproduce poison"]
     for command in [*wrong, "pip install 'kanexp[slum]'", "scripts/reedme examples", "python -c 'import'"]:
-        with pytest.raises((AssertionError, SyntaxError)):
+        with pytest.raises((AssertionError, SyntaxError, SystemExit)):
             check_command(command, workplace)
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 import tomllib
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
@@ -29,7 +30,7 @@ def shown(page: str) -> list[str]:
 
 
 def check_command(command: str, folder: Path) -> None:
-    """Raise AssertionError unless a command would run in a folder that has the files it names."""
+    """Raise AssertionError, or SystemExit, unless a command would run in a folder that has the files it names."""
     words = shlex.split(command)
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
         words = words[1:]
@@ -48,9 +49,7 @@ def check_command(command: str, folder: Path) -> None:
 def _check_kanexp(words: list[str], folder: Path) -> None:
     """Its words compose, its rows and groups are known; of commands about folders, the options are right."""
     if words[0] in READERS:
-        code, told = _run(words, folder)
-        assert code == 2, told
-        assert "usage:" not in told, told
+        import_module(f"kanexp.command.{words[0]}").parser().parse_args(words[1:])
         return
     if words[0] == "reproduce":
         words = [*words, "--list"]
@@ -75,11 +74,7 @@ def _run(words: list[str], folder: Path) -> tuple[int, str]:
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(told),
     ):
-        try:
-            code = main(words)
-        except SystemExit as error:  # of argparse
-            code = int(error.code or 0)
-    return code, told.getvalue()
+        return main(words), told.getvalue()
 
 
 def _check_extras(words: list[str]) -> None:
