@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -18,7 +17,7 @@ from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.train.batches import Batches
 from kanexp.train.state import TrainingState
 
-CONTAINERS = (slice, deque, OrderedDict, SeedStatus)  # slices say which rows are whose
+PLAIN = (slice, SeedStatus)  # slices say which rows are whose
 
 
 class Checkpoint:
@@ -60,7 +59,7 @@ class Checkpoint:
 def classes(stepper: Stepper) -> list[Any]:
     """What a checkpoint of this stepper may be made of: nothing else in a file is ever made.
 
-    Containers, and the classes that are visible in the files of the stepper, of its settings and of their bases, where
+    Slices, statuses, and the classes that are visible in the files of the stepper, of its settings and of their bases, where
     they are kanexp's or lie beside those files: a user's optimizer may keep what its own files define.
     """
     steppers = [stepper, *getattr(stepper, "steppers", [])]
@@ -69,7 +68,7 @@ def classes(stepper: Stepper) -> list[Any]:
     folders = {_folder(name) for name in names} - {None}
     visible = [value for name in sorted(names) for value in vars(sys.modules[name]).values() if isinstance(value, type)]
     own = [kind for kind in visible if _folder(kind.__module__) in folders]
-    return list(dict.fromkeys([*CONTAINERS, *own]))
+    return list(dict.fromkeys([*PLAIN, *own]))
 
 
 def _folder(module: str) -> str | None:
