@@ -59,8 +59,8 @@ class Checkpoint:
 def classes(stepper: Stepper) -> list[Any]:
     """What a checkpoint of this stepper may be made of: nothing else in a file is ever made.
 
-    Slices, statuses, and the classes that are visible in the files of the stepper, of its settings and of their bases, where
-    they are kanexp's or lie beside those files: a user's optimizer may keep what its own files define.
+    Slices, statuses, and the classes that are visible in the files of the stepper, of its settings and of their bases,
+    where they are kanexp's or lie beside those files: a user's optimizer may keep what its own files define.
     """
     steppers = [stepper, *getattr(stepper, "steppers", [])]
     parts = steppers + [value for one in steppers for value in vars(one).values() if isinstance(value, Optimizer)]
