@@ -9,10 +9,11 @@ from typing import Any
 from kanexp.config.catalog import Catalog
 from kanexp.config.compose import load
 from kanexp.config.run_config import RunConfig
+from kanexp.config.sweeper import Search
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.search.space import Space
-from kanexp.search.study import Search, Study
+from kanexp.search.study import Study
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.worker import Guide
 from kanexp.train.loop import Progress
