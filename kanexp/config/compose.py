@@ -88,6 +88,8 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
         hint = f"; did you mean '{owners[0]}'?" if owners else did_you_mean(key, known + inside)
         everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
         return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
+    if override.is_sweep_override() and top in ("launcher", "sweeper"):
+        return [f"{text}: all jobs of a sweep have one {top}; give one value"]
     if override.is_delete():
         return [f"{text}: nothing can be deleted; choose another option instead"]
     if key not in GROUPS:

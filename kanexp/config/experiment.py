@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kanexp.config.compatibility import check_together
+from kanexp.config.launcher import launcher_mistakes
 from kanexp.config.run_config import RunConfig
-from kanexp.config.schema import brief, build
+from kanexp.config.schema import as_options, build
 from kanexp.config.settings import Settings
+from kanexp.config.sweeper import build_sweeper
 from kanexp.error import ConfigError
 
 if TYPE_CHECKING:  # the components import torch, which a typo should not wait for
@@ -77,7 +79,7 @@ def build_experiment(config: RunConfig) -> Experiment:
         parts[group] = part
         mistakes += found
     layers, found = _build_layers(config)
-    mistakes += found
+    mistakes += found + launcher_mistakes(config) + build_sweeper(config)[1]
     if not mistakes:
         together = {group: part for group, part in parts.items() if group != "logger"}
         widths, mistakes = check_together(settings, layers, **together)  # type: ignore[arg-type]
@@ -99,7 +101,7 @@ def value_mistakes(config: RunConfig) -> list[str]:
     for group in KINDS:
         if any(key.startswith(f"{group}.") for key in given):
             mistakes += _build_component(group, config)[1]
-    return mistakes
+    return mistakes + launcher_mistakes(config) + build_sweeper(config)[1]
 
 
 def _settings_values(config: RunConfig) -> dict[str, Any]:
@@ -107,12 +109,9 @@ def _settings_values(config: RunConfig) -> dict[str, Any]:
 
 
 def _build_component(group: str, config: RunConfig) -> tuple[Any, list[str]]:
-    chosen = f"{group}={config.choices.get(group, '?')}"
-    values = config.values.get(group) or USUAL.get(group, {})
-    if not isinstance(values, dict):
-        choose = f"a file chooses one by 'override /{group}: NAME' in its defaults"
-        return None, [f"{group}: must be options of {chosen}, got {brief(values)}; {choose}"]
-    return _build_option(group, dict(values), f"{group}.", chosen)
+    name = config.choices.get(group, "?")
+    values, mistakes = as_options(config.values.get(group) or USUAL.get(group), group, name)
+    return (None, mistakes) if mistakes else _build_option(group, values, f"{group}.", f"{group}={name}")
 
 
 def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -> tuple[Any, list[str]]:

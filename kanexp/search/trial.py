@@ -10,11 +10,12 @@ import torch
 
 from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
+from kanexp.config.sweeper import Search
 from kanexp.folder.record import Record, SeedStatus
 from kanexp.folder.run_folder import RunFolder
 from kanexp.run.run import begun
 from kanexp.search.space import Space
-from kanexp.search.study import Search, Study
+from kanexp.search.study import Study
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.worker import Guide
 from kanexp.train.result import Progress

@@ -1,7 +1,7 @@
 """Several runs from one command: every combination of the values given, one folder each, none of them twice."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from filelock import Timeout
 
 from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
+from kanexp.config.launcher import launcher_options
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.sweep_folder import SweepFolder
@@ -33,7 +34,10 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     written, with the mistakes of all jobs.
     """
     experiments, samples = check(jobs)
-    require_launcher(jobs[0].values["launcher"]["hydra"])
+    if jobs[0].choices["sweeper"] != "grid":
+        chosen = jobs[0].choices["sweeper"]
+        raise ConfigError(f"sweeper: an experiment chose {chosen}; say so in the command as well: sweeper={chosen}")
+    require_launcher(launcher_options(jobs[0]))
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
     parent = Path(settings.output_dir).expanduser() / name
@@ -58,7 +62,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
         else:
             claim(todo.folder, locks)
             todo.write(command)
-        return _begin(todo, jobs[0].values, command)
+        return _begin(todo, jobs[0], command)
 
 
 def resume(folder: SweepFolder) -> int:
@@ -67,12 +71,12 @@ def resume(folder: SweepFolder) -> int:
     with ExitStack() as locks:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
-        return _begin(todo, todo.jobs[0].config.values, folder.read_plan()["command"])
+        return _begin(todo, todo.jobs[0].config, folder.read_plan()["command"])
 
 
-def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
+def _begin(todo: Plan, config: RunConfig, command: str) -> int:
     announce(todo)
-    return carry_out(todo, dict(values["launcher"]), str(values["device"]), command)
+    return carry_out(todo, launcher_options(config), str(config.values["device"]), command)
 
 
 def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int]) -> None:
@@ -87,8 +91,8 @@ def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int
 
 def threads(config: RunConfig, device: str, packs: int) -> int | None:
     """Of each process: what the launcher says, or on this machine its share of the cores."""
-    launcher = config.values["launcher"]
-    if launcher["hydra"] != LOCAL:
+    launcher = launcher_options(config)
+    if launcher["plugin"] != LOCAL:
         return launcher.get("cpus_per_task")
     return max(1, (os.cpu_count() or 1) // min(_workers(device, config), packs))
 
@@ -191,7 +195,7 @@ def announce(todo: Plan, failed_too: bool = False) -> None:
     if sizes and sizes[0] > 1:
         text += f" in {len(sizes)} pack{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, sizes[:8]))}"
         text += ", ..." if len(sizes) > 8 else ""
-    if numbers and todo.jobs[0].config.values["launcher"]["hydra"] == LOCAL:
+    if numbers and launcher_options(todo.jobs[0].config)["plugin"] == LOCAL:
         packs = [[job.config for job in todo.members(n)] for n in numbers]
         seconds = estimate(packs, max(1, (os.cpu_count() or 1) // (todo.threads or 1)), todo.threads)
         text += f", about {_duration(seconds)}" if seconds is not None else ""
@@ -224,8 +228,8 @@ def _summarize(todo: Plan, interrupted: bool) -> int:
 
 def _workers(device: str, config: RunConfig) -> int:
     """Processes at once: what the launcher says, or one for each core, or for each GPU where those are used."""
-    asked = config.values["launcher"].get("workers")
-    if asked:
+    asked = launcher_options(config).get("workers")
+    if asked is not None:
         return int(asked)
     return max(1, _gpus(device)) if _gpus(device) else os.cpu_count() or 1
 
@@ -236,7 +240,7 @@ def _gpus(device: str) -> int:
 
 def _for_packs(launcher: dict[str, Any], todo: Plan, device: str, count: int) -> dict[str, Any]:
     """The launcher's options; ours is told what this sweep needs."""
-    if launcher["hydra"] != LOCAL:
+    if launcher["plugin"] != LOCAL:
         return launcher
     own = {"workers": min(_workers(device, todo.jobs[0].config), count), "threads": todo.threads or 1}
     return launcher | own | {"gpus": _gpus(device), "preload": WORKER}
