@@ -42,7 +42,7 @@ from replay_compare import Recording, differences
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "outputs" / "replay"
 AT_ONCE = 2  # cases
-LIMIT = 300  # seconds that one command may take
+LIMIT = 1800  # seconds that one command may take, on a busy machine
 # Imported once for many commands, which then take a second each instead of five; nothing of kanexp.
 PRELOAD = (
     "torch.fx.experimental.symbolic_shapes",
@@ -201,6 +201,8 @@ def _run(step: Step, server: "Server", work: Path, streams: Path) -> str:
     """All that one command printed, and its exit code; of one that is killed, only that: the rest is up to chance."""
     run = {FORKED: server.run, BLANK: server.run_blank, FRESH: server.run_fresh, KILLED: server.run_killed}[step.how]
     code = run(shlex.split(step.command), work, streams)
+    if code == -signal.SIGALRM:  # half a recording is none
+        raise TimeoutError(f"kanexp {step.command}: takes more than {LIMIT} s")
     texts = []
     for name in ("out", "err"):
         texts.append((streams / name).read_text("utf-8", "backslashreplace"))
@@ -265,7 +267,7 @@ class Server:
                 return process.wait(LIMIT)
             except subprocess.TimeoutExpired:
                 process.kill()
-                raise
+                return -signal.SIGALRM
 
     def run_killed(self, words: Sequence[str], work: Path, streams: Path) -> int:
         """Likewise, until it has left its first checkpoint."""
