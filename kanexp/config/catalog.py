@@ -61,7 +61,7 @@ class Option:
 
     @cached_property
     def description(self) -> str:
-        """Its first comment line."""
+        """The first comment line of an option's file, which lists show."""
         lines = [line[1:].strip() for line in self.file.read_text("utf-8").splitlines() if line.startswith("#")]
         return next((line for line in lines if not line.startswith("@package")), "")
 
@@ -72,7 +72,7 @@ class Option:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Its keys with their defaults; empty where the file is no YAML, which Hydra reports better."""
+        """Options with their defaults; empty where the file is no YAML, which Hydra reports better."""
         try:
             return {k: v for k, v in self.content.items() if k != "_target_"}
         except yaml.YAMLError:

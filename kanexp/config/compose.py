@@ -193,7 +193,7 @@ def _complete_parts(config: RunConfig, catalog: Catalog) -> list[str]:
 
 
 def _complete_layers(config: RunConfig, catalog: Catalog) -> list[str]:
-    """The same for an option for each layer; joined, their names are the layer chosen."""
+    """Complete the option of each layer where `layers` names them; joined, their names are the layer chosen."""
     given = config.values.get("layers")
     mistakes: list[str] = []
     if not isinstance(given, list):
@@ -207,7 +207,7 @@ def _complete_layers(config: RunConfig, catalog: Catalog) -> list[str]:
 
 
 def _complete_like(config: RunConfig, catalog: Catalog) -> list[str]:
-    """The same for the model that another is matched to."""
+    """Complete the model that another is matched to (match.like)."""
     match = config.values.get("match")
     if not isinstance(match, dict) or "like" not in match:
         return []

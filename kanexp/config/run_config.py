@@ -25,7 +25,7 @@ class RunConfig:
 
     @property
     def hash(self) -> str:
-        """Of everything that determines the result: not of where it goes, nor of how a sweep is run.
+        """Digest of everything that determines the result: not of where it goes, nor of how a sweep is run.
 
         A file that is named counts by what is in it, too; a folder (vision's data_dir) by its name alone.
         """
@@ -35,7 +35,7 @@ class RunConfig:
 
     @property
     def yaml(self) -> str:
-        """As a file that repeats the run."""
+        """The text of config.yaml, which repeats the run."""
         return OmegaConf.to_yaml(OmegaConf.create(self.values))
 
 

@@ -87,7 +87,7 @@ class Ledger:
         logs.spectrum(step, seed, layer, frequencies, power)
 
     def timing(self, step: int, rows: Iterable[int], seconds: float, evaluations: Sequence[int]) -> None:
-        """For the runs of these rows: their networks' share of the seconds, and their evaluations, one for each row."""
+        """Rows of timings.csv: each run's share of the seconds, and its evaluations, given for every row of theta."""
         told, first = {id(self._owners[row][0]) for row in rows}, 0
         for logs, count in zip(self._logs, self._counts, strict=True):
             if id(logs) in told:

@@ -102,7 +102,7 @@ class Record:
         return (self.seed_status or {}).get(seed, SeedStatus("failed"))
 
     def plain(self) -> dict[str, Any]:
-        """As JSON takes it, in the order of the fields and without what is not known."""
+        """The record as JSON takes it, in the order of the fields and without what is not known."""
         known = ((f.name, getattr(self, f.name)) for f in fields(self))
         return {name: _plain(value) for name, value in known if value is not None}
 
@@ -145,7 +145,7 @@ def _scores(values: Mapping[str, Any]) -> dict[str, Score]:
 
 
 def _numbered(by_seed: Mapping[str, Any] | None) -> dict[int, Any] | None:
-    """The same with numbers for keys, which JSON has only as text."""
+    """A map by seed with numbers for keys, which JSON has only as text."""
     return None if by_seed is None else {int(seed): value for seed, value in by_seed.items()}
 
 

@@ -17,7 +17,7 @@ from kanexp.score.cost import LOST
 
 @dataclass(frozen=True)
 class Arms:
-    """For every run its problem, its arm and its setting within the arm, as text.
+    """Arms of a report: for every run its problem, its arm and its setting within the arm, as text.
 
     Only arms of one problem (a task with its options) are compared. Runs of one setting are repetitions with other
     seeds; of several settings in one arm, validation chooses.

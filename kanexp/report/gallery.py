@@ -132,7 +132,7 @@ def _on_front(costs: np.ndarray, values: np.ndarray, metric: Metric) -> list[boo
 
 
 def _heat(s: Subject, problem: str) -> Iterable[Drawing]:
-    """Of exactly two axes: those that make the arms, or the two that were searched within the only arm."""
+    """Map of medians over exactly two axes: those that make the arms, or those searched within the only arm."""
     metric = s.metrics[problem]
     keys, rows = s.arms.keys, s.compared
     if len(keys) != 2:
@@ -222,7 +222,7 @@ def _pictures(s: Subject, problem: str) -> Iterable[Drawing]:
 
 
 def _spectra(s: Subject, problem: str) -> Iterable[Drawing]:
-    """For pictures, where what a network can express is a matter of frequencies."""
+    """Spectra of the arms side by side, for pictures, where what a network can express is a matter of frequencies."""
     tables = []
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():

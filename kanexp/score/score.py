@@ -28,11 +28,11 @@ class Score:
 
     @property
     def label(self) -> str:
-        """Its name as people write it."""
+        """The name of the score as people write it."""
         return metric_label(self.name)
 
     def on(self, part: str) -> "Score":
-        """The same of a part of the data, as a column of a table: test_mse."""
+        """This score of a part of the data, as a column of a table: test_mse."""
         return replace(self, name=f"{part}_{self.name}")
 
 

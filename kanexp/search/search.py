@@ -100,7 +100,7 @@ def _begin(todo: Plan, base: RunConfig, command: str, again: bool = False) -> in
 
 
 def _side_by_side(config: RunConfig, how: Search) -> RunConfig:
-    """With a launcher that runs so many at once."""
+    """The words of a search, with a launcher that runs so many trials at once."""
     launcher = launcher_options(config)
     if how.at_once is not None:
         launcher["array_parallelism" if "array_parallelism" in launcher else "workers"] = how.at_once

@@ -33,7 +33,7 @@ class Space:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """For a file."""
+        """What is searched as plain values, for sweep.json."""
         return {k: v if isinstance(v, list) else asdict(v) for k, v in self.searched.items()}
 
     @classmethod

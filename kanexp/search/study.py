@@ -18,7 +18,7 @@ class Study:
     """Trials, each for a job by its number: where a failed job is repeated, its last trial counts."""
 
     def __init__(self, file: Path, search: Search, steps: int, job: int = 0):
-        """For a process that is about to choose values for `job`, or only to look."""
+        """A study for a process that is about to choose values for `job`, or only to look."""
         import optuna
         from optuna.storages import journal
 

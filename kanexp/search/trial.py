@@ -67,7 +67,7 @@ class Trial(Guide):
 
 
 def study(plan: Plan, job: int = 0) -> Study:
-    """That of a plan, for a process that works on this job."""
+    """The study of a plan, for a process that works on this job."""
     assert plan.search is not None
     return Study(plan.folder.study, Search(**plan.search["sweeper"]), int(plan.jobs[0].config.values["steps"]), job)
 

@@ -154,5 +154,5 @@ def _job(folder: SweepFolder, number: int, stop: Path, worker: str) -> list[str]
 
 
 def _quoted(path: object) -> str:
-    """For Hydra's grammar."""
+    """A path as a quoted string of Hydra's grammar."""
     return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -26,12 +26,12 @@ class Job:
 
     @property
     def current(self) -> RunConfig:
-        """Its words as its folder has them: those of a search are chosen when the job begins."""
+        """Words of the job as its folder has them: those of a search are chosen when the job begins."""
         return read_run_config(self.folder) if self.folder.known_record() else self.config
 
     @property
     def status(self) -> str:
-        """That of its run.json; "waiting" where it has none."""
+        """Status of the job in its run.json; "waiting" where it has none."""
         record = self.folder.known_record()
         return record.status if record else "waiting"
 
@@ -77,7 +77,7 @@ class Plan:
 
 
 def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
-    """Of jobs that nothing is known of yet, in a folder that need not be there."""
+    """A plan of jobs that nothing is known of yet, in a folder that need not be there."""
     named = zip(job_names(jobs), jobs, strict=True)
     return Plan(folder, [Job(name, config, RunFolder(folder.path / name)) for name, config in named])
 

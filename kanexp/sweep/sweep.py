@@ -90,7 +90,7 @@ def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int
 
 
 def threads(config: RunConfig, device: str, packs: int) -> int | None:
-    """Of each process: what the launcher says, or on this machine its share of the cores."""
+    """Threads of each process: what the launcher says, or on this machine its share of the cores."""
     launcher = launcher_options(config)
     if launcher["plugin"] != LOCAL:
         return launcher.get("cpus_per_task")

@@ -142,7 +142,7 @@ class Task(ABC):
         """Numbers (seeds,) of predictions (seeds, n_out, samples), by the names of `scores`."""
 
     def validation_metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The same of the data that select, for metrics.csv; empty where training must not see what they are of."""
+        """Metrics (seeds,) of the data that select; empty where training must not see what they are of."""
         return self.metrics(prediction, target)
 
     def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:

@@ -151,7 +151,7 @@ class Equation(Task):
         return (RELATIVE_L2, MAX_ERROR, *ERRORS, *unknown)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Of u against the solution."""
+        """Errors (seeds,) of u against the solution, relative, largest and mean."""
         apart = {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}
         return apart | errors(prediction, target)
 

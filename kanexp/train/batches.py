@@ -29,7 +29,7 @@ class Batches(ABC):
 
 
 def batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], data_seed: int) -> Batches:
-    """Of `size` samples, in an order of each seed's own; of all where it is None or reaches them all."""
+    """Batches of `size` samples, in an order of each seed's own; of all where it is None or reaches them all."""
     if task.redrawn:
         return RedrawnSamples(task, split, data_seed)
     if size is None or size >= split.x.shape[1]:
@@ -38,7 +38,7 @@ def batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], da
 
 
 class AllSamples(Batches):
-    """The same tensors every time, shared by the seeds."""
+    """All samples as one batch: the same tensors every time, shared by the seeds."""
 
     def __init__(self, split: Split):
         self._batch = split.x[None], split.y[None]

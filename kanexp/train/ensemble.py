@@ -36,12 +36,12 @@ class Ensemble:
 
     @cached_property
     def seeds(self) -> list[int]:
-        """Of every row."""
+        """The seed of every member, in the order of their rows."""
         return [seed for e in self.experiments for seed in e.settings.seed_list]
 
     @cached_property
     def rows(self) -> list[slice]:
-        """Of every experiment."""
+        """The rows of theta that belong to each experiment."""
         ends = torch.tensor([len(e.settings.seed_list) for e in self.experiments]).cumsum(0).tolist()
         return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 

@@ -37,7 +37,7 @@ class View(ABC):
 
     @abstractmethod
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
-        """The same predictions by operations that can be differentiated any number of times."""
+        """Predictions (seeds, n_out, batch) by operations that can be differentiated any number of times."""
 
     def jacobian(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions, and their derivatives (seeds, length, n_out, batch) in the weights."""
@@ -119,7 +119,7 @@ class Objective(Problem):
         return {"penalty": weight * penalty, "penalty_unweighted": penalty} | parts
 
     def _penalized(self, layers: list[LayerWeights]) -> list[LayerWeights]:
-        """Those on which the penalty has a meaning: the linear parts of a transformer have no frequencies."""
+        """Layers on which the penalty has a meaning: the linear parts of a transformer have no frequencies."""
         return [w for w in layers if not self.reg.conflict(w.basis)]
 
     def residuals(self, theta: Tensor) -> Tensor:

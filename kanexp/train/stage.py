@@ -23,11 +23,11 @@ class Stage:
         self._batch: Tensor | None = None
 
     def predict(self, theta: Tensor) -> Tensor:
-        """What the network says of the validation data."""
+        """Prediction (seeds, n_out, samples) of the validation data."""
         return self._view.predict(theta, self._val_x)
 
     def val_loss(self, prediction: Tensor) -> Tensor:
-        """Of what it said, (seeds,)."""
+        """Validation loss (seeds,) of a prediction."""
         return self._task.loss(prediction, self._val_y)
 
     def val_rows(self, theta: Tensor, prediction: Tensor) -> dict[str, Tensor]:
