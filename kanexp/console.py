@@ -51,7 +51,7 @@ class TrainingProgress:
         self._bar.stop()
 
     def __call__(self, p) -> None:
-        """Take a kanexp.train.loop.Progress; cheap enough to be called after every step."""
+        """Take a kanexp.train.result.Progress; cheap enough to be called after every step."""
         now = time.monotonic()
         pause = 0.25 if out.is_terminal else PLAIN_SECONDS
         if now - self._shown < pause and p.step < p.steps:

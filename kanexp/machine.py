@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from kanexp.error import ConfigError
+
 
 def tune() -> None:
     """Make tensors of this process fast to reuse and to compute with; before the first of them is made.
@@ -26,6 +28,13 @@ def tune() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
+
+
+def find_device(name: str) -> torch.device:
+    """The device that auto, cpu or cuda means here. Raises ConfigError where a GPU was asked for and there is none."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda was asked for, but torch finds no GPU; use device=cpu or device=auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

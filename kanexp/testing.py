@@ -7,9 +7,11 @@
 Every check raises AssertionError with a sentence.
 """
 
+import io
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from pickle import UnpicklingError
 
 import torch
 from numpy.polynomial.chebyshev import chebvander
@@ -26,7 +28,7 @@ from kanexp.optimizer.base import Optimizer, Problem
 from kanexp.reg.base import Regularizer
 from kanexp.seeding import generator
 from kanexp.task.base import Task
-from kanexp.task.equation import Equation
+from kanexp.train.checkpoint import classes
 
 
 def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
@@ -222,22 +224,27 @@ def check_task(task: Task) -> None:
         _same(split.x.shape[1], split.y.shape[1], f"samples of {name}")
         assert torch.equal(split.x, getattr(again, name).x), "the same generator must give the same data"
         assert split.y.isfinite().all(), f"targets of {name} are not finite"
-        held_out = ("test",) if isinstance(task, Equation) else ("val", "test")
+        held_out = ("test",) if task.differential else ("val", "test")
         if name in held_out and (solution := getattr(task, "solution", None)):
             torch.testing.assert_close(split.y, solution(split.x), msg="held-out targets must be the exact solution")
     target = data.test.y[None]
     wrong = torch.stack([data.test.y + 0.5, data.test.y + 1.0])
     _same(tuple(task.loss(wrong, target).shape), (2,), "loss must be one number per seed")
     assert task.loss(target, target)[0] <= task.loss(wrong, target)[0], "the exact answer must not have a larger loss"
-    for name, values in task.metrics(wrong, target).items():
-        _same(tuple(values.shape), (2,), f"{name} must be one number per seed")
     scene = task.scene(data)
+    names = [score.name for score in task.scores]
+    found = task.metrics(wrong, target)
+    assert list(found) == names[: len(found)], f"metrics must give what scores declare, {names}, got {list(found)}"
+    of_scene = task.scene_metrics(torch.stack([scene.target + 0.5, scene.target + 1.0]), scene)
+    for name, values in (found | of_scene).items():
+        assert name in names, f"{name} must be declared in scores, as Score('{name}', 'higher') or 'lower'"
+        _same(tuple(values.shape), (2,), f"{name} must be one number per seed")
     _same(scene.x.shape[1], scene.target.shape[1], "points of the scene")
     _same(int(torch.tensor(scene.shape).prod()), scene.x.shape[1], "shape of the scene")
 
 
 def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
-    """Lowers a quadratic, every seed as it would alone, and a seed that is not finite stays alone with it."""
+    """Lowers a quadratic, each seed as it would alone and from a checkpoint; what is not finite stays alone with it."""
     scale = torch.tensor([1.0, 3.0, 10.0, 0.3], dtype=torch.float64)
     start = torch.randn((3, 4), generator=generator(0, "check"), dtype=torch.float64)
 
@@ -264,6 +271,27 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     broken[0] = torch.nan
     beside, _ = descend(broken)
     assert torch.equal(beside[1:], theta[1:]), "a seed that is not finite must leave the others bit-identical"
+    _check_resumed(optimizer, start, problem)
+
+
+def _check_resumed(optimizer: Optimizer, start: Tensor, problem: Problem) -> None:
+    """A stepper that was saved in a checkpoint and read again goes on as if nothing had happened."""
+    stepper, theta = optimizer.stepper(start), start
+    for _ in range(3):
+        theta, _, _ = stepper.step(theta, problem)
+    file = io.BytesIO()
+    torch.save(stepper, file)
+    file.seek(0)
+    try:
+        with torch.serialization.safe_globals(classes(optimizer.stepper(start))):
+            read = torch.load(file, weights_only=True)
+    except UnpicklingError as error:
+        raise AssertionError(f"a checkpoint of the stepper cannot be read: {error}") from error
+    went_on = theta
+    for _ in range(3):
+        theta, _, _ = stepper.step(theta, problem)
+        went_on, _, _ = read.step(went_on, problem)
+    assert torch.equal(theta, went_on), "a stepper read from a checkpoint must go on as the one that was saved"
 
 
 class _Quadratic(Problem):

@@ -1,6 +1,6 @@
 """Seconds of an equation's gradient: derivatives by backward through backward, and carried forward through the layers.
 
-Every smooth basis on [2, 8, 8, 1] and the task's own points; both ways in turn, ratios of medians.
+Every layer that the task goes with, on [2, 8, 8, 1] and the task's own points; both ways in turn, ratios of medians.
 
 usage: OMP_NUM_THREADS=1 python scripts/bench_derivatives.py [--repeats N] [WORD ...]
 """
@@ -15,16 +15,15 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
-from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
 from kanexp.config.experiment import build_experiment
+from kanexp.error import ConfigError
 from kanexp.machine import tune
 from kanexp.model.network import Network
 from kanexp.seeding import generator
 from kanexp.task.equation import Equation, Jet
-from kanexp.train.jet import jet
-
-LAYERS = ("fourier", "chebyshev", "legendre", "jacobi", "gram", "bspline", "rbf", "bernstein", "sine", "wavelet")
+from kanexp.train.derivatives import jet
 
 
 def carried(network: Network, theta: Tensor, x: Tensor, second: tuple[int, ...]) -> Jet:
@@ -63,8 +62,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     given = parser.parse_args()
     tune()
-    for name in LAYERS:
-        e = build_experiment(load([f"layer={name}", *given.words], Catalog((config_folder(),)))[0])
+    catalog = find_catalog()
+    for name in catalog.options["layer"]:
+        try:
+            e = build_experiment(load([f"layer={name}", *given.words], catalog)[0])
+        except ConfigError as error:
+            print(f"{name:16} left out: {error}")
+            continue
         assert isinstance(e.task, Equation)
         split, network = e.task.load(generator(0, "data")).train, e.network()
         theta = network.start(e.init, [generator(seed, "init") for seed in e.settings.seed_list], torch.float32)
@@ -79,7 +83,7 @@ def main() -> None:
                 taken.append(time.perf_counter() - began)
         backward, forward = (statistics.median(taken) for taken in times.values())
         print(
-            f"{name:10} backward twice {1000 * backward:7.1f} ms, carried forward {1000 * forward:7.1f} ms, "
+            f"{name:16} backward twice {1000 * backward:7.1f} ms, carried forward {1000 * forward:7.1f} ms, "
             f"{backward / forward:.2f} times",
             flush=True,
         )

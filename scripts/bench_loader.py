@@ -2,9 +2,10 @@
 
 The plain one is a torch module around nn.Linear: the same features, one linear layer over them, torch.optim.Adam
 (fused), and a loop over shuffled rows of one tensor, with nothing logged. Ours is the command itself, from IDX files,
-with its log and its looks at validation data. Both go in turn; ratios of medians.
+with its log and its looks at validation data. Both go in turn; ratios of medians. Every layer whose functions are fixed
+is measured, without residual and scale: what trains its functions is no plain module.
 
-usage: OMP_NUM_THREADS=1 python scripts/bench_loader.py [--steps N] [--repeats N]
+usage: OMP_NUM_THREADS=1 python scripts/bench_loader.py [--steps N] [--repeats N] [LAYER ...]
 """
 
 import argparse
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from kanexp import cli
-from kanexp.config.catalog import Catalog, config_folder
+from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
 from kanexp.config.experiment import build_experiment
 from kanexp.data.picture_files import IDX
@@ -31,7 +32,6 @@ from kanexp.seeding import generator
 from kanexp.task.base import Split
 
 SAMPLES, INPUTS, HIDDEN, CLASSES, BATCH = 50_000, 784, 64, 10, 64
-LAYERS = ("bspline", "chebyshev", "fourier", "rbf")
 
 
 class PlainLayer(nn.Module):
@@ -83,26 +83,32 @@ def write_pictures(folder: Path) -> None:
             (folder / name).write_bytes(head + values.tobytes())
 
 
+def compare(layer: str, folder: Path, steps: int, repeats: int) -> str:
+    """What is found for a layer, as a line."""
+    words = ["task=vision", f"task.data_dir={folder}", "task.val=0.02", f"layer={layer}"]
+    words += ["layer.residual=none", "layer.scale=false", f"widths=[in,{HIDDEN},out]", f"batch_size={BATCH}"]
+    words += [f"steps={steps}", "log_every=100", "seeds=1", "diagnostics=false", "device=cpu", "compile=false"]
+    e = build_experiment(load(words, find_catalog())[0])
+    if e.network().layers[0].changes:
+        return f"{layer:16} left out: its functions are trained"
+    split = e.task.load(generator(0, "data")).train
+    times = [(plain(e.layer, split, steps), ours(words, folder)) for _ in range(repeats)]
+    theirs, mine = (statistics.median(column) for column in zip(*times, strict=True))
+    return f"{layer:16} {steps * BATCH / mine:8,.0f} samples/s, {theirs / mine:.2f} times the plain module's"
+
+
 def main() -> None:
+    names = list(find_catalog().options["layer"])
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("layers", nargs="*", metavar="LAYER", help=f"of {', '.join(names)}; all where none is named")
     parser.add_argument("--steps", type=int, default=780)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     tune()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_pictures(folder)
-        for layer in LAYERS:
-            off = ["layer.residual=none", "layer.scale=false"] if layer == "bspline" else []
-            words = ["task=vision", f"task.data_dir={folder}", "task.val=0.02", f"layer={layer}", *off]
-            words += [f"widths=[in,{HIDDEN},out]", f"batch_size={BATCH}", f"steps={given.steps}", "log_every=100"]
-            words += ["seeds=1", "diagnostics=false", "device=cpu", "compile=false"]
-            e = build_experiment(load(words, Catalog((config_folder(),)))[0])
-            split = e.task.load(generator(0, "data")).train
-            times = [(plain(e.layer, split, given.steps), ours(words, folder)) for _ in range(given.repeats)]
-            theirs, mine = (statistics.median(column) for column in zip(*times, strict=True))
-            rate = given.steps * BATCH / mine
-            print(f"{layer:12} {rate:8,.0f} samples/s, {theirs / mine:.2f} times the plain module's", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        write_pictures(Path(folder))
+        for layer in given.layers or names:
+            print(compare(layer, Path(folder), given.steps, given.repeats), flush=True)
 
 
 if __name__ == "__main__":

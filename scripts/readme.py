@@ -1,19 +1,30 @@
-"""Rebuild the README's numbers and figures from real runs in outputs/."""
+"""Rebuild what the README and the pages of outputs/readme show, from real runs.
 
+usage: scripts/readme examples                  what commands print, on every page that shows it: two minutes
+       scripts/readme numbers                   outputs/readme/numbers.md and its figures: three quarters of an hour
+       scripts/readme reproductions [ROW ...]   outputs/readme/reproductions.md: an hour, or these rows of it alone
+"""
+
+import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from marked import ROOT, fill
 
-ROOT = Path(__file__).resolve().parent.parent
+KANEXP = Path(sys.executable).with_name("kanexp")
 FIGURES = ROOT / "outputs" / "readme"
+# Commands, and what they print.
+PRINTED = r"(```bash\n[^`]*```\n\n<!-- printed -->\n```text\n).*?(```\n<!-- /printed -->)"
 OPTIMIZERS = {"adam": 10, "sgd": 10, "lbfgs": 1, "hessian_free": 1, "levenberg_marquardt": 1}  # steps between rows
 
 
@@ -21,7 +32,7 @@ def kanexp(*words: str, code: int = 0) -> float:
     """Run the command, return its wall seconds."""
     print("$ kanexp", *words, flush=True)
     began = time.perf_counter()
-    done = subprocess.run([Path(sys.executable).with_name("kanexp"), *words], cwd=ROOT, check=False)
+    done = subprocess.run([KANEXP, *words], cwd=ROOT, check=False)
     if done.returncode != code:
         sys.exit(f"kanexp {' '.join(words)} exited with {done.returncode}")
     return time.perf_counter() - began
@@ -114,34 +125,64 @@ def race() -> tuple[str, str, str]:
 
 def reproductions(rows: list[str]) -> None:
     """The table of published results, or of these rows of it; what has run is not run again."""
-    command = [Path(sys.executable).with_name("kanexp"), "reproduce", *rows]
     began = time.time()
-    done = subprocess.run(command, cwd=ROOT, check=False)
+    done = subprocess.run([KANEXP, "reproduce", *rows], cwd=ROOT, check=False)
     if done.returncode not in (0, 1):  # a claim that is not met is a finding, and stands in the table
         sys.exit(f"kanexp reproduce exited with {done.returncode}")
     tables = [path for path in (ROOT / "outputs" / "reproduce").glob("*.md") if path.stat().st_mtime >= began]
-    fill("reproductions", max(tables, key=lambda path: path.stat().st_mtime).read_text())
+    newest = max(tables, key=lambda path: path.stat().st_mtime)
+    fill("outputs/readme/reproductions.md", "reproductions", newest.read_text())
 
 
-def fill(marker: str, lines: str) -> None:
-    """Put lines between a pair of the README's markers."""
-    readme = ROOT / "README.md"
-    between = rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)"
-    readme.write_text(re.sub(between, lambda m: m[1] + lines + m[2], readme.read_text(), flags=re.DOTALL))
-
-
-def main() -> None:
-    os.environ["COLUMNS"] = "110"
-    if sys.argv[1:2] == ["reproductions"]:
-        reproductions(sys.argv[2:])
-        return
-    FIGURES.mkdir(parents=True, exist_ok=True)
+def numbers() -> None:
     rows = [*measure(), pairs(), race(), penalty()]
     kanexp("report", "outputs/fourierkan_pr4/latest")
     shutil.copy(ROOT / "outputs/fourierkan_pr4/latest/report/pictures.png", FIGURES / "pictures.png")
     table = ["| command | found: median [lowest, highest] seed | time |", "|---|---|---|"]
     table += [f"| {' | '.join(row)} |" for row in rows]
-    fill("numbers", "\n".join(table) + "\n")
+    fill("outputs/readme/numbers.md", "numbers", "\n".join(table))
+
+
+def examples() -> None:
+    """On every page, below the blocks with a place for it, what their commands print in a folder that was empty."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(block: re.Match[str]) -> str:
+            commands = block[1].split("```")[1].splitlines()[1:]
+            return block[1] + "".join(printed(command, folder) for command in commands) + block[2]
+
+        for page in (ROOT / "README.md", *sorted((ROOT / "kanexp").rglob("README.md"))):
+            page.write_text(re.sub(PRINTED, run, page.read_text(), flags=re.DOTALL))
+        run_folder = Path(folder) / "outputs/image-fourier-smooth/latest"
+        shutil.copy(run_folder / "figures/prediction.png", FIGURES / "first_run.png")
+
+
+def printed(command: str, folder: str) -> str:
+    """All that a kanexp command prints there, without the spaces at the ends of lines."""
+    print("$", command, flush=True)
+    words = shlex.split(command, comments=True)
+    done = subprocess.run([KANEXP, *words[1:]], cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode or done.stderr:
+        sys.exit(f"{command}: exited with {done.returncode}\n{done.stderr}")
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+
+
+def main() -> None:
+    usage = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, usage=argparse.SUPPRESS, formatter_class=usage)
+    parser.add_argument("part", choices=("examples", "numbers", "reproductions"))
+    parser.add_argument("rows", nargs="*", metavar="ROW")
+    given = parser.parse_args()
+    if given.rows and given.part != "reproductions":
+        parser.error(f"{given.part}: takes no rows")
+    os.environ["COLUMNS"] = "110"
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    if given.part == "reproductions":
+        reproductions(given.rows)
+    elif given.part == "numbers":
+        numbers()
+    else:
+        examples()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from kanexp.folder.record import read_record
 from kanexp.folder.run_folder import RunFolder
 
 CONFIG = """\
@@ -59,8 +60,9 @@ def make_run(path, init="default", mse=(0.1, 0.2, 0.3), status=None, options=Non
         "best_val_loss": by_seed,
         "evaluations": {str(s): 20 for s in seeds},
         "test": {"mse": by_seed},
+        "scores": {"mse": {"better": "lower"}},
     }
-    folder.write_record({k: v for k, v in (record | changes).items() if v is not None})
+    folder.write_record(read_record({k: v for k, v in (record | changes).items() if v is not None}))
     with folder.logs() as logs:
         for step in (0, 10, 20):
             for metric in ("train_loss", "val_loss"):

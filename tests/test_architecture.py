@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from kanexp.command.overview import COMMANDS
+
 PACKAGE = ROOT / "kanexp"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # The architecture: a package (or module at the top) imports only those above it in this list. It is complete.
 ORDER = (
     "error",  # mistakes the user can put right
+    "paths",  # where Python finds what is not kanexp's
     "seeding",  # random streams
     "machine",  # what a run runs on
     "console",  # what the terminal shows
@@ -121,6 +124,11 @@ def test_only_five_files_know_hydra_and_omegaconf():
     assert users == {"run_config.py", "compose.py", "space.py", "launch.py", "kanexp_local_launcher.py"}
 
 
+def test_one_file_knows_the_inside_of_hydra():
+    users = [f for f in FILES if any(m.startswith("hydra._") for m in imports(f))]
+    assert users == [PACKAGE / "sweep" / "launch.py"]
+
+
 @pytest.mark.parametrize(
     ("library", "packages"),
     [
@@ -155,12 +163,16 @@ LATE = {"kanexp.reproduce.rebuild"}  # imported within the function that needs i
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["list"], ["layr=3"], ["layer=forier"], ["layer.degre=3"], ["sedes=3"], ["reproduce", "--list"]],
+    [["--help"], ["list"], ["layr=3"], ["layer=forier"], ["layer.degre=3"], ["sedes=3"], ["reproduce", "--list"]]
+    + [[name, "--help"] for name in COMMANDS],
+    ids=" ".join,
 )
 def test_light_commands_do_without_torch(words):
-    code = "import sys; from kanexp.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
+    code = "import sys; from kanexp.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "print('loaded', *(name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.splitlines()[-1] == "False"
+    rows = ["pandas", "matplotlib"] if words == ["reproduce", "--list"] else []  # their claims and figures are checked
+    assert done.stdout.splitlines()[-1].split() == ["loaded", *rows]
 
 
 def test_names_inside_a_run_folder_are_known_to_one_file():

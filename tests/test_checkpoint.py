@@ -1,6 +1,9 @@
 """Training that is broken off goes on as if it had not been."""
 
+import importlib
 from dataclasses import replace
+from pathlib import Path
+from pickle import UnpicklingError
 
 import pytest
 import torch
@@ -17,9 +20,10 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.seeding import generator
+from kanexp.testing import check_optimizer
 from kanexp.train import checkpoint as checkpoints
 from kanexp.train import loop as training
-from kanexp.train.checkpoint import Checkpoint
+from kanexp.train.checkpoint import Checkpoint, classes
 from kanexp.train.ensemble import Ensemble
 
 CASES = {
@@ -120,3 +124,58 @@ def test_how_often_is_asked_for(monkeypatch, tmp_path):
     now[0] = 61.0
     assert kept.due()
     assert not never.due()
+
+
+MINE = """
+from dataclasses import dataclass
+
+from kanexp.optimizer.base import Optimizer, Stepper
+from past import Past
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(Optimizer):
+    rate: float = 0.01
+
+    def stepper(self, theta):
+        return MyStepper(self)
+
+
+class MyStepper(Stepper):
+    def __init__(self, settings):
+        self.settings, self.past, self.losses = settings, Past(), []
+
+    def step(self, theta, problem):
+        loss, grad = problem(theta)
+        self.past.see(grad)
+        self.losses.append(loss)
+        return theta - self.settings.rate * self.past.mean, loss, loss.new_ones(len(loss)).long()
+"""
+PAST = """
+class Past:
+    mean = 0.0
+
+    def see(self, grad):
+        self.mean = 0.5 * self.mean + 0.5 * grad
+"""
+
+
+def test_a_users_optimizer_is_read_from_a_checkpoint(tmp_path, monkeypatch):
+    """What it remembers may be of a file beside its own, which is not kanexp's."""
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "past.py").write_text(PAST)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    check_optimizer(importlib.import_module("mine").Mine())
+
+
+def test_a_checkpoint_holds_what_the_optimizers_files_define_and_nothing_else(tmp_path):
+    """A class that the optimizer's files do not define is not made, whatever a file asks for."""
+    stepper = Adam().stepper(torch.zeros(1, 2))
+    assert Path not in classes(stepper)
+    stepper.smuggled = Path("x")
+    torch.save(stepper, tmp_path / "state.pt")
+    with (
+        torch.serialization.safe_globals(classes(Adam().stepper(torch.zeros(1, 2)))),
+        pytest.raises(UnpicklingError, match="Unsupported"),
+    ):
+        torch.load(tmp_path / "state.pt", weights_only=True)

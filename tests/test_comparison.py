@@ -1,5 +1,6 @@
 """Arms, verdicts and warnings of reports, from run folders that were made up."""
 
+import json
 import re
 import subprocess
 import sys
@@ -177,7 +178,9 @@ def test_sentences(tmp_path):
     assert re.fullmatch(said, better.sentence)
     scores = ({"psnr": {str(s): value for s in range(10)}} for value in (10.0, 22.3))
     for init, test in zip(("default", "smooth"), scores, strict=True):
-        make_run(tmp_path / "score" / init, init, (0.1,) * 10, test=test)
+        make_run(
+            tmp_path / "score" / init, init, (0.1,) * 10, test=test, scores={"psnr": {"better": "higher", "unit": "dB"}}
+        )
     (better,) = findings(tmp_path / "score").pairs
     said = "smooth is better than default: 12.3 dB [12.3, 12.3] higher test PSNR, 10 of 10 pairs, p = .002"
     assert better.sentence == said
@@ -221,13 +224,14 @@ def test_a_failed_job_counts_as_failures_and_a_running_one_not_at_all(tmp_path):
     make_run(tmp_path / "a", "default", errors(0.1, 0))
     never_ended(tmp_path / "b", "failed", init="crashing", mse=errors(0.1, 1), cause="RuntimeError: out of patience")
     never_ended(tmp_path / "c", "running", init="slow", mse=errors(0.1, 1))
-    never_ended(tmp_path / "d", "killed", init="gone", mse=errors(0.1, 1))
+    never_ended(tmp_path / "d", "interrupted", init="gone", mse=errors(0.1, 1))
     found = findings(tmp_path)
     (pair,) = found.pairs
     assert (pair.arm, pair.other, pair.wins, pair.verdict) == ("default", "crashing", 10, BETTER)
-    assert found.rows["status"].value_counts().to_dict() == {"ok": 10, "failed": 10, "running": 10, "killed": 10}
+    counts = found.rows["status"].map(str).value_counts().to_dict()
+    assert counts == {"ok": 10, "failed": 10, "running": 10, "interrupted": 10}
     assert any(w.startswith("1 run is running and not compared: ") for w in found.warnings)
-    assert any(w.startswith("1 run is killed and not compared: ") for w in found.warnings)
+    assert any(w.startswith("1 run is interrupted and not compared: ") for w in found.warnings)
 
 
 def test_baselines(tmp_path):
@@ -284,7 +288,6 @@ def test_a_sound_comparison_has_no_warnings(tmp_path):
             {"evaluations": {str(s): 60 for s in range(10)}},
             "unequal evaluations on function: smooth has 60, default 20",
         ),
-        ({"selected_on": "test"}, "selection on test data: smooth on test"),
         ({"versions": {"torch": "3"}}, "different versions of torch: 2, 3"),
         ({"git_commit": "abcdefghij"}, ""),
         ({"mse": errors(0.1, 1)[:7]}, "unequal seeds: "),
@@ -400,3 +403,66 @@ def test_the_table_of_comparisons_is_complete(tmp_path):
 )
 def test_folders_are_named_by_what_tells_them_apart(first, second, names):
     assert _names(Path(first), Path(second)) == names
+
+
+def make_scored(path, init, values, scores, metric="auc"):
+    return make_run(path, init, (0.1,) * 10, test={metric: {str(s): v for s, v in enumerate(values)}}, scores=scores)
+
+
+def test_a_score_is_compared_as_its_task_declares_it(tmp_path):
+    """By a name that says nothing of it: an area under a curve is better when higher, a loss of area when lower."""
+    for better, winner in (("higher", "smooth"), ("lower", "default")):
+        folder = tmp_path / better
+        make_scored(folder / "a", "default", [0.6 + s / 1000 for s in range(10)], {"auc": {"better": better}})
+        make_scored(folder / "b", "smooth", [0.9 + s / 900 for s in range(10)], {"auc": {"better": better}})
+        found = findings(folder)
+        (pair,) = found.pairs
+        assert (pair.arm, pair.verdict, pair.metric.name) == (winner, BETTER, "test_auc")
+        assert pair.metric.log == (better == "lower"), "scores are compared by differences, errors by ratios"
+
+
+def test_a_score_that_nobody_declared_is_not_compared(tmp_path):
+    make_scored(tmp_path / "a", "default", [0.6] * 10, None)
+    make_scored(tmp_path / "b", "smooth", [0.9] * 10, None)
+    found = findings(tmp_path)
+    assert [metric.name for metric in found.metrics.values()] == ["best_val_loss"]
+    assert set(found.summary["metric"]) == {"best_val_loss"}
+    assert any(
+        sentence.startswith("auc is not compared: no run says if higher or lower") for sentence in found.warnings
+    )
+    with pytest.raises(ConfigError, match="--metric: no score 'auc' here"):
+        findings(tmp_path, metric="auc")
+
+
+def test_runs_that_declare_opposite_things_are_not_mixed(tmp_path):
+    make_scored(tmp_path / "a", "default", [0.6] * 10, {"auc": {"better": "lower"}})
+    make_scored(tmp_path / "b", "smooth", [0.9] * 10, {"auc": {"better": "higher"}})
+    with pytest.raises(ConfigError, match=r"auc: lower is better in .*a, higher in .*b; report on them apart"):
+        findings(tmp_path)
+
+
+def test_runs_of_format_1_are_read(tmp_path):
+    """Their seeds ended in prose, and nobody declared scores: those that kanexp had are known, others are not."""
+    for name, init, value in (("a", "default", 0.6), ("b", "smooth", 0.9)):
+        test = {metric: {str(s): value + s / 1000 for s in range(10)} for metric in ("accuracy", "auc")}
+        file = make_run(tmp_path / name, init, (0.1,) * 10, test=test, scores=None).path / "run.json"
+        prose = {str(s): "ok" for s in range(9)} | {"9": "diverged at step 7: its loss is not finite"}
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1, "seed_status": prose}))
+    found = findings(tmp_path)
+    assert found.rows["status"].map(str).value_counts().to_dict() == {"ok": 18, prose["9"]: 2}
+    (pair,) = found.pairs
+    assert (pair.arm, pair.metric.name, pair.lost) == ("smooth", "test_accuracy", (1, 1))
+    assert set(found.summary["metric"]) == {"test_accuracy"}
+
+
+def test_runs_that_look_at_validation_at_other_times_are_other_settings(tmp_path):
+    """And those that look into their layers, or write elsewhere, are the same one: the role of a setting says so."""
+    for i, (key, value) in enumerate(
+        [("log_every", 10), ("log_every", 1), ("diagnostics", "false"), ("pack", "false")]
+    ):
+        folder = make_run(tmp_path / str(i), seeds=[3 * i + s for s in range(3)])
+        usual = {"log_every": 10, "diagnostics": "true", "pack": "true"} | {key: value}
+        folder.write_config(folder.config.read_text() + "".join(f"{k}: {v}\n" for k, v in usual.items()))
+    assigned = assign(tmp_path)
+    assert assigned.keys == ("log_every",)
+    assert assigned.names == ["log_every=10", "log_every=1", "log_every=10", "log_every=10"]

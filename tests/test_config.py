@@ -8,11 +8,11 @@ import torch
 import yaml
 from conftest import ROOT
 
-from kanexp.config.catalog import GROUPS, Catalog, config_folder
+from kanexp.config.catalog import GROUPS, SUBJECTS, Catalog, config_folder
 from kanexp.config.compose import load
 from kanexp.config.experiment import KINDS, build_experiment
 from kanexp.config.run_config import default_name
-from kanexp.config.settings import Settings
+from kanexp.config.settings import Settings, role_of
 from kanexp.error import ConfigError
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.fourier import Fourier
@@ -30,7 +30,7 @@ def experiment(*words: str):
 
 
 def test_options_were_found():
-    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/*.yaml") if f.parent.name in GROUPS]) == 81
+    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/[!_]*.yaml") if f.parent.name in GROUPS]) == 81
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -58,7 +58,9 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
             yaml.safe_load(option.file.read_text())["_target_"] == f"kanexp.{option.group}.{option.name}.{cls.__name__}"
         )
         defaults = {f.name: f.default for f in dataclasses.fields(cls)}
-        assert defaults == option.values, "the YAML must list every option with the default of the class"
+        assert defaults == option.values, (
+            "each option is in its YAML or in lines that it shares, with the default of the class"
+        )
 
 
 def test_settings_are_those_of_the_file_and_every_line_says_its_effect():
@@ -134,6 +136,26 @@ def test_sweeps_are_the_product():
 def test_the_hash_is_of_what_determines_the_result():
     (a,), (b,), (c,) = (load(w, CATALOG) for w in ([], ["name=x", "output_dir=/tmp/y"], ["steps=7"]))
     assert a.hash == b.hash != c.hash
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        *((text, True) for text in ("diagnostics=false", "checkpoint=1", "name=x", "output_dir=y", "pack=false")),
+        *((text, True) for text in ("rerun=all", "dry_run=true", "launcher=slurm", "logger=mlflow")),
+        *((text, False) for text in ("log_every=1", "steps=7", "seeds=3", "data_seed=1", "patience=9", "init=glorot")),
+    ],
+)
+def test_a_setting_counts_in_the_hash_by_its_role(override, same):
+    """When validation is looked at decides which state is the best; what is looked into on the way does not."""
+    (usual,), (other,) = load([], CATALOG), load([override], CATALOG)
+    assert (usual.hash == other.hash) == same
+
+
+def test_every_setting_has_a_role():
+    assert {role_of(key) for key in CATALOG.settings} == {"result", "replicate", "how", "where"}
+    assert {role_of(group) for group in SUBJECTS} == {role_of("layer.degree")} == {"result"}
+    assert {role_of(group) for group in set(GROUPS) - set(SUBJECTS)} == {"how"}
 
 
 def test_the_hash_is_of_what_is_in_files(tmp_path):

@@ -15,7 +15,7 @@ from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.run.run import to_device
 from kanexp.seeding import generator
-from kanexp.train.objective import Objective
+from kanexp.train.objective import Objective, view
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "meta")
@@ -60,7 +60,7 @@ def test_losses_of_models_and_penalties(model, reg):
     results = []
     for device in ("cpu", DEVICE):
         where = x.to(device)
-        objective = Objective(network, e.task, reg, 1e-2, where, network.prepare(where), y.to(device))
+        objective = Objective(view(e.task, network), e.task, reg, 1e-2, where, network.prepare(where), y.to(device))
         results.append(objective(theta.to(device)))
     for ours, expected in zip(*reversed(results), strict=True):
         assert ours.device.type == DEVICE.type

@@ -8,7 +8,7 @@ from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
-from kanexp.measure import layer_log
+from kanexp.measure import layer_log, tables
 from kanexp.model.kan import KAN
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split
@@ -80,8 +80,8 @@ def test_training_writes_what_the_layers_do(layer):
     for name, weight in named.items():
         if name.startswith("layers.0.") and name != "layers.0.bias":
             weight[1, 2] = 0.0  # in the second seed nothing reaches the third node of the first layer: 2 of 8 edges
-    _, tables, _ = train_with_tables(e, network, network.flatten(named), data_of(e))
-    table, spectra = tables["diagnostics"], tables["spectra"]
+    _, written, _ = train_with_tables(e, network, network.flatten(named), data_of(e))
+    table, spectra = written["diagnostics"], written["spectra"]
     assert table["step"].unique().tolist() == spectra["step"].unique().tolist() == [0, 1, 2, 5, 10, 20, 30]
     at_start = table[table["step"] == 0].pivot(index="seed", columns=["layer", "metric"], values="value")
     assert at_start[0, "dead_edges"].tolist() == [0.0, 0.25, 0.0]
@@ -102,8 +102,8 @@ def test_training_writes_what_the_layers_do(layer):
 def test_the_smooth_start_begins_with_its_own_exponent():
     e = experiment(layer=Fourier(frequencies=30), steps=2, seeds=3, diagnostics=True)
     network, start = started(e.layer, Smooth(), widths=(2, 40, 1))
-    _, tables, _ = train_with_tables(e, network, start, data_of(e))
-    beta = tables["diagnostics"].query("metric == 'beta' and step == 0 and layer == 0")["value"]
+    _, written, _ = train_with_tables(e, network, start, data_of(e))
+    beta = written["diagnostics"].query("metric == 'beta' and step == 0 and layer == 0")["value"]
     assert beta.tolist() == pytest.approx([4.0] * 3, abs=0.3)
 
 

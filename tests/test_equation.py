@@ -25,7 +25,7 @@ from kanexp.task.diffusion import COEFFICIENT, Diffusion
 from kanexp.task.equation import Jet
 from kanexp.task.helmholtz import Helmholtz
 from kanexp.task.poisson import Poisson
-from kanexp.train.jet import jet
+from kanexp.train.derivatives import jet
 
 EXACT = [Poisson(), Helmholtz(), Helmholtz(k=2.5, waves_x=3.0, waves_y=0.5), Burgers(viscosity=0.05), Diffusion()]
 EQUATIONS = [*EXACT, AllenCahn(), Burgers()]

@@ -7,7 +7,7 @@ from kanexp.init.default import Default
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.seeding import generator
-from kanexp.train.jacobian import jacobian
+from kanexp.train.derivatives import jacobian
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)

@@ -15,6 +15,7 @@ from kanexp.figure import arm_figures, axis_figures, run_figures
 from kanexp.report import curve, latex, table
 from kanexp.report.report import Question, report
 from kanexp.score.cost import Metric
+from kanexp.score.score import MSE
 
 
 def written(folder, out=None, **question):
@@ -159,7 +160,7 @@ def in_a_browser(page, folder):
     names = ("chromium", "chromium-browser", "google-chrome")
     chromium = next((name for name in names if shutil.which(name)), None)
     if chromium is None:
-        pytest.skip("no Chromium on this machine (README says how to get one)")
+        pytest.skip("no Chromium on this machine (kanexp/report/README.md says how to get one)")
     off = ("gpu", "quic", "background-networking", "component-update", "sync")
     flags = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in off)]
     words = [chromium, *flags, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()]
@@ -179,7 +180,8 @@ def test_the_page_sorts_and_filters_in_a_browser(tmp_path):
 
 def test_folders_that_cannot_be_read_are_named_and_left_out(tmp_path):
     make_run(tmp_path / "good")
-    make_run(tmp_path / "newer", format=99)
+    newer = make_run(tmp_path / "newer").path / "run.json"
+    newer.write_text(json.dumps(json.loads(newer.read_text()) | {"format": 99}))
     for name, content in (("half", '{"format": 1, "st'), ("empty", ""), ("bare", '{"format": 1}'), ("list", "[]")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(content)
@@ -199,7 +201,7 @@ def test_folders_that_cannot_be_read_are_named_and_left_out(tmp_path):
     assert any("its record lacks choices, seeds, status, widths" in sentence for sentence in found.left_out)
 
 
-@pytest.mark.parametrize("status", ["running", "killed", "failed", "interrupted"])
+@pytest.mark.parametrize("status", ["running", "failed", "interrupted"])
 def test_runs_that_did_not_end_are_listed_as_they_are(tmp_path, status):
     folder = never_ended(tmp_path / "a", status)
     folder.metrics.write_text(folder.metrics.read_text() + "30,1,val_lo")  # cut in the middle of a line
@@ -347,10 +349,10 @@ def test_latex_text_is_escaped():
 
 def test_lost_seeds_are_drawn_as_such():
     points = pd.DataFrame({"arm": ["a"] * 3, "value": [0.1, 0.2, np.nan], "ended_well": [True, True, False]})
-    (axes,) = arm_figures.points(points, Metric("test_mse", True)).axes
+    (axes,) = arm_figures.points(points, Metric(MSE.on("test"), True)).axes
     assert [text.get_text() for text in axes.texts] == ["1 lost"]
     points["ended_well"] = False
-    (axes,) = arm_figures.points(points, Metric("test_mse", True)).axes
+    (axes,) = arm_figures.points(points, Metric(MSE.on("test"), True)).axes
     assert [text.get_text() for text in axes.texts] == ["3 lost"]
 
 

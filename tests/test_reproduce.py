@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from helpers.commands import check_command
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
@@ -16,12 +18,14 @@ from kanexp.config.schema import build
 from kanexp.data import picture_sets
 from kanexp.error import ConfigError
 from kanexp.figure.style import save
+from kanexp.folder.record import Record, read_record
 from kanexp.folder.run_folder import RunFolder
 from kanexp.report.table import Run, flat, read
 from kanexp.reproduce import edges as edge_functions
 from kanexp.reproduce.carry_out import _with_data, carry_out
 from kanexp.reproduce.figures import FIGURES
 from kanexp.reproduce.kind import KINDS
+from kanexp.reproduce.markdown import remark_text
 from kanexp.reproduce.outcome import MET, NOT_MET, UNJUDGED, judge
 from kanexp.reproduce.page import page
 from kanexp.reproduce.row import load_rows, row_files, split_command
@@ -53,8 +57,9 @@ def make_run(path, init, values, metric="mse", status=None, config=None, **recor
         "seed_status": {str(s): (status or {}).get(s, "ok") for s in seeds},
         "best_step": {str(s): 20 for s in seeds},
         "test": test,
+        "scores": {metric: {"better": "higher" if metric in ("accuracy", "psnr") else "lower"}},
     }
-    folder.write_record(made | record)
+    folder.write_record(read_record(made | record))
     with folder.logs() as logs:
         for step in (0, 10, 20):
             for name in ("train_loss", "val_loss"):
@@ -279,7 +284,7 @@ def test_a_row_is_right(name, quick):
 
 
 def _as_run(job):
-    return Run(RunFolder(ROOT), {"choices": job.choices}, flat(job.values))
+    return Run(RunFolder(ROOT), Record("done", job.choices, [], [], []), flat(job.values))
 
 
 def test_every_kind_of_claim_is_tested_and_used():
@@ -313,6 +318,12 @@ MISTAKES = [
     ),
     ({"needs": "mnits"}, "reproduce/mine.yaml: a row: needs must be one of mnist, fashion_mnist, cifar10, got 'mnits'"),
     ({"number": "first"}, "reproduce/mine.yaml.number: must be a whole number, got 'first'"),
+    (
+        {"remarks": [{"text": "Over 40 seeds P is .75."}]},
+        "reproduce/mine.yaml.remarks.0: a remark: commands must be those that the numbers of 'Over 40 seeds P is .75.'"
+        " came from, got none",
+    ),
+    ({"remarks": ["P is higher."]}, "reproduce/mine.yaml.remarks.0: must be pairs, got P is higher."),
 ]
 
 
@@ -328,6 +339,25 @@ def test_a_mistake_in_a_row_is_a_sentence(change, sentence, tmp_path):
     assert sentence in str(caught.value)
 
 
+def remarks():
+    return [(row.name, remark) for row in load_rows(CATALOG, [], False) for remark in row.remarks]
+
+
+def test_the_commands_of_remarks_are_right(tmp_path):
+    commands = [command for _, remark in remarks() for command in remark.commands]
+    assert commands
+    for command in commands:
+        check_command(command, tmp_path)
+
+
+def test_the_measured_table_shows_every_row_with_its_remarks():
+    table = (ROOT / "outputs" / "readme" / "reproductions.md").read_text()
+    for name in ROWS:
+        assert table.count(f"| `kanexp reproduce {name}` |") == 1
+    for _, remark in remarks():
+        assert remark_text(remark) in table
+
+
 def test_an_unknown_row_is_a_sentence(kanexp):
     done = kanexp("reproduce", "poison")
     assert done.returncode == 2
@@ -341,9 +371,8 @@ def test_a_run_that_failed_and_a_claim_without_a_run_are_not_met(tmp_path):
     (row,) = load_rows(CATALOG, ["jaxkan_t3"], True)
     version = tmp_path / "starts" / "v001"
     make_run(version / "glorot", "glorot", [2e-3, 3e-3, 3e-3])
-    make_run(version / "default", "default", [1e-1], status={}, **{"cause": "no memory"}).write_record(
-        json.loads((version / "default" / "run.json").read_text()) | {"status": "failed", "cause": "no memory"}
-    )
+    folder = make_run(version / "default", "default", [1e-1], status={})
+    folder.write_record(replace(folder.read_record(), status="failed", cause="no memory"))
     (tmp_path / "starts" / "latest").symlink_to("v001")
     outcome = judge(row, tmp_path)
     assert [word for _, word in outcome.verdicts] == [UNJUDGED, MET, UNJUDGED, UNJUDGED]
@@ -416,7 +445,7 @@ def _number(name):
 def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     made = json.loads(json.dumps(RIGHT))
     made["full"]["commands"]["all"] += " layer=chebyshev widths=[2,2,1] seeds=2 diagnostics=false"
-    made["remark"] = "As was found: 1.2e-5 < 2."
+    made["remarks"] = [{"text": "As was found: 1.2e-5 < 2.", "commands": ["kanexp seeds=3"]}, {"text": "It is ours."}]
     (tmp_path / "conf" / "reproduce").mkdir(parents=True)
     (tmp_path / "conf" / "reproduce" / "mine.yaml").write_text(yaml.safe_dump({"quick": made["full"], **made}))
     done = kanexp("reproduce", "mine", "--config-dir", "conf", "--out", "results")
@@ -424,7 +453,7 @@ def test_a_claim_that_is_not_met_is_exit_code_one(kanexp, tmp_path):
     assert "not met: mine" in done.stdout
     assert pd.read_csv(tmp_path / "results" / "reproduce-mine.csv")["verdict"].tolist() == [NOT_MET]
     told = done.stdout, *((tmp_path / "results" / f"reproduce-mine.{kind}").read_text() for kind in ("md", "html"))
-    assert all("As was found: " in text for text in told)
+    assert all("As was found: " in text and "kanexp seeds=3" in text and "It is ours." in text for text in told)
     assert "<span>1.2e-5</span> &lt; 2" in told[-1]  # a number that no line breaks
 
 
@@ -456,7 +485,7 @@ def drawn_tables():
     side = np.linspace(-1, 1, 9)
     surface = pd.DataFrame({"x1": np.tile(side, 9), "x2": np.repeat(side, 9), "channel": 0, "target": 1.0})
     steps = {"step": [0, 1, 10] * 2, "seed": 0, "layer": [0, 0, 0, 1, 1, 1], "value": [0, 1, 2, 0, 2, 3], "arm": "a"}
-    points = pd.DataFrame(scores | {"value": [0.1, 0.2, 0.01], "published": [0.1, 0.1, np.nan]})
+    points = pd.DataFrame(scores | {"value": [0.1, 0.2, 0.01], "better": "lower", "published": [0.1, 0.1, np.nan]})
     return {
         "points": points,
         "pareto": points,

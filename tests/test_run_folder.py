@@ -1,6 +1,7 @@
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.names import FORMAT
+from kanexp.folder.record import Record, SeedStatus
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.version import find_runs, new_version
+from kanexp.score.score import Score
 
 
 def test_versions_count_up_and_latest_points_at_the_newest(tmp_path):
@@ -32,10 +35,15 @@ def test_a_place_that_cannot_be_written(tmp_path):
         new_version(str(tmp_path / "file"), "name")
 
 
+RECORD = Record("running", choices={}, overrides=[], seeds=[3], widths=[2, 1])
+
+
 def test_records(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.write_record({"status": "running"})
-    assert folder.read_record() == {"format": FORMAT, "status": "running"}
+    record = replace(RECORD, status="done", seed_status={3: SeedStatus("diverged", 7, "its loss is not finite")})
+    record = replace(record, test={"auc": {3: None}}, scores={"auc": Score("auc", "higher")}, evaluations={3: 8})
+    folder.write_record(record)
+    assert folder.read_record() == record
     assert list(tmp_path.iterdir()) == [tmp_path / "run.json"]  # nothing temporary is left
 
 
@@ -67,11 +75,11 @@ def test_metrics_are_on_disk_while_running(tmp_path):
 def test_runs_are_found_below_and_links_do_not_double_them(tmp_path):
     for name in ("a", "b"):
         path = new_version(str(tmp_path), name)
-        RunFolder(path).write_record({})
+        RunFolder(path).write_record(RECORD)
     sweep = new_version(str(tmp_path), "sweep")
     for job in ("one", "two"):
         (sweep / job).mkdir()
-        RunFolder(sweep / job).write_record({})
+        RunFolder(sweep / job).write_record(RECORD)
     assert len(find_runs(tmp_path)) == 4
     assert [f.path.name for f in find_runs(sweep)] == ["one", "two"]
     assert [f.path for f in find_runs(tmp_path / "a" / "latest")] == [tmp_path / "a" / "latest"]
@@ -82,5 +90,5 @@ def test_runs_are_found_in_the_order_of_the_numbers_in_their_names(tmp_path):
     names = ["²", "degree=5", "degree=5-glorot", "degree=20", "learning_rate=0.01", "learning_rate=1", "trial-002"]
     for name in sorted(names):
         (tmp_path / name).mkdir()
-        RunFolder(tmp_path / name).write_record({})
+        RunFolder(tmp_path / name).write_record(RECORD)
     assert [folder.path.name for folder in find_runs(tmp_path)] == [*names[1:], names[0]]

@@ -8,9 +8,13 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu, permutation_test
 
+from kanexp.folder.record import SeedStatus
 from kanexp.report import stats
 from kanexp.report.stats import ended_well, median_interval
 from kanexp.score.cost import LOST, Metric
+from kanexp.score.score import ACCURACY, MSE, PSNR
+
+SCORES = {score.name: score for score in (MSE.on("test"), PSNR.on("test"), ACCURACY.on("test"))}
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 10, 20, 31])
@@ -50,7 +54,7 @@ def test_nothing_known_is_said_as_such():
 def test_only_lost_seeds_are_left_out():
     status = ["ok", "stalled", "stopped at step 7: its budget is spent", "restarted at step 3: its loss is not finite"]
     lost = ["diverged at step 7: its loss is not finite", "failed", "running", "interrupted"]
-    assert ended_well(pd.Series(status + lost)).tolist() == [True] * 4 + [False] * 4
+    assert ended_well(pd.Series([*map(SeedStatus.read, status + lost)])).tolist() == [True] * 4 + [False] * 4
 
 
 @pytest.mark.parametrize("n", [1, 4, 6, 10])
@@ -169,7 +173,7 @@ def test_profile_by_hand():
     ],
 )
 def test_costs_and_values(name, values, costs):
-    metric = Metric.of(name, values)
+    metric = Metric.of(SCORES[name], values)
     assert metric.cost(values).tolist() == pytest.approx(costs)
     back = [metric.value(c) for c in costs]
     assert back[:2] == pytest.approx(values[:2])
@@ -189,5 +193,5 @@ def test_costs_and_values(name, values, costs):
     ],
 )
 def test_gains_are_said_in_their_unit(name, log, gain, text):
-    metric = Metric(name, log)
+    metric = Metric(SCORES[name], log)
     assert metric.gain_text(gain) + metric.unit == text

@@ -112,7 +112,7 @@ def test_nothing_takes_the_rest_down(kanexp, tmp_path):
         fails = any(name in job for name in ("raising", "dying", "greedy"))
         assert own["status"] == ("failed" if fails else "done"), job
         diverges = "1e+30" in job and not fails
-        assert any("diverged" in s for s in own.get("seed_status", {}).values()) == diverges, job
+        assert any(s["kind"] == "diverged" for s in own.get("seed_status", {}).values()) == diverges, job
     causes = {name: next(own["cause"] for job, own in found.items() if name in job) for name in ("raising", "greedy")}
     assert causes["raising"] == "RuntimeError: out of patience"
     assert "allocate" in causes["greedy"]
@@ -230,8 +230,8 @@ def test_whatever_ends_it_before_the_first_step_is_recorded(error, status, tmp_p
         folder.path.mkdir()
     with pytest.raises(type(error)):
         run.carry_out(run.prepare(jobs), folders, tmp_path / "pack.pt", lambda progress: None, brief=True)
-    assert [folder.read_record()["status"] for folder in folders] == [status, status]
-    assert all("ended" in folder.read_record() for folder in folders)
+    assert [folder.read_record().status for folder in folders] == [status, status]
+    assert all(folder.read_record().ended for folder in folders)
 
 
 def test_a_single_run_is_resumed_too(kanexp, tmp_path):

@@ -1,18 +1,29 @@
-"""Go on with what was stopped or killed."""
+"""kanexp resume: go on with what was stopped or killed."""
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from kanexp import console
-from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
-from kanexp.run.run import run
-from kanexp.search import search
-from kanexp.sweep import plan, sweep
+from kanexp.paths import find_components
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="kanexp resume",
+        description="Go on with a run or a sweep that was stopped or killed, from its last checkpoint.",
+    )
+    made.add_argument("folder", metavar="DIR", type=Path, help="a run's folder, or a sweep's: outputs/NAME/latest")
+    return made
+
+
+def command(arguments: Sequence[str]) -> int:
+    given = parser().parse_args(arguments)
+    find_components()
+    return resume(given.folder)
 
 
 def resume(path: Path) -> int:
@@ -22,20 +33,25 @@ def resume(path: Path) -> int:
     path = path.resolve() if path.is_symlink() else path
     try:
         folder = SweepFolder(path)
-        if folder.is_sweep():
-            return search.resume(folder) if plan.read(folder).search else sweep.resume(folder)
-        return _resume_run(RunFolder(path))
+        return _resume_sweep(folder) if folder.is_sweep() else _resume_run(RunFolder(path))
     except UnreadableRun as error:
         raise ConfigError(f"{error}; give the folder of a run or of a sweep") from error
 
 
+def _resume_sweep(folder: SweepFolder) -> int:
+    from kanexp.search import search
+    from kanexp.sweep import plan, sweep
+
+    return search.resume(folder) if plan.read(folder).search else sweep.resume(folder)
+
+
 def _resume_run(folder: RunFolder) -> int:
+    from kanexp import console
+    from kanexp.folder.restore import read_run_config
+    from kanexp.run.run import run
+
     record = folder.read_record()
-    if record["status"] == "done":
+    if record.status == "done":
         console.say(f"{folder.path}: done already")
-        return int(folder.has_diverged())
-    try:
-        values = yaml.safe_load(folder.config.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder.config}: cannot be read ({type(error).__name__}); start the run anew") from error
-    return run(RunConfig(values, record["choices"], tuple(record["overrides"])), folder.path)
+        return int(bool(record.lost))
+    return run(read_run_config(folder), folder.path)

@@ -50,7 +50,7 @@ def check_together(
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
         if why := reg.conflict(basis):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
-        if getattr(task, "second", ()) and basis.kinks:
+        if task.second and basis.kinks:
             mistakes.append(
                 f"task: {type(task).__name__} has second derivatives, which do not see the kinks of {basis_name}; "
                 f"use {'layer=chebyshev' if model.uses_layer else 'model.activation=tanh'}"
@@ -63,19 +63,17 @@ def check_together(
 
 def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", optimizer: "Optimizer") -> list[str]:
     """What the optimizer cannot work with."""
-    from kanexp.task.equation import Equation
-
     name, mistakes = type(optimizer).__name__, []
-    if isinstance(task, Equation):
+    if task.differential:
         if settings.batch_size is not None:
             mistakes.append(
                 f"batch_size: {type(task).__name__} is learned at all of its points, got {settings.batch_size}; "
                 "use batch_size=null, with task.points and task.resample"
             )
-        if task.resample is not None and not optimizer.minibatches:
+        if task.redrawn is not None and not optimizer.minibatches:
             mistakes.append(
                 f"task.resample: {name} compares losses of different steps and needs the same points in each, "
-                f"got {task.resample}; use task.resample=null or optimizer=adam"
+                f"got {task.redrawn}; use task.resample=null or optimizer=adam"
             )
         if optimizer.jacobian:
             mistakes.append(

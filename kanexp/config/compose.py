@@ -6,20 +6,20 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from kanexp.config.catalog import GROUPS, Catalog, config_folder
+from kanexp.config.catalog import GROUPS, Catalog, Option, config_folder
 from kanexp.config.experiment import value_mistakes
 from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import closest, did_you_mean
@@ -34,7 +34,7 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
     """
     parsed, mistakes = parse(overrides, catalog, sweep)
     jobs: list[RunConfig] = []
-    for job in _split(parsed):
+    for job in combinations(parsed, catalog):
         config, found = _compose_job(job, catalog)
         if config and not found and config.values.get("tune") is not None:
             made, found = _tuned(config, job, catalog, sweep)
@@ -88,16 +88,22 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
         hint = f"; did you mean '{owners[0]}'?" if owners else did_you_mean(key, known + inside)
         everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
         return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
+    if override.is_sweep_override() and top in ("launcher", "sweeper"):
+        return [f"{text}: all jobs of a sweep have one {top}; give one value"]
     if override.is_delete():
         return [f"{text}: nothing can be deleted; choose another option instead"]
     if key not in GROUPS:
         if top in catalog.settings and key != top:
             return [f"{text}: '{top}' is a single value and has no '{key.split('.', 1)[1]}'"]
+        if isinstance(override.value(), Glob):
+            return [f"{text}: only options of a group have names to choose by a pattern; give the values"]
         return []
     names = list(catalog.options[key])
     if override.is_interval_sweep():
         return [f"{text}: options of {key} have names: {', '.join(names)}"]
-    chosen = [override.value()] if not override.is_sweep_override() else list(override.sweep_string_iterator())
+    chosen = swept_values(override, catalog) if override.is_sweep_override() else [override.value()]
+    if not chosen:
+        return [f"{text}: there is no {key} of such a name\n  options of {key}: {', '.join(names)}"]
     return [
         f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
         for name in chosen
@@ -105,10 +111,23 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
     ]
 
 
-def _split(parsed: list[Override]) -> list[list[Override]]:
-    """The overrides of every combination, Hydra's own way of counting."""
+def combinations(parsed: Sequence[Override], catalog: Catalog) -> list[list[Override]]:
+    """The overrides of every combination: the last key changes fastest; of a key said twice the last words count."""
     parser = OverridesParser.create()
-    return [parser.parse_overrides(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+    words: dict[str, list[str]] = {}
+    for override in parsed:
+        key, swept = override.get_key_element(), override.is_sweep_override()
+        values = swept_values(override, catalog) if swept else [override.get_value_element_as_str()]
+        words[key] = [f"{key}={value}" for value in values]
+    return [parser.parse_overrides(list(job)) for job in product(*words.values())]
+
+
+def swept_values(override: Override, catalog: Catalog) -> list[str]:
+    """The values of a sweep over choices or a range, as they would be typed; glob(*) is of the options of a group."""
+    sweep = override.value()
+    if isinstance(sweep, Glob):
+        return sweep.filter(list(catalog.options[override.key_or_group]))
+    return list(override.sweep_string_iterator())
 
 
 def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | None, list[str]]:
@@ -169,12 +188,12 @@ def _complete_parts(config: RunConfig, catalog: Catalog) -> list[str]:
                     f"\n  options of {group}: {', '.join(options)}"
                 )
             else:
-                parts[name] = load_file(options[name].file) | (given if isinstance(given, dict) else {"weight": given})
+                parts[name] = options[name].content | (given if isinstance(given, dict) else {"weight": given})
     return mistakes
 
 
 def _complete_layers(config: RunConfig, catalog: Catalog) -> list[str]:
-    """The same for an option for each layer; joined, their names are the layer chosen."""
+    """Complete the option of each layer where `layers` names them; joined, their names are the layer chosen."""
     given = config.values.get("layers")
     mistakes: list[str] = []
     if not isinstance(given, list):
@@ -188,7 +207,7 @@ def _complete_layers(config: RunConfig, catalog: Catalog) -> list[str]:
 
 
 def _complete_like(config: RunConfig, catalog: Catalog) -> list[str]:
-    """The same for the model that another is matched to."""
+    """Complete the model that another is matched to (match.like)."""
     match = config.values.get("match")
     if not isinstance(match, dict) or "like" not in match:
         return []
@@ -201,7 +220,7 @@ def _complete(group: str, entry: Any, where: str, catalog: Catalog) -> tuple[Any
     given = entry if isinstance(entry, dict) else {group: entry}
     name, options = given.get(group), catalog.options[group]
     if name in options:
-        return {group: name} | load_file(options[name].file) | given, []
+        return {group: name} | options[name].content | given, []
     what = f"there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
     if group not in given:
         what = f"must name its option, {{{group}: {next(iter(options))}, ...}}"
@@ -238,7 +257,7 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
-    return RunConfig(plain, dict(choices), tuple(texts))
+    return RunConfig(plain, dict(choices), tuple(texts), catalog.users)
 
 
 @lru_cache(maxsize=256)
@@ -250,11 +269,23 @@ def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfi
     choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
     OmegaConf.set_struct(config, False)
     config.pop("hydra")
+    for group, name in choices.items():
+        option = catalog.options[group].get(name)
+        if option and isinstance(composed := config.get(group), DictConfig):
+            config[group] = _with_shared_lines(composed, option)
     return config, choices
 
 
+def _with_shared_lines(composed: DictConfig, option: Option) -> dict[str, Any]:
+    """What Hydra made of an option and an experiment's values, complete and in the order of the option."""
+    values = OmegaConf.to_container(composed)
+    assert isinstance(values, dict)
+    own = option.content if "_target_" in option.content else {}  # where another option is extended, it has the order
+    return option.complete(own | {str(key): value for key, value in values.items()})
+
+
 def _search_path(catalog: Catalog) -> list[str]:
-    extra = [f"'file://{folder}'" for folder in catalog.folders if folder != config_folder()]
+    extra = [f"'file://{folder}'" for folder in catalog.users]
     return [f"hydra.searchpath=[{','.join(extra)}]"] if extra else []
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kanexp.config.compatibility import check_together
+from kanexp.config.launcher import launcher_mistakes
 from kanexp.config.run_config import RunConfig
-from kanexp.config.schema import build
+from kanexp.config.schema import as_options, build
 from kanexp.config.settings import Settings
+from kanexp.config.sweeper import build_sweeper
 from kanexp.error import ConfigError
 
 if TYPE_CHECKING:  # the components import torch, which a typo should not wait for
@@ -19,7 +21,7 @@ if TYPE_CHECKING:  # the components import torch, which a typo should not wait f
     from kanexp.model.network import Network
     from kanexp.optimizer.base import Optimizer
     from kanexp.reg.base import Regularizer
-    from kanexp.task.base import Task
+    from kanexp.task.base import Data, Scene, Task
 
 # The one table of kinds: a group's options must be of this class.
 KINDS = {
@@ -55,8 +57,17 @@ class Experiment:
     def network(self) -> "Network":
         """The network at its start, before any refinement."""
         network = self.model.network(self.widths, *(self.layers or [self.layer]))
-        unknowns = getattr(self.task, "unknowns", {})  # of an equation
-        return network.with_unknowns({name: start for name, (start, _) in unknowns.items()})
+        return network.with_unknowns({name: start for name, (start, _) in self.task.unknowns.items()})
+
+    def load_data(self) -> tuple["Data", "Scene"]:
+        """The task's data and what is drawn of them, on the CPU. Raises ConfigError where they cannot be had."""
+        from kanexp.seeding import generator
+
+        try:
+            data = self.task.load(generator(self.settings.data_seed, "data"))
+            return data, self.task.scene(data)
+        except ValueError as error:
+            raise ConfigError(f"task.{error}") from error
 
 
 def build_experiment(config: RunConfig) -> Experiment:
@@ -68,7 +79,7 @@ def build_experiment(config: RunConfig) -> Experiment:
         parts[group] = part
         mistakes += found
     layers, found = _build_layers(config)
-    mistakes += found
+    mistakes += found + launcher_mistakes(config) + build_sweeper(config)[1]
     if not mistakes:
         together = {group: part for group, part in parts.items() if group != "logger"}
         widths, mistakes = check_together(settings, layers, **together)  # type: ignore[arg-type]
@@ -90,7 +101,7 @@ def value_mistakes(config: RunConfig) -> list[str]:
     for group in KINDS:
         if any(key.startswith(f"{group}.") for key in given):
             mistakes += _build_component(group, config)[1]
-    return mistakes
+    return mistakes + launcher_mistakes(config) + build_sweeper(config)[1]
 
 
 def _settings_values(config: RunConfig) -> dict[str, Any]:
@@ -98,8 +109,9 @@ def _settings_values(config: RunConfig) -> dict[str, Any]:
 
 
 def _build_component(group: str, config: RunConfig) -> tuple[Any, list[str]]:
-    chosen = f"{group}={config.choices.get(group, '?')}"
-    return _build_option(group, dict(config.values.get(group) or USUAL.get(group, {})), f"{group}.", chosen)
+    name = config.choices.get(group, "?")
+    values, mistakes = as_options(config.values.get(group) or USUAL.get(group), group, name)
+    return (None, mistakes) if mistakes else _build_option(group, values, f"{group}.", f"{group}={name}")
 
 
 def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -> tuple[Any, list[str]]:

@@ -11,9 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from kanexp.config.catalog import SUBJECTS
-
-# Keys that say how a sweep is run, and nothing of its jobs.
-ELSEWHERE = ("launcher", "sweeper", "logger", "pack", "rerun", "dry_run", "checkpoint", "tune")
+from kanexp.config.settings import role_of
 
 
 @dataclass(frozen=True)
@@ -23,20 +21,21 @@ class RunConfig:
     values: dict[str, Any]
     choices: dict[str, str]
     overrides: tuple[str, ...]
+    folders: tuple[str, ...] = ()  # a user's configuration folders, absolute: beside them lie components of their own
 
     @property
     def hash(self) -> str:
-        """Of everything that determines the result: not of where it goes, nor of how a sweep is run.
+        """Digest of everything that determines the result: not of where it goes, nor of how a sweep is run.
 
         A file that is named counts by what is in it, too; a folder (vision's data_dir) by its name alone.
         """
-        values = {k: v for k, v in self.values.items() if k not in (*ELSEWHERE, "name", "output_dir")}
+        values = {k: v for k, v in self.values.items() if role_of(k) in ("result", "replicate")}
         values = {k: _with_content(v) if isinstance(v, dict) else v for k, v in values.items()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def yaml(self) -> str:
-        """As a file that repeats the run."""
+        """The text of config.yaml, which repeats the run."""
         return OmegaConf.to_yaml(OmegaConf.create(self.values))
 
 

@@ -39,6 +39,14 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tu
         return None, [prefix + line for line in str(error).splitlines()]
 
 
+def as_options(values: Any, group: str, name: str) -> tuple[dict[str, Any], list[str]]:
+    """What a run has of an option as pairs; empty where it has nothing, or something else, which is a mistake."""
+    if isinstance(values or {}, dict):
+        return dict(values or {}), []
+    choose = f"a file chooses one by 'override /{group}: NAME' in its defaults"
+    return {}, [f"{group}: must be options of {group}={name}, got {brief(values)}; {choose}"]
+
+
 def closest(word: str, known: Sequence[str]) -> str:
     """The known word that was probably meant; empty where none is close."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
@@ -95,7 +103,12 @@ def _type_text(hint: Any) -> str:
     return plain.get(hint, str(hint))
 
 
-_EXAMPLES = {int: "3, 7", int | str: "in, 10, out", str | dict[str, object]: "fourier, bspline"}
+_EXAMPLES = {
+    int: "3, 7",
+    str: "'module load python'",
+    int | str: "in, 10, out",
+    str | dict[str, object]: "fourier, bspline",
+}
 _PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}", object: "{parameters: 5000}"}
 
 

@@ -2,39 +2,50 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Annotated, Literal, TypeVar, get_type_hints
 
+from kanexp.config.catalog import SUBJECTS
 from kanexp.config.schema import brief
 from kanexp.error import require
+
+T = TypeVar("T")
+Role = Literal["result", "replicate", "how", "where"]
+
+# What a setting means to its run.
+Result = Annotated[T, "result"]  # it determines what comes out
+Replicate = Annotated[T, "replicate"]  # the same setting once more, with other random numbers or other data
+How = Annotated[T, "how"]  # how the run is found, carried out and watched
+Where = Annotated[T, "where"]  # where it goes
 
 
 @dataclass(frozen=True)
 class Settings:
-    """conf/config.yaml without its groups; each field is explained there."""
+    """conf/config.yaml without its groups; each field is explained there, and here says what its role is."""
 
-    name: str | None
-    seeds: int | list[int]
-    data_seed: int
-    widths: list[int | str]
-    layers: list[str | dict[str, object]] | None
-    match: dict[str, object] | None
-    steps: int
-    batch_size: int | None
-    device: Literal["auto", "cpu", "cuda"]
-    dtype: Literal["float32", "float64"]
-    compile: bool | Literal["auto"]
-    refine: dict[int, int] | None
-    refine_optimizer: Literal["carry", "reset"]
-    patience: int | None
-    budget: dict[str, float] | None
-    log_every: int
-    checkpoint: float | None
-    diagnostics: bool
-    tune: dict[str, object] | None
-    pack: bool
-    rerun: bool | Literal["failed", "all"]
-    dry_run: bool
-    output_dir: str
+    name: Where[str | None]
+    seeds: Replicate[int | list[int]]
+    data_seed: Replicate[int]
+    widths: Result[list[int | str]]
+    layers: Result[list[str | dict[str, object]] | None]
+    match: Result[dict[str, object] | None]
+    steps: Result[int]
+    batch_size: Result[int | None]
+    device: Result[Literal["auto", "cpu", "cuda"]]
+    dtype: Result[Literal["float32", "float64"]]
+    compile: Result[bool | Literal["auto"]]
+    refine: Result[dict[int, int] | None]
+    refine_optimizer: Result[Literal["carry", "reset"]]
+    patience: Result[int | None]
+    budget: Result[dict[str, float] | None]
+    log_every: Result[int]
+    checkpoint: How[float | None]
+    diagnostics: How[bool]
+    tune: How[dict[str, object] | None]
+    pack: How[bool]
+    rerun: How[bool | Literal["failed", "all"]]
+    dry_run: How[bool]
+    output_dir: Where[str]
 
     def __post_init__(self):
         seeds, name, batch = self.seed_list, self.name, self.batch_size
@@ -99,6 +110,22 @@ class Settings:
         if any(not isinstance(w, int) or w < 1 for w in inner):
             raise ValueError(f"widths: hidden widths must be numbers of at least 1, got {brief(self.widths)}")
         return [inputs, *(int(w) for w in inner), outputs]
+
+
+def role_of(key: str) -> Role:
+    """The role of a setting, of a group, or of an option of a group ("layer.degree"): the only place that decides it.
+
+    What is run determines the result; sweepers, launchers and loggers say how. So do hashes, the arms of a report,
+    ensembles and searches tell settings apart.
+    """
+    top = key.split(".")[0]
+    return _roles().get(top, "result" if top in SUBJECTS else "how")
+
+
+@cache
+def _roles() -> dict[str, Role]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
 def _is_match(match: Mapping[str, object]) -> bool:

@@ -23,7 +23,8 @@ from kanexp.figure.panel import (
     spectrum,
 )
 from kanexp.figure.style import BLACK, CYCLE, RED, STYLE
-from kanexp.score.cost import Metric, metric_label
+from kanexp.score.cost import Metric
+from kanexp.score.score import metric_label
 
 MARKERS = "os^DvP*X"
 SPENT = {

@@ -11,7 +11,8 @@ from matplotlib.ticker import NullLocator
 
 from kanexp.figure.panel import decades, look, side_legend, spread
 from kanexp.figure.style import BLUE, CYCLE, SKY, STYLE
-from kanexp.score.cost import Metric, metric_label
+from kanexp.score.cost import Metric
+from kanexp.score.score import metric_label
 
 MOST_NUMBERED = 12  # columns from which on numbers in the cells are too small to read
 

@@ -24,7 +24,8 @@ from kanexp.figure.panel import (
     spectrum_axes,
 )
 from kanexp.figure.style import AFTER, BEFORE, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.score.cost import Metric, metric_label
+from kanexp.score.cost import Metric
+from kanexp.score.score import Score, metric_label
 
 
 def points(table: pd.DataFrame) -> Figure:
@@ -32,7 +33,7 @@ def points(table: pd.DataFrame) -> Figure:
     arms = list(dict.fromkeys(table["arm"]))
     shown = pd.concat([table["value"], table["published"]])
     shown = shown[np.isfinite(shown)]
-    metric = Metric.of(table["metric"].iloc[0], shown)
+    metric = _metric(table, shown)
     with mpl.rc_context(STYLE):
         named = 0.075 * max(map(len, arms))  # inches; beside them the points keep their width
         figure = Figure(figsize=(5.2 + named, 0.42 * len(arms) + 1.2), layout="constrained")
@@ -152,7 +153,7 @@ def solution(table: pd.DataFrame) -> Figure:
 
 def pareto(table: pd.DataFrame) -> Figure:
     """Test error over parameters: every seed, medians with names, and a line through those that no other beats."""
-    metric = Metric.of(table["metric"].iloc[0], table["value"])
+    metric = _metric(table, table["value"])
     sign = -1 if metric.better == "higher" else 1
     medians = table.groupby("arm", sort=False).agg(parameters=("parameters", "first"), value=("value", "median"))
     best = medians.sort_values(["parameters", "value"])
@@ -173,6 +174,11 @@ def pareto(table: pd.DataFrame) -> Figure:
         axes.margins(x=0.25)
         axes.legend(fontsize=8)
         return figure
+
+
+def _metric(table: pd.DataFrame, values: "pd.Series[float]") -> Metric:
+    """The metric that a table of columns metric and better is about, on the scale that the values allow."""
+    return Metric.of(Score(table["metric"].iloc[0], table["better"].iloc[0]), values)
 
 
 _EDGE_LINES: dict[str, dict] = {

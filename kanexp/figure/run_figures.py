@@ -23,7 +23,7 @@ from kanexp.figure.panel import (
     spectrum_axes,
 )
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.score.cost import metric_label
+from kanexp.score.score import metric_label
 
 
 def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:

@@ -1,7 +1,7 @@
 """The tables that a run writes while it is under way."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 COLUMNS = {
@@ -66,6 +66,18 @@ class Ledger:
             logs, seed = self._owners[row]
             logs.metrics(step, [seed], metric, [value])
 
+    def rows(self, step: int, rows: Sequence[int], values: Mapping[str, Any]) -> None:
+        """Rows of metrics.csv for these rows of theta, from a tensor (rows of theta,) per metric."""
+        for metric, tensor in values.items():
+            listed = tensor.tolist()
+            self.metrics(step, rows, metric, [listed[row] for row in rows])
+
+    def scores(self, values: Mapping[str, Any], steps: Sequence[int]) -> None:
+        """One row of metrics.csv for every row of theta and score, each at a step of its own."""
+        for metric, tensor in values.items():
+            for row, value in enumerate(tensor.tolist()):
+                self.metrics(steps[row], [row], metric, [value])
+
     def diagnostics(self, step: int, row: int, layer: int, metric: str, value: float) -> None:
         logs, seed = self._owners[row]
         logs.diagnostics(step, seed, layer, metric, value)
@@ -75,7 +87,7 @@ class Ledger:
         logs.spectrum(step, seed, layer, frequencies, power)
 
     def timing(self, step: int, rows: Iterable[int], seconds: float, evaluations: Sequence[int]) -> None:
-        """For the runs of these rows: their networks' share of the seconds, and their evaluations, one for each row."""
+        """Rows of timings.csv: each run's share of the seconds, and its evaluations, given for every row of theta."""
         told, first = {id(self._owners[row][0]) for row in rows}, 0
         for logs, count in zip(self._logs, self._counts, strict=True):
             if id(logs) in told:

@@ -1,6 +1,6 @@
 """Names inside run and sweep folders, known nowhere else, and the format of what is in them."""
 
-FORMAT = 1  # of everything below; raised when a reader of the old one would misread the new
+FORMAT = 2  # of everything below; raised when a reader of the old one would misread the new
 
 CONFIG, RECORD, MODEL, FIGURES = "config.yaml", "run.json", "model.pt", "figures"
 DIAGNOSIS, CHECKPOINT = "diagnosis.json", "checkpoint.pt"

@@ -95,7 +95,7 @@ class Basis(ABC):
         return None
 
     def resized(self, size: int) -> "Basis":
-        """The same with another number of intervals, nodes, frequencies, ...: of what `size` names."""
+        """This basis with another number of intervals, nodes, frequencies, ...: of what `size` names."""
         return replace(self, **{self.size: size})  # type: ignore[arg-type]
 
     def nests(self, larger: "Basis") -> bool:
@@ -252,7 +252,7 @@ class Bumps(Bounded):
 
     @abstractmethod
     def bump_slope(self, w: Tensor) -> Tensor:
-        """Its derivative."""
+        """Derivative of the bump, elementwise."""
 
     def features(self, x: Tensor, *weights: Tensor) -> Tensor:
         # Differentiated two or three times, what is computed for functions that are zero is most of the time. Compiled

@@ -56,7 +56,7 @@ def look(
 
 
 def gradient_norms(network: Network, grad: Tensor) -> list[Tensor]:
-    """Of a gradient (seeds, length), for each layer (seeds,)."""
+    """2-norm (seeds,) of each layer's part of a gradient (seeds, length)."""
     squares = {name: part.flatten(1).square().sum(1) for name, part in network.unflatten(grad).items()}
     return [
         torch.stack([square for name, square in squares.items() if name.startswith(f"layers.{i}.")]).sum(0).sqrt()

@@ -45,11 +45,11 @@ class Network:
         return self.with_layers([replace(layer, compiled=True) for layer in self.layers])
 
     def with_layers(self, layers: Sequence[EdgeLayer]) -> "Network":
-        """The same wiring of other layers."""
+        """A network of other layers, wired as this one."""
         return Network(layers, self.wiring, self.unknowns)
 
     def with_unknowns(self, unknowns: Mapping[str, float]) -> "Network":
-        """The same network beside numbers that are trained with it."""
+        """This network with unknown numbers of a task, which are trained with it."""
         return Network(self.layers, self.wiring, unknowns)
 
     @property
@@ -63,7 +63,7 @@ class Network:
 
     @property
     def flops(self) -> int:
-        """Of all matmuls in a forward pass of one sample, two for a multiplication and its addition."""
+        """Operations of all matmuls in a forward pass of one sample, two for a multiplication and its addition."""
         return self.wiring.flops([layer.flops for layer in self.layers])
 
     @property
@@ -165,7 +165,7 @@ class Network:
         return torch.cat([self.trace(theta, part, self.prepare(part))[0] for part in parts], dim=-1)
 
     def trace(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, list[LayerWeights]]:
-        """The same outputs at inputs x, prepared or not, and the weights of each layer with what entered it."""
+        """Outputs (seeds, n_out, batch) at inputs x, prepared or not, and each layer's weights with what entered it."""
         named = self.unflatten(theta)
         traced: list[LayerWeights] = []
 
@@ -184,7 +184,7 @@ class Network:
         return self.forward(theta, x)
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
-        """The same outputs by operations that can be differentiated any number of times."""
+        """Outputs (seeds, n_out, batch) by operations that can be differentiated any number of times."""
         return self.inputs(theta, x)[-1]
 
     def inputs(self, theta: Tensor, x: Tensor) -> list[Tensor]:

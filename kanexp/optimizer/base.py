@@ -112,7 +112,7 @@ class FirstOrder(Optimizer):
         )
 
     def rate(self, step: int) -> float:
-        """Of the step after that many."""
+        """Learning rate of the step after that many."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         return self.learning_rate * SCHEDULES[self.schedule]((step - self.warmup) / self.schedule_steps)

@@ -8,20 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kanexp.config.settings import role_of
 from kanexp.error import ConfigError
 from kanexp.report import stats
-from kanexp.report.table import GROUPS, UNFINISHED, Run
+from kanexp.report.table import GROUPS, Run
 from kanexp.score.cost import LOST
-
-# Where and how much is written, and how jobs were found and run: no part of a setting.
-PLACES = ("name", "output_dir", "log_every", "diagnostics")
-HOW = ("checkpoint", "pack", "rerun", "dry_run", "tune", "sweeper", "launcher", "logger")
-REPLICATES = ("seeds", "data_seed")  # the same setting once more
 
 
 @dataclass(frozen=True)
 class Arms:
-    """For every run its problem, its arm and its setting within the arm, as text.
+    """Arms of a report: for every run its problem, its arm and its setting within the arm, as text.
 
     Only arms of one problem (a task with its options) are compared. Runs of one setting are repetitions with other
     seeds; of several settings in one arm, validation chooses.
@@ -52,7 +48,7 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     problem_keys = [key for key in differ if key.split(".")[0] == "task" and key not in given]
     if "task" in given:
         problem_keys = []
-    rest = [key for key in differ if key not in (*REPLICATES, *problem_keys)]
+    rest = [key for key in differ if role_of(key) == "result" and key not in problem_keys]
     keys = given or tuple(key for key in rest if key not in tuned)
     pooled = tuple(key for key in rest if key not in keys)
     usual = [group for group in ("task", "layer", "init") if group not in tuned]  # where nothing tells runs apart
@@ -72,7 +68,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     found = [group for group in GROUPS if len({run.option(group) for run in runs}) > 1]
     for key in dict.fromkeys(key for run in runs for key in run.options):
         group = key.split(".")[0]
-        if group in (*PLACES, *HOW) or key in GROUPS or key.endswith("_target_"):
+        if role_of(key) in ("how", "where") or key in GROUPS or key.endswith("_target_"):
             continue
         seen: dict[str, set[str | None]] = {}
         for run in runs:
@@ -155,7 +151,6 @@ class Choice:
     setting: str
     trials: int  # settings that were tried
     planned: int  # settings that were to be tried, where a search said so
-    on: str  # what it was selected on: validation, or what a run says
 
 
 def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.DataFrame, list[Choice]]:
@@ -166,10 +161,9 @@ def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.Data
     """
     plan = pd.DataFrame({"problem": arms.problems, "arm": arms.names, "setting": arms.settings})
     plan["planned"] = [int(run.tune.get("trials", 0)) for run in runs]
-    plan["on"] = [str(run.record.get("selected_on") or run.tune.get("selected_on") or "validation") for run in runs]
     plan.index = pd.Index([run.label for run in runs])
     rows = rows.assign(**{name: rows["run"].map(plan[name]) for name in ("problem", "arm", "setting")})
-    ended = ~rows["status"].isin(UNFINISHED)
+    ended = ~stats.unfinished(rows["status"])
     newest = rows.assign(ended=ended).sort_values(["ended", "started"], kind="stable", na_position="first")
     last = ~newest.duplicated(["problem", "arm", "setting", "data_seed", "seed"], keep="last")
     usable = ended & last.reindex(rows.index)
@@ -178,9 +172,7 @@ def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.Data
         own, here = rows.loc[at], plan[(plan["problem"] == problem) & (plan["arm"] == arm)]
         setting = _best_setting(own[usable[at]], here["setting"].unique())
         compared[at] = usable[at] & (own["setting"] == setting)
-        tests = [on for on in here["on"] if on.startswith("test")]
-        on = tests[0] if tests else str(here["on"].iloc[0])
-        choices.append(Choice(problem, arm, setting, here["setting"].nunique(), int(here["planned"].max()), on))
+        choices.append(Choice(problem, arm, setting, here["setting"].nunique(), int(here["planned"].max())))
     return rows.assign(compared=compared), choices
 
 

@@ -60,6 +60,6 @@ def _two_arms(ours: list[Run], theirs: list[Run], names: tuple[str, str]) -> tup
 
 
 def _lacking(runs: list[Run], name: str) -> str:
-    scores = dict.fromkeys(f"test_{metric}" for run in runs for metric in run.record.get("test") or {})
-    states = ", ".join(dict.fromkeys(run.record["status"] for run in runs))
+    scores = dict.fromkeys(f"test_{metric}" for run in runs for metric in run.record.test or {})
+    states = ", ".join(dict.fromkeys(run.record.status for run in runs))
     return f"{name} has {', '.join(scores) or 'no score'} ({states})"

@@ -132,7 +132,7 @@ def _on_front(costs: np.ndarray, values: np.ndarray, metric: Metric) -> list[boo
 
 
 def _heat(s: Subject, problem: str) -> Iterable[Drawing]:
-    """Of exactly two axes: those that make the arms, or the two that were searched within the only arm."""
+    """Map of medians over exactly two axes: those that make the arms, or those searched within the only arm."""
     metric = s.metrics[problem]
     keys, rows = s.arms.keys, s.compared
     if len(keys) != 2:
@@ -211,7 +211,7 @@ def _pictures(s: Subject, problem: str) -> Iterable[Drawing]:
     tables, shapes = [], []
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():
-        scene, file = run.record.get("scene") or {}, run.folder.figures / "prediction.csv"
+        scene, file = run.record.scene or {}, run.folder.figures / "prediction.csv"
         if scene.get("kind") == "picture" and file.is_file():
             tables.append(pd.read_csv(file).assign(arm=arm, run=run.label))
             shapes.append(tuple(scene["shape"]))
@@ -222,12 +222,12 @@ def _pictures(s: Subject, problem: str) -> Iterable[Drawing]:
 
 
 def _spectra(s: Subject, problem: str) -> Iterable[Drawing]:
-    """For pictures, where what a network can express is a matter of frequencies."""
+    """Spectra of the arms side by side, for pictures, where what a network can express is a matter of frequencies."""
     tables = []
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():
         file = run.folder.figures / "spectra.csv"
-        if (run.record.get("scene") or {}).get("kind") == "picture" and file.is_file():
+        if (run.record.scene or {}).get("kind") == "picture" and file.is_file():
             power = pd.read_csv(file).groupby(["layer", "state", "frequency"], sort=False)["power"]
             table = power.agg(low="min", median="median", high="max").reset_index()
             tables.append(table.assign(arm=arm, run=run.label))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kanexp.report.pair import BETTER, Pair
-from kanexp.score.cost import Metric, higher_is_better
+from kanexp.score.cost import Metric
 
 
 def latex(summary: pd.DataFrame, pairs: Sequence[Pair], metrics: dict[str, Metric]) -> str:
@@ -18,7 +18,7 @@ def latex(summary: pd.DataFrame, pairs: Sequence[Pair], metrics: dict[str, Metri
     blocks = []
     for problem, metric in metrics.items():
         here = summary[(summary["problem"] == problem) & (summary["metric"] == metric.name)]
-        bold = supported(here, [q for q in pairs if q.problem == problem])
+        bold = supported(here, [q for q in pairs if q.problem == problem], metric)
         lines = [_row(row, row.arm in bold) for row in here.itertuples()]
         if len(metrics) > 1:
             lines.insert(0, rf"\multicolumn{{6}}{{l}}{{\emph{{{escape(problem)}}}: {escape(metric.title)}}} \\")
@@ -38,12 +38,11 @@ arm & parameters & seeds & lost & trials & {escape(title)} \\\\
 """
 
 
-def supported(summary: pd.DataFrame, pairs: Sequence[Pair]) -> set[str]:
+def supported(summary: pd.DataFrame, pairs: Sequence[Pair], metric: Metric) -> set[str]:
     """The arms that the statistics allow to be called best: none where not all have been compared with the leader."""
     if len(summary) < 2:
         return set()
-    ascending = not higher_is_better(str(summary["metric"].iloc[0]))
-    leader = summary.sort_values("median", ascending=ascending, kind="stable")["arm"].iloc[0]
+    leader = summary.sort_values("median", ascending=metric.better == "lower", kind="stable")["arm"].iloc[0]
     against = {q.other if q.arm == leader else q.arm: q for q in pairs if leader in (q.arm, q.other)}
     worse = {arm for arm, q in against.items() if q.verdict == BETTER and q.arm == leader}
     others = set(summary["arm"]) - {leader}

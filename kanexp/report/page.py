@@ -27,7 +27,7 @@ def page(found: "Findings", comparisons: pd.DataFrame, drawn: Sequence[tuple[Pat
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("kanexp.report") / "page.html").read_text("utf-8"))
     links = {run.label: quote(os.path.relpath(run.folder.path, out).replace(os.sep, "/")) + "/" for run in found.runs}
-    rows = found.rows[_order(found.rows)]
+    rows = found.rows[_order(found.rows)].assign(status=found.rows["status"].astype(str))
     rows, same = _varying(rows, [c for c in rows.columns if c not in ("run", "arm", "seed", "status")])
     comparisons = comparisons.drop(columns=["sentence"])
     tables = {
@@ -81,14 +81,13 @@ def _provenance(runs: Sequence[table.Run]) -> pd.DataFrame:
     """A row per run: what was run, with what, where, and how it ended."""
     rows = []
     for run in runs:
-        record, hardware = run.record, run.record.get("hardware") or {}
-        versions = record.get("versions") or {}
-        seeds = list((record.get("seed_status") or {}).values())
-        row: dict[str, Any] = {"run": run.label, "status": record["status"]}
-        row |= {"seeds": len(record["seeds"]), "seeds ok": seeds.count("ok"), "cause": record.get("cause")}
-        row |= {key: record.get(key) for key in ("seconds", "started", "command", "config_hash")}
+        record, hardware, versions = run.record, run.record.hardware or {}, run.record.versions or {}
+        fine = sum(status.kind == "ok" for status in (record.seed_status or {}).values())
+        row: dict[str, Any] = {"run": run.label, "status": record.status}
+        row |= {"seeds": len(record.seeds), "seeds ok": fine, "cause": record.cause}
+        row |= {key: getattr(record, key) for key in ("seconds", "started", "command", "config_hash")}
         row |= {key: versions.get(key) for key in ("kanexp", "torch", "numpy", "python")}
-        row |= {"commit": str(record.get("git_commit") or "")[:9], "host": hardware.get("host")}
+        row |= {"commit": (record.git_commit or "")[:9], "host": hardware.get("host")}
         row |= {"device": hardware.get("gpu") or hardware.get("processor"), "cores": hardware.get("cores")}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -1,6 +1,6 @@
 """The report: tables, figures and one page about some runs, from their folders alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from kanexp.report import arm, gallery, latex, page, pair, stats, table
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings
 from kanexp.score.cost import Metric
+from kanexp.score.score import Score
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,27 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     """Statistics and warnings about these arms."""
     rows, choices = arm.choose(table.rows(runs, arms.differing), arms, runs)
     compared = rows[rows["compared"]]
-    metrics = choose_metrics(compared, question.metric)
+    scores = table.scores(runs)
+    metrics = choose_metrics(compared, scores, question.metric)
     wanted, notes = pair.pairs_of(compared, arms, question.baseline)
     pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics])
     notes += [f"{p}: its arms share no score" for p in compared["problem"].unique() if p not in metrics]
+    notes += _undeclared(compared, scores)
     said = [*warnings(rows, runs, arms, choices, pairs), *notes]
-    summary = summarize(rows, choices, [metric.name for metric in metrics.values()])
+    summary = summarize(rows, choices, scores, [metric.name for metric in metrics.values()])
     return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out)
 
 
-def choose_metrics(rows: pd.DataFrame, asked: str | None) -> dict[str, Metric]:
+def _undeclared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[str]:
+    """A sentence about scores of which nobody said which way is better."""
+    unknown = [c.removeprefix("test_") for c in rows.columns if c.startswith("test_") and c not in scores]
+    return [
+        f"{name} is not compared: no run says if higher or lower is better; declare it in the task's scores"
+        for name in unknown
+    ]
+
+
+def choose_metrics(rows: pd.DataFrame, scores: Mapping[str, Score], asked: str | None) -> dict[str, Metric]:
     """The metric that is compared on each problem: the one asked for, or the first that all of its arms have.
 
     Raises ConfigError where no problem has the one asked for.
@@ -103,7 +115,7 @@ def choose_metrics(rows: pd.DataFrame, asked: str | None) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     known: dict[str, Metric] = {}
     for problem, here in rows.groupby("problem", sort=False):
-        metrics = {m.name: m for m in shared(here)}
+        metrics = {m.name: m for m in shared(here, scores)}
         known |= metrics
         name = next(iter(metrics), None) if asked is None else asked if asked in metrics else f"test_{asked}"
         if name in metrics:
@@ -113,12 +125,12 @@ def choose_metrics(rows: pd.DataFrame, asked: str | None) -> dict[str, Metric]:
     return found
 
 
-def shared(rows: pd.DataFrame) -> list[Metric]:
-    """The scores of a problem that every arm has which has any; the loss that selected them comes last."""
+def shared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[Metric]:
+    """The declared scores of a problem that every arm has which has any; the loss that selected them comes last."""
     fine = rows[stats.ended_well(rows["status"])]
-    names = [c for c in rows.columns if c.startswith("test_")] + ["best_val_loss"]
+    names = [c for c in rows.columns if c.startswith("test_") and c in scores] + ["best_val_loss"]
     has = fine.groupby("arm")[names].agg(lambda column: column.notna().any()).all()
-    return [Metric.of(name, rows[name]) for name in names if len(fine) and has[name]]
+    return [Metric.of(scores[name], rows[name]) for name in names if len(fine) and has[name]]
 
 
 def _write(found: Findings, out: Path, over: str) -> None:

@@ -52,8 +52,13 @@ def median_interval(values: ArrayLike, coverage: float = 0.95) -> Interval:
 
 
 def ended_well(status: pd.Series) -> pd.Series:
-    """Which seeds' scores count: whatever made them stop, they were not lost."""
-    return status.str.match("ok|stalled|stopped|restarted")
+    """Which seeds' scores count, from a column of SeedStatus: whatever made them stop, they were not lost."""
+    return status.map(lambda one: one.ended_well).astype(bool)
+
+
+def unfinished(status: pd.Series) -> pd.Series:
+    """Which seeds are of runs without an end, from a column of SeedStatus."""
+    return status.map(lambda one: one.unfinished).astype(bool)
 
 
 def median(x: np.ndarray, axis: int = -1) -> Any:

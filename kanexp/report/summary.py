@@ -1,12 +1,13 @@
 """One row per problem, arm and metric: medians, means and intervals over seeds, and what they cost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from kanexp.report import stats
 from kanexp.report.arm import Choice, medians
 from kanexp.score.cost import LOST, Metric
+from kanexp.score.score import Score
 
 RESAMPLES = 999  # there are as many intervals as arms times metrics, and no verdict hangs on them
 COLUMNS = (
@@ -30,8 +31,10 @@ COLUMNS = (
 )
 
 
-def summarize(rows: pd.DataFrame, choices: Sequence[Choice], also: Iterable[str] = ()) -> pd.DataFrame:
-    """Per problem, arm and metric, from the rows that are compared: all of the test data, and what else was asked for.
+def summarize(
+    rows: pd.DataFrame, choices: Sequence[Choice], scores: Mapping[str, Score], also: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Per problem, arm and declared test score, and what else was asked for, from the rows that are compared.
 
     Seeds that diverged or failed count: as the worst possible, so that a median over mostly lost seeds is infinite. The
     median's interval is exact for its coverage; that of the interquartile mean (of log10 errors) a 95 % bootstrap.
@@ -39,9 +42,9 @@ def summarize(rows: pd.DataFrame, choices: Sequence[Choice], also: Iterable[str]
     chosen = {(c.problem, c.arm): c for c in choices}
     compared = rows[rows["compared"]]
     table = []
-    names = list(dict.fromkeys([*(c for c in rows.columns if c.startswith("test_")), *also]))
+    names = list(dict.fromkeys([*(c for c in rows.columns if c.startswith("test_") and c in scores), *also]))
     for problem, rows_of in compared.groupby("problem", sort=False):
-        metrics = [Metric.of(name, rows_of[name]) for name in names if rows_of[name].notna().any()]
+        metrics = [Metric.of(scores[name], rows_of[name]) for name in names if rows_of[name].notna().any()]
         costs = pd.DataFrame({c: medians(rows_of, c) for c in ("parameters", "evaluations", "train_seconds")})
         by_arm = list(rows_of.groupby("arm", sort=False))
         for metric in metrics:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
-from kanexp.folder.names import CONFIG
+from kanexp.folder.record import Record
 from kanexp.folder.run_folder import RunFolder
+from kanexp.score.score import LOSSES, Score
 
 GROUPS = ("task", "layer", "init", "reg", "optimizer", "model")
 COSTS = ("evaluations", "train_seconds", "peak_memory_bytes")
@@ -37,11 +38,6 @@ COLUMNS = (
     *COSTS,
     "started",
 )
-# Runs without an end say nothing about their arm; all others that did not end well count as failures.
-UNFINISHED = ("running", "interrupted", "killed", "pruned", "pending")
-
-# The C parser reads 2,000 configs in a few seconds, the other one in half a minute.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Run:
     """What a report knows of one run."""
 
     folder: RunFolder
-    record: dict[str, Any]
+    record: Record
     config: dict[str, Any]  # flat: "layer.degree" -> 5
 
     @property
@@ -58,12 +54,12 @@ class Run:
 
     @property
     def choices(self) -> dict[str, str]:
-        return self.record["choices"]
+        return self.record.choices
 
     @property
     def tune(self) -> dict[str, Any]:
         """How a search of settings took part in this run: {"over": keys, "trial": i, "trials": n}, or nothing."""
-        return self.record.get("tune") or {}
+        return self.record.tune or {}
 
     @cached_property
     def options(self) -> dict[str, str]:
@@ -81,26 +77,10 @@ def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
     for folder in folders:
         try:
             record = folder.read_record()
-            config = yaml.load((folder.path / CONFIG).read_text("utf-8"), Loader=_Loader)
-            runs.append(Run(folder, _checked(record), flat(config)))
+            runs.append(Run(folder, record, flat(folder.read_config())))
         except UnreadableRun as error:
             problems.append(str(error))
-        except _Lacking as error:
-            problems.append(f"{folder.path}: its record lacks {error}")
-        except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
-            problems.append(f"{folder.path}: {CONFIG} cannot be read ({type(error).__name__})")
     return runs, problems
-
-
-class _Lacking(Exception):
-    """A record without something that every run writes first."""
-
-
-def _checked(record: dict[str, Any]) -> dict[str, Any]:
-    kinds = {"choices": dict, "seeds": list, "status": str, "widths": list}
-    if wrong := [name for name, kind in kinds.items() if not isinstance(record.get(name), kind)]:
-        raise _Lacking(", ".join(wrong))
-    return record
 
 
 def rows(runs: Sequence[Run], options: Iterable[str]) -> pd.DataFrame:
@@ -109,7 +89,7 @@ def rows(runs: Sequence[Run], options: Iterable[str]) -> pd.DataFrame:
     What tells arms apart (problem, arm, setting, compared) is left empty here. A run that never came to its first step
     has a row for every seed it was to train, with the run's status.
     """
-    metrics = list(dict.fromkeys(name for run in runs for name in run.record.get("test") or {}))
+    metrics = list(dict.fromkeys(name for run in runs for name in run.record.test or {}))
     options = [key for key in options if key not in COLUMNS]
     table = [row for run in runs for row in _rows(run, metrics, options)]
     frame = pd.DataFrame(table, columns=[*COLUMNS, *(f"test_{m}" for m in metrics), *options])
@@ -119,17 +99,32 @@ def rows(runs: Sequence[Run], options: Iterable[str]) -> pd.DataFrame:
 
 def _rows(run: Run, metrics: Sequence[str], options: Sequence[str]) -> Iterable[dict[str, Any]]:
     record = run.record
-    common = {"run": run.label, **{group: run.choices.get(group) for group in ("experiment", *GROUPS)}}
-    common |= {name: record.get(name) for name in ("cause", "parameters", "train_seconds", "peak_memory_bytes")}
-    common |= {"widths": "-".join(map(str, record["widths"])), "started": record.get("started")}
-    common |= {"steps": record.get("steps", run.config.get("steps")), "data_seed": run.config.get("data_seed", 0)}
+    common: dict[str, Any] = {"run": run.label, **{group: run.choices.get(group) for group in ("experiment", *GROUPS)}}
+    common |= {name: getattr(record, name) for name in ("cause", "parameters", "train_seconds", "peak_memory_bytes")}
+    common |= {"widths": "-".join(map(str, record.widths)), "started": record.started}
+    steps = run.config.get("steps") if record.steps is None else record.steps
+    common |= {"steps": steps, "data_seed": run.config.get("data_seed", 0)}
     common |= {key: run.options.get(key) for key in options}
-    statuses, test = record.get("seed_status") or {}, record.get("test") or {}
-    for seed in record["seeds"]:
-        own = {name: (record.get(name) or {}).get(str(seed)) for name in ("best_step", "best_val_loss", "evaluations")}
-        own |= {f"test_{name}": test.get(name, {}).get(str(seed)) for name in metrics}
-        status = statuses.get(str(seed), "failed") if record["status"] == "done" else record["status"]
-        yield common | own | {"seed": seed, "status": status}
+    for seed in record.seeds:
+        own = {name: (getattr(record, name) or {}).get(seed) for name in ("best_step", "best_val_loss", "evaluations")}
+        own |= {f"test_{name}": (record.test or {}).get(name, {}).get(seed) for name in metrics}
+        yield common | own | {"seed": seed, "status": record.status_of(seed)}
+
+
+def scores(runs: Sequence[Run]) -> dict[str, Score]:
+    """What the runs declare of their scores, by column: test_mse, best_val_loss.
+
+    Raises ConfigError where two of them say opposite things of one.
+    """
+    found: dict[str, tuple[Score, str]] = {one.name: (one, "") for one in LOSSES}
+    for run in runs:
+        for declared in (run.record.scores or {}).values():
+            own = declared.on("test")
+            known, first = found.setdefault(own.name, (own, run.label))
+            if known != own:
+                sides = f"{known.better} is better in {first}, {own.better} in {run.label}"
+                raise ConfigError(f"{declared.name}: {sides}; report on them apart")
+    return {name: declared for name, (declared, _) in found.items()}
 
 
 def figure_files(run: Run) -> list[Path]:

@@ -8,7 +8,7 @@ import pandas as pd
 from kanexp.report import stats
 from kanexp.report.arm import Arms, Choice, medians
 from kanexp.report.pair import Pair
-from kanexp.report.table import UNFINISHED, Run
+from kanexp.report.table import Run
 
 UNEQUAL_PARAMETERS = 1.01  # largest over smallest, from which on sizes are called different
 UNEQUAL_EVALUATIONS = 1.1
@@ -21,7 +21,6 @@ def warnings(
     """All that is wrong or unequal, the gravest first."""
     compared = rows[rows["compared"]]
     return [
-        *_on_test(choices),
         *_twin_seeds(compared),
         *_twin_settings(rows),
         *_trials(choices),
@@ -40,12 +39,6 @@ def warnings(
         *_repeated(rows),
         *_versions(runs),
     ]
-
-
-def _on_test(choices: Sequence[Choice]) -> Iterable[str]:
-    arms = [f"{c.arm} on {c.on}" for c in choices if c.on.startswith("test")]
-    if arms:
-        yield f"selection on test data: {_some(arms)}; its test scores are too good and prove nothing"
 
 
 def _results(rows: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +133,7 @@ def _unpaired(pairs: Sequence[Pair]) -> Iterable[str]:
 
 
 def _unfinished(rows: pd.DataFrame) -> Iterable[str]:
-    open_ = rows[rows["status"].isin(UNFINISHED)].drop_duplicates("run")
+    open_ = rows[stats.unfinished(rows["status"])].drop_duplicates("run")
     for status, here in open_.groupby("status", sort=False):
         yield f"{_runs(len(here))} {status} and not compared: {_some(list(here['run']))}"
 
@@ -154,7 +147,7 @@ def _lost(rows: pd.DataFrame) -> Iterable[str]:
 
 
 def _repeated(rows: pd.DataFrame) -> Iterable[str]:
-    ended = rows[~rows["status"].isin(UNFINISHED)]
+    ended = rows[~stats.unfinished(rows["status"])]
     again = ended.duplicated(["problem", "arm", "setting", "data_seed", "seed"]).sum()
     if again:
         yield f"{again} seeds were trained more than once in the same setting; the newest counts"
@@ -162,10 +155,10 @@ def _repeated(rows: pd.DataFrame) -> Iterable[str]:
 
 def _versions(runs: Sequence[Run]) -> Iterable[str]:
     for name in ("kanexp", "torch"):
-        values = {str((run.record.get("versions") or {}).get(name)) for run in runs}
+        values = {str((run.record.versions or {}).get(name)) for run in runs}
         if len(values) > 1:
             yield f"runs come from different versions of {name}: {_some(sorted(values))}"
-    commits = {str(run.record.get("git_commit"))[:9] for run in runs if run.record.get("git_commit")}
+    commits = {run.record.git_commit[:9] for run in runs if run.record.git_commit}
     if len(commits) > 1:
         yield f"runs come from different commits: {_some(sorted(commits))}"
 

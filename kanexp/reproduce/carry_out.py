@@ -92,8 +92,8 @@ def _say(outcome: Outcome) -> None:
     console.table(title, ("claim", "published", "ours: median [lowest, highest]", "asked", "verdict"), lines)
     for problem in outcome.problems:
         console.say(problem)
-    if outcome.row.row.remark:
-        console.say(f"remark: {outcome.row.row.remark}")
+    for remark in outcome.row.remarks:
+        console.say("\n  $ ".join([f"remark: {remark.text}", *remark.commands]))
 
 
 def _stem(rows: Sequence[Reproduction], all_rows: int) -> str:

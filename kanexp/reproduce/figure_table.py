@@ -11,19 +11,19 @@ from kanexp.reproduce.claim import Claim
 from kanexp.reproduce.edge_claim import Edge
 from kanexp.reproduce.edges import affine_fit
 from kanexp.reproduce.grid_claim import Decreasing, Slope, Stages
-from kanexp.reproduce.runs import NotFound, Runs, made_with, scores
+from kanexp.reproduce.runs import NotFound, Runs, declared, made_with, scores
 from kanexp.reproduce.score_claim import Covers, Median
 
 
 def curves(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Losses over evaluations of function and gradient: arm, metric, at, low, median and high over seeds."""
-    pairs = [(arm, run.label, seed) for arm, run in runs.named for seed in run.record["seeds"]]
+    pairs = [(arm, run.label, seed) for arm, run in runs.named for seed in run.record.seeds]
     rows = pd.DataFrame(pairs, columns=["arm", "run", "seed"]).assign(problem="")
     return bands(runs.all, rows, "evaluations")
 
 
 def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
-    """Every seed's score: arm, parameters, metric, seed, value, and what was published of the arm where it was."""
+    """Every seed's score: arm, parameters, metric, seed, value, better (lower or higher), and what was published."""
     metric = next((metric for metric in (getattr(claim, "metric", "") for claim in claims) if metric), None)
     if metric is None:
         raise NotFound("no claim names the metric to draw")
@@ -31,9 +31,10 @@ def points(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     tables = []
     for arm, run in runs.named:
         own = scores(run, metric)
-        columns = {"arm": arm, "parameters": run.record["parameters"], "metric": metric, "seed": own.index}
+        columns = {"arm": arm, "parameters": run.record.parameters, "metric": metric, "seed": own.index}
+        better = declared(run, metric).better
         shown = next((claim.published for claim in known if made_with(run, claim.of)), np.nan)
-        tables.append(pd.DataFrame(columns | {"value": own.to_numpy(), "published": shown}))
+        tables.append(pd.DataFrame(columns | {"value": own.to_numpy(), "better": better, "published": shown}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -72,7 +73,7 @@ def edges(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
                 rows = place & (own["state"] == "after")
                 own.loc[rows, "function"] = claim.function
                 own.loc[rows, "fit"] = affine_fit(own[rows], claim.function)
-        tables.append(own if run.record["steps"] > 1 else own[own["state"] == "before"])
+        tables.append(own if (run.record.steps or 0) > 1 else own[own["state"] == "before"])
     return pd.concat(tables, ignore_index=True)
 
 
@@ -111,7 +112,7 @@ def _picture(run: Run) -> pd.DataFrame:
     frequency x of layer y, median over seeds; psnr is on held-out pixels, of seed x.
     """
     drawn = pd.read_csv(run.folder.figures / "prediction.csv")
-    side = run.record["scene"]["shape"][0]
+    side = (run.record.scene or {})["shape"][0]
     y, x = np.divmod(np.arange(side * side), side)
     parts = [
         pd.DataFrame({"part": part, "x": x, "y": y, "value": drawn.loc[drawn["channel"] == 0, part].to_numpy()})

@@ -8,7 +8,7 @@ import numpy as np
 from kanexp.error import require
 from kanexp.reproduce.claim import Claim, Verdict, is_range, is_within, number, spread
 from kanexp.reproduce.runs import NotFound, Runs, said
-from kanexp.score.cost import metric_label
+from kanexp.score.score import metric_label
 
 
 @dataclass(frozen=True, kw_only=True)

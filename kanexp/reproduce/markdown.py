@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kanexp.reproduce.outcome import MET, Outcome
+from kanexp.reproduce.row import Remark
 
 HEAD = "| command | found (published) | claims met | time |\n|---|---|---|---|"
 
@@ -10,9 +11,15 @@ HEAD = "| command | found (published) | claims met | time |\n|---|---|---|---|"
 def table(outcomes: Sequence[Outcome]) -> str:
     """Every row's command, its claims with what was measured and published, how many are met, and its time.
 
-    Claims that are not met stand in bold; the row's remark stands below them all.
+    Claims that are not met stand in bold; the row's remarks stand below them all, with the commands of their numbers.
     """
     return "\n".join([HEAD, *map(_line, outcomes), ""])
+
+
+def remark_text(remark: Remark) -> str:
+    """A remark with the commands that its numbers came from."""
+    commands = ", ".join(f"`{command}`" for command in remark.commands)
+    return f"{remark.text} ({commands})" if commands else remark.text
 
 
 def _line(outcome: Outcome) -> str:
@@ -24,8 +31,7 @@ def _line(outcome: Outcome) -> str:
         published = f" ({verdict.published})" if verdict.published else ""
         text = f"{verdict.claim}: {verdict.ours}{published}"
         found.append(text if word == MET else f"**{text}: {word}, asked {verdict.asked}**")
-    if row.row.remark:
-        found.append(row.row.remark)
+    found += map(remark_text, row.remarks)
     met = sum(word == MET for _, word in outcome.verdicts)
     cells = (f"`kanexp reproduce{quick} {row.name}`", "<br>".join(found), f"{met} of {len(outcome.verdicts)}")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + f" | {outcome.runs.seconds:.0f} s |"

@@ -48,7 +48,7 @@ class Outcome:
 def judge(row: Reproduction, folder: Path) -> Outcome:
     """Verdicts and figures about the newest runs of each of a row's commands, which are below `folder`/<command>."""
     found, problems = table.read([run for name in row.commands for run in find_runs(_newest(folder / name))])
-    done = [run for run in found if run.record["status"] == "done"]
+    done = [run for run in found if run.record.status == "done"]
     problems += [_why(run) for run in found if run not in done]
     runs = Runs(done)
     verdicts = tuple(_verdict(claim, runs) for claim in row.claims)
@@ -70,8 +70,8 @@ def _verdict(claim: Claim, runs: Runs) -> tuple[Verdict, str]:
 
 
 def _why(run: Run) -> str:
-    cause = run.record.get("cause")
-    return f"{run.label}: its status is '{run.record['status']}'{f': {cause}' if cause else ''}"
+    cause = run.record.cause
+    return f"{run.label}: its status is '{run.record.status}'{f': {cause}' if cause else ''}"
 
 
 def _draw(row: Reproduction, runs: Runs, folder: Path) -> tuple[list[Path], list[str]]:

@@ -43,8 +43,8 @@ def _versions(outcomes: Sequence[Outcome]) -> list[str]:
     found: dict[str, None] = {}
     for outcome in outcomes:
         for run in outcome.runs.all:
-            versions = ", ".join(f"{name} {number}" for name, number in run.record["versions"].items())
-            machine = run.record.get("hardware", {})
+            versions = ", ".join(f"{name} {number}" for name, number in (run.record.versions or {}).items())
+            machine = run.record.hardware or {}
             on = ", ".join(str(machine[k]) for k in ("gpu", "processor", "system") if machine.get(k))
             found[f"{versions}; {machine.get('cores', '?')} cores, {machine.get('threads', '?')} threads; {on}"] = None
     return list(found)

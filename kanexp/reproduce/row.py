@@ -1,8 +1,8 @@
 """One row of the table of reproductions: what was published, the commands that repeat it, and how it is judged."""
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,18 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Remark:
+    """What was found beyond the claims, such as why one is not met; with numbers only if it says where from."""
+
+    text: str
+    commands: list[str] = field(default_factory=list)  # that gave its numbers, as they are typed
+
+    def __post_init__(self):
+        if not self.commands and any(letter.isdigit() for letter in self.text):
+            raise ValueError(f"commands must be those that the numbers of '{self.text}' came from, got none")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A file of conf/reproduce."""
 
@@ -40,7 +52,7 @@ class Row:
     quick: dict[str, object]
     link: str = ""
     needs: str = ""  # a set of pictures that must be here or fetched
-    remark: str = ""  # what was found beyond the claims, such as why one is not met
+    remarks: list[object] = field(default_factory=list)  # a Remark each
 
     def __post_init__(self):
         if wrong := [name for name in self.figures if name not in FIGURES]:
@@ -57,6 +69,7 @@ class Reproduction:
     row: Row
     commands: dict[str, str]
     claims: tuple[Claim, ...]
+    remarks: tuple[Remark, ...]
     differs: str
     quick: bool
 
@@ -109,22 +122,36 @@ def _load(name: str, file: Path, quick: bool) -> tuple[Reproduction | None, list
         version, found = _build_version(getattr(row, key), f"{where}.{key}.")
         versions[key] = version
         mistakes += found
+    remarks, found = _build_all(row.remarks, f"{where}.remarks.", _build_remark)
+    mistakes += found
     if mistakes:
         return None, mistakes
     commands, claims, differs = versions["quick" if quick else "full"]
-    return Reproduction(name, row, commands, claims, differs, quick), []
+    return Reproduction(name, row, commands, claims, remarks, differs, quick), []
 
 
 def _build_version(values: Mapping[str, Any], where: str) -> tuple[Any, list[str]]:
     version, mistakes = _build(Version, values, where, "a version")
     if version is None:
         return None, mistakes
-    claims = []
-    for i, entry in enumerate(version.claims):
-        claim, found = _build_claim(entry, f"{where}claims.{i}.")
-        claims.append(claim)
+    claims, found = _build_all(version.claims, f"{where}claims.", _build_claim)
+    return (version.commands, claims, version.differs), [*mistakes, *found]
+
+
+def _build_all(
+    entries: Sequence[object], where: str, build_one: Callable[[object, str], tuple[T | None, list[str]]]
+) -> tuple[tuple[T, ...], list[str]]:
+    """What the entries of a list become, and the mistakes in all of them."""
+    made, mistakes = [], []
+    for i, entry in enumerate(entries):
+        one, found = build_one(entry, f"{where}{i}.")
+        made += [] if one is None else [one]
         mistakes += found
-    return (version.commands, tuple(claims), version.differs), mistakes
+    return tuple(made), mistakes
+
+
+def _build_remark(entry: object, where: str) -> tuple[Remark | None, list[str]]:
+    return _build(Remark, entry, where, "a remark")
 
 
 def _build_claim(entry: object, where: str) -> tuple[Claim | None, list[str]]:
@@ -135,11 +162,11 @@ def _build_claim(entry: object, where: str) -> tuple[Claim | None, list[str]]:
     return _build(KINDS[kind], given, where, kind)
 
 
-def _build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tuple[T | None, list[str]]:
+def _build(cls: type[T], values: object, where: str, title: str) -> tuple[T | None, list[str]]:
     """`settings.build`, which takes every field from a YAML of defaults; here some have none and must be given."""
     if not isinstance(values, Mapping):
         return None, [f"{where.removesuffix('.')}: must be pairs, got {values}"]
-    needed = [f.name for f in fields(cls) if f.default is MISSING]  # type: ignore[arg-type]
+    needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
     if missing := [name for name in needed if name not in values]:
         return None, [f"{where}{name}: {title} needs it" for name in missing]
     return build(cls, values, where, title)

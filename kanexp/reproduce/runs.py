@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from kanexp.report.arm import describe, differing
-from kanexp.report.stats import ended_well
 from kanexp.report.table import GROUPS, Run
-from kanexp.score.cost import higher_is_better
+from kanexp.score.score import LOSSES, Score
 
 Arm = Mapping[str, object]  # what is particular about a run: {init: glorot}, {layer.frequencies: 5, init: smooth}
 
@@ -40,20 +39,24 @@ class Runs:
         """
         return scores(self.one(arm), metric)
 
+    def declared(self, arm: Arm, metric: str) -> Score:
+        """What the arm's run says of its score. Raises NotFound where it does not say which way is better."""
+        return declared(self.one(arm), metric)
+
     def stages(self, arm: Arm, metric: str) -> pd.DataFrame:
         """Test scores before every refinement and at the end: a row per seed, a column per size of the grid."""
         run = self.one(arm)
         sizes = [int(run.config["layer.intervals"]), *(size for _, size in _refinements(run))]
-        before = run.record.get("test_before_refinement", {})
+        before = run.record.test_before_refinement or {}
         if len(before) != len(sizes) - 1:
             raise NotFound(f"{said(arm)} has {len(before)} refinements behind it, and {len(sizes) - 1} were asked for")
-        columns = [_series(run, before[step].get(metric, {}), metric) for step in sorted(before, key=int)]
+        columns = [_series(run, before[step].get(metric, {}), metric) for step in sorted(before)]
         return pd.DataFrame(dict(zip(sizes, [*columns, scores(run, metric)], strict=True)))
 
     @property
     def named(self) -> list[tuple[str, Run]]:
         """Every run with a name: its experiment where there are several, and the options in which its runs differ."""
-        experiments = [run.record["choices"].get("experiment", "") for run in self.all]
+        experiments = [run.record.choices.get("experiment", "") for run in self.all]
         several = len(set(experiments)) > 1
         names = []
         for run, experiment in zip(self.all, experiments, strict=True):
@@ -66,9 +69,9 @@ class Runs:
     def seconds(self) -> float:
         """Wall time in which any of the runs was under way; runs side by side count once."""
         spans = sorted(
-            (datetime.fromisoformat(r.record["started"]), datetime.fromisoformat(r.record["ended"]))
+            (datetime.fromisoformat(r.record.started), datetime.fromisoformat(r.record.ended))
             for r in self.all
-            if "ended" in r.record
+            if r.record.started and r.record.ended
         )
         total, until = 0.0, None
         for start, end in spans:
@@ -83,16 +86,16 @@ def scores(run: Run, metric: str) -> "pd.Series[float]":
     if metric == "train_loss":
         table = pd.read_csv(run.folder.metrics)
         last = table[table["metric"] == metric].sort_values("step").groupby("seed")["value"].last()
-        return _series(run, {str(seed): value for seed, value in last.items()}, metric)
-    if metric not in run.record.get("test", {}):
-        known = ", ".join(["train_loss", *run.record.get("test", {})])
-        raise NotFound(f"{run.label} has no {metric}; it has {known}")
-    return _series(run, run.record["test"][metric], metric)
+        return _series(run, dict(last.items()), metric)
+    test = run.record.test or {}
+    if metric not in test:
+        raise NotFound(f"{run.label} has no {metric}; it has {', '.join(['train_loss', *test])}")
+    return _series(run, test[metric], metric)
 
 
 def made_with(run: Run, arm: Arm) -> bool:
     """Whether a run has everything that is particular about the arm: options by their group, values by their key."""
-    found: dict[str, Any] = run.config | {group: run.record["choices"].get(group) for group in (*GROUPS, "experiment")}
+    found: dict[str, Any] = run.config | {group: run.record.choices.get(group) for group in (*GROUPS, "experiment")}
     return all(found.get(key) == value for key, value in arm.items())
 
 
@@ -102,13 +105,19 @@ def said(arm: Arm) -> str:
     return " ".join(str(v) if k in groups else f"{k.split('.')[-1]}={v}" for k, v in arm.items() if v != "none")
 
 
-def _series(run: Run, values: Mapping[str, float | None], metric: str) -> "pd.Series[float]":
-    worst = -np.inf if higher_is_better(metric) else np.inf
-    seeds = run.record["seeds"]
-    status = pd.Series([run.record.get("seed_status", {}).get(str(seed), "lost") for seed in seeds])
-    fine = dict(zip(seeds, ended_well(status), strict=True))
-    found = {seed: values.get(str(seed)) if fine[seed] else None for seed in seeds}
+def _series(run: Run, values: Mapping[int, float | None], metric: str) -> "pd.Series[float]":
+    worst = -np.inf if declared(run, metric).higher_is_better else np.inf
+    fine = [seed for seed in run.record.seeds if run.record.status_of(seed).ended_well]
+    found = {seed: values.get(seed) if seed in fine else None for seed in run.record.seeds}
     return pd.Series({seed: worst if v is None or np.isnan(v) else float(v) for seed, v in found.items()}, dtype=float)
+
+
+def declared(run: Run, metric: str) -> Score:
+    """What the run says of its score. Raises NotFound where it does not say which way is better."""
+    known = {one.name: one for one in LOSSES} | (run.record.scores or {})
+    if metric not in known:
+        raise NotFound(f"{run.label} does not say whether higher or lower {metric} is better")
+    return known[metric]
 
 
 def _refinements(run: Run) -> list[tuple[int, int]]:

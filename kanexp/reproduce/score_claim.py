@@ -10,8 +10,9 @@ from kanexp.error import require
 from kanexp.report import stats
 from kanexp.report.table import Run
 from kanexp.reproduce.claim import Claim, Verdict, bounded, bounds, is_range, is_within, number, one_bound, spread
-from kanexp.reproduce.runs import Runs, said, scores
-from kanexp.score.cost import BEYOND, Metric, higher_is_better, metric_label
+from kanexp.reproduce.runs import Runs, declared, said, scores
+from kanexp.score.cost import BEYOND, Metric
+from kanexp.score.score import metric_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class Wins(Claim):
 
     def judge(self, runs: Runs) -> Verdict:
         one, other = runs.scores(self.of, self.metric), runs.scores(self.over, self.metric)
-        one, other = (-one, -other) if higher_is_better(self.metric) else (one, other)
+        one, other = (-one, -other) if runs.declared(self.of, self.metric).higher_is_better else (one, other)
         gap = _paired(one, other) if self.paired else np.subtract.outer(one.to_numpy(), other.to_numpy()).ravel()
         share = _share_below(gap)
         what = f"{said(self.of)} beats {said(self.over)} in {metric_label(self.metric)}"
@@ -158,7 +159,7 @@ class Worst(Claim):
         require((bool(arms) and arms == self.among, f"among must be a list of arms, got {self.among}"))
 
     def judge(self, runs: Runs) -> Verdict:
-        sign = -1 if higher_is_better(self.metric) else 1
+        sign = -1 if runs.declared(self.of, self.metric).higher_is_better else 1
         found = runs.scores(self.of, self.metric)
         others = {said(arm): runs.scores(arm, self.metric) for arm in self.among}  # type: ignore[arg-type]
         met = all(sign * found.median() > sign * other.median() for other in others.values())
@@ -178,7 +179,7 @@ class Parameters(Claim):
     published: str = ""
 
     def judge(self, runs: Runs) -> Verdict:
-        one, other = (runs.one(arm).record["parameters"] for arm in (self.of, self.over))
+        one, other = (runs.one(arm).record.parameters or 0 for arm in (self.of, self.over))
         off = abs(one / other - 1)
         what = f"parameters, {said(self.of)} : {said(self.over)}"
         return Verdict(what, self.published, f"{one} : {other}", f"equal to {self.within:.0%}", 1, off <= self.within)
@@ -187,7 +188,7 @@ class Parameters(Claim):
 def sign_flip(one: Run, other: Run, metric: str) -> float:
     """The report's p that two runs, paired by seed, do not differ in their costs."""
     a, b = (scores(run, metric) for run in (one, other))
-    cost = Metric.of(metric, pd.concat([a, b])).cost
+    cost = Metric.of(declared(one, metric), pd.concat([a, b])).cost
     seeds = a.index.intersection(b.index)
     return stats.sign_flip(stats.capped(cost(a[seeds]) - cost(b[seeds]), BEYOND))
 

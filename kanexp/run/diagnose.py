@@ -9,29 +9,28 @@ import torch
 from torch import Tensor
 
 from kanexp import console
-from kanexp.config import compose
-from kanexp.config.experiment import Experiment, build_experiment
-from kanexp.config.run_config import RunConfig
+from kanexp.config.experiment import Experiment
 from kanexp.error import ConfigError
 from kanexp.figure.run_figures import diagnosis
 from kanexp.figure.style import save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger
+from kanexp.folder.restore import restore
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.version import new_version
-from kanexp.machine import provenance, tune
+from kanexp.machine import find_device, provenance, tune
+from kanexp.measure.held_out import score
 from kanexp.model.network import Network
 from kanexp.optimizer.base import Optimizer
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
-from kanexp.run.run import by_seed, find_device, load_data, to_device
-from kanexp.score.cost import metric_label
+from kanexp.score.score import metric_label
 from kanexp.task.base import Data
-from kanexp.task.equation import Equation
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.loop import Result, score, train
-from kanexp.train.objective import Objective
+from kanexp.train.loop import train
+from kanexp.train.objective import Objective, view
+from kanexp.train.result import Result
 
 MAX_JACOBIAN = 2**27  # numbers, a gigabyte, that all seeds' derivatives of all residuals may take
 MAX_PRODUCTS = 20_000  # parameters, above which products with the Gauss-Newton matrix find too little per second
@@ -48,10 +47,13 @@ def diagnose(path: Path, seconds: float) -> int:
     """
     tune()
     run = RunFolder(path)
-    experiment, network, theta = _restore(run, seconds)
-    data, _ = load_data(experiment)
+    try:
+        restored = restore(run, _changes(seconds))
+    except UnreadableRun as error:
+        raise ConfigError(f"diagnose: {error}") from error
+    experiment, network = restored.experiment, restored.network
     device = find_device(experiment.settings.device)
-    data, theta = to_device(data, device, torch.float64), theta.to(device)
+    data, theta = experiment.load_data()[0].to(device, torch.float64), restored.theta.to(device)
     experiment = replace(experiment, optimizer=choose(experiment, network, theta, data))
     name = type(experiment.optimizer).__name__
     console.say(
@@ -59,7 +61,7 @@ def diagnose(path: Path, seconds: float) -> int:
         f"float64, for at most {seconds:g} s"
     )
 
-    folder = RunFolder(new_version(str(path), "diagnosis"))
+    folder, seeds = RunFolder(new_version(str(path), "diagnosis")), experiment.settings.seed_list
     before = _measure(experiment, network, theta, data)
     with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS) as progress:
         ledger = Ledger([logs], [experiment.settings.seed_list])
@@ -76,8 +78,8 @@ def diagnose(path: Path, seconds: float) -> int:
             "optimizer": name,
             "seconds": round(result.seconds, 3),
             "steps": result.steps,
-            "evaluations": by_seed(experiment.settings.seed_list, result.evaluations),
-            "seed_status": dict(zip(map(str, experiment.settings.seed_list), result.status, strict=True)),
+            "evaluations": dict(zip(map(str, seeds), result.evaluations.tolist(), strict=True)),
+            "seed_status": dict(zip(map(str, seeds), map(str, result.status), strict=True)),
             "verdict": sentence,
             **provenance(device),
         }
@@ -90,7 +92,7 @@ def choose(experiment: Experiment, network: Network, theta: Tensor, data: Data) 
     """The optimizer that gets furthest on a problem of this size: lbfgs where the loss is no sum of squares."""
     squares = experiment.task.least_squares and experiment.reg.weight == 0
     second = LevenbergMarquardt()
-    slopes = squares and not isinstance(experiment.task, Equation)
+    slopes = squares and not experiment.task.differential
     if slopes and not second.conflict(network.parameters) and theta.numel() * data.train.y.numel() <= MAX_JACOBIAN:
         return second
     return HessianFree() if squares and network.parameters <= MAX_PRODUCTS else LBFGS()
@@ -111,46 +113,19 @@ def verdict(table: pd.DataFrame) -> str:
     return f"expressiveness floor: at the nearest stationary point the training loss is only {size}"
 
 
-def _restore(run: RunFolder, seconds: float) -> tuple[Experiment, Network, Tensor]:
-    """The run's experiment with settings to continue by, its network as it ended, and its best states, float64."""
-    try:
-        record, file = run.ended()
-    except UnreadableRun as error:
-        raise ConfigError(f"diagnose: {error}") from error
-    model = torch.load(file, weights_only=True)
-    values: dict[str, Any] = compose.load_file(run.config)
-    values |= {
-        "dtype": "float64",
-        "steps": STEPS,
-        "batch_size": None,
-        "refine": None,
-        "patience": None,
-        "budget": {"seconds": seconds},
-        "log_every": 10,
-        "diagnostics": False,
-        "compile": False,
-        "seeds": record["seeds"],
-    }
-    experiment = build_experiment(RunConfig(values, record["choices"], ()))
-    return experiment, *trained_network(experiment, model)
-
-
-def trained_network(experiment: Experiment, model: dict[str, Any]) -> tuple[Network, Tensor]:
-    """The network as a run ended, refined where it was, and its best states (seeds, length), float64."""
-    network = experiment.network()
-    sized = [
-        layer if size is None else replace(layer, basis=layer.basis.resized(size))
-        for layer, size in zip(network.layers, model["sizes"], strict=True)
-    ]
-    network = network.with_layers(sized)
-    return network, network.flatten(model["state"]).double()
+def _changes(seconds: float) -> dict[str, Any]:
+    """Settings to continue a run by."""
+    changes = {"dtype": "float64", "steps": STEPS, "batch_size": None, "refine": None, "patience": None}
+    changes |= {"budget": {"seconds": seconds}, "log_every": 10, "diagnostics": False, "compile": False}
+    return changes
 
 
 def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:
     """Training loss, norm of its gradient and test scores, (seeds,) each."""
     x, y = data.train.x[None], data.train.y[None]
     weight = experiment.reg.weight if experiment.reg.weight > 0 else None
-    objective = Objective(network, experiment.task, experiment.reg, weight, x, network.prepare(x), y)
+    seen = view(experiment.task, network)
+    objective = Objective(seen, experiment.task, experiment.reg, weight, x, seen.prepare(x), y)
     loss, grad = objective(theta)
     test = score(experiment.task, network, theta, data, data.test)
     return {"loss": loss, "gradient_norm": grad.norm(dim=1)} | {f"test_{name}": values for name, values in test.items()}
@@ -168,7 +143,7 @@ def _table(
     late = losses[losses.index <= 0.9 * result.steps].iloc[-1]
     fell = 1 - table["loss_after"] / late.reindex(seeds).to_numpy()
     table["state"] = [
-        status if status.startswith("diverged") else "at rest" if status == "stalled" or fall < FALLING else "falling"
+        str(status) if not status.ended_well else "at rest" if status.kind == "stalled" or fall < FALLING else "falling"
         for status, fall in zip(result.status, fell, strict=True)
     ]
     return table

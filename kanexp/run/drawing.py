@@ -10,7 +10,7 @@ from kanexp.folder.run_folder import RunFolder
 from kanexp.measure import tables as measured
 from kanexp.model.network import Network
 from kanexp.task.base import Data, Scene
-from kanexp.train.loop import Result
+from kanexp.train.result import Result
 
 
 def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, before: Network, result: Result) -> None:

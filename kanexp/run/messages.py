@@ -12,9 +12,9 @@ from kanexp.config.run_config import default_name
 from kanexp.measure import tables
 from kanexp.model.network import Network
 from kanexp.report.stats import median_interval
-from kanexp.score.cost import metric_label
+from kanexp.score.score import metric_label
 from kanexp.task.base import Data
-from kanexp.train.loop import Result
+from kanexp.train.result import Result
 
 NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 
@@ -65,7 +65,7 @@ def conclude(seeds: list[int], result: Result, brief: bool) -> None:
                 "size (refinement_jump in metrics.csv): inputs are outside the domain, or the grids do not nest"
             )
     for seed, status in zip(seeds, result.status, strict=True):
-        if status != "ok":
+        if status.kind != "ok":
             console.say(f"seed {seed}: {status}")
 
 

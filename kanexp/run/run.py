@@ -1,12 +1,11 @@
 """One run, from a checked experiment to a finished folder."""
 
-import math
 import shutil
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,19 @@ from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.logs import Ledger
 from kanexp.folder.names import FORMAT
+from kanexp.folder.record import Record, SeedStatus, by_seed
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.version import new_version
 from kanexp.layer.base import Bumps
-from kanexp.machine import peak_memory, provenance, tune
+from kanexp.machine import find_device, peak_memory, provenance, tune
 from kanexp.model.network import Network
 from kanexp.run.drawing import draw
 from kanexp.run.messages import conclude, introduce
-from kanexp.seeding import generator
-from kanexp.task.base import Data, Scene, Split
+from kanexp.task.base import Data, Scene, Task
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.loop import Progress, Result, train
+from kanexp.train.loop import train
+from kanexp.train.result import Progress, Result
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
     if why := e.logger.missing():
         raise ConfigError(f"logger: {why}")
     device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
-    data, scene = load_data(e)
+    data, scene = e.load_data()
+    _check_scores(e.task, data)
     network = e.network()
     if why := e.optimizer.conflict(network.parameters):
         raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
@@ -81,14 +82,25 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
         start = ensemble.start(network, data.train.x)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return Prepared(ensemble, network, start.to(device), to_device(data, device, dtype), _move(scene, device, dtype))
+    return Prepared(ensemble, network, start.to(device), data.to(device, dtype), scene.to(device, dtype))
+
+
+def _check_scores(task: Task, data: Data) -> None:
+    """Raises ConfigError where the task gives a metric of which it does not say whether higher or lower is better."""
+    target = data.test.y.unsqueeze(0)
+    declared = [score.name for score in task.scores]
+    if unknown := [name for name in task.metrics(target, target) if name not in declared]:
+        raise ConfigError(
+            f"task: {type(task).__name__} gives the metric '{unknown[0]}', and its scores do not say if higher or "
+            f"lower is better; add Score('{unknown[0]}', 'higher') or 'lower' to them"
+        )
 
 
 def carry_out(
     prepared: Prepared,
     folders: Sequence[RunFolder],
     checkpoint: Path,
-    watch: Callable[[Progress], str | None],
+    watch: Callable[[Progress], SeedStatus | None],
     brief: bool = False,
 ) -> list[int]:
     """Train in these folders, one for each experiment, and fill them. Returns the exit code of each.
@@ -116,7 +128,7 @@ def carry_out(
 
 
 def _train(
-    prepared: Prepared, folders: Sequence[RunFolder], checkpoint: Path, watch: Callable[[Progress], str | None]
+    prepared: Prepared, folders: Sequence[RunFolder], checkpoint: Path, watch: Callable[[Progress], SeedStatus | None]
 ) -> Result:
     ensemble, go_on = prepared.ensemble, checkpoint.is_file()
     with ExitStack() as stack:
@@ -140,53 +152,37 @@ class _Run:
         self.rows, self.start = rows, prepared.start[rows]
         self.device = self.start.device
         self.seeds = experiment.settings.seed_list
-        config = experiment.config
-        self.record: dict[str, Any] = {
-            "status": "running",
-            "choices": config.choices,
-            "config_hash": config.hash,
-            "seeds": self.seeds,
-            "widths": experiment.widths,
-            "started": folder.started() or _now(),
-            "command": " ".join(["kanexp", *config.overrides]),
-            "overrides": list(config.overrides),
-            **provenance(self.device),
-        }
+        self.record = begun(folder, experiment.config, experiment.widths, self.device)
 
     def begin(self) -> None:
-        e, network, data = self.experiment, self.network, self.data
+        e, network, data, record = self.experiment, self.network, self.data, self.record
         counts = {name: getattr(data, name).x.shape[1] for name in ("train", "val", "test")}
-        self.record |= {
-            "compiled": network.layers[-1].compiled,
-            "parameters": network.parameters,
-            "flops_per_sample": network.flops,
-            "match": e.match.record if e.match else None,
-            "tune": e.settings.tune,
-            "scene": {"kind": self.scene.kind, "shape": list(self.scene.shape)},
-            "data": {**counts, "notes": list(data.notes)},
-        }
+        record.compiled = network.layers[-1].compiled
+        record.parameters, record.flops_per_sample = network.parameters, network.flops
+        record.match = e.match.record if e.match else None
+        record.scene = {"kind": self.scene.kind, "shape": list(self.scene.shape)}
+        record.data = {**counts, "notes": list(data.notes)}
+        record.scores = {score.name: score for score in e.task.scores}
         self.folder.write_config(e.config.yaml)
-        self.folder.write_record(self.record)
+        self.folder.write_record(record)
         if not self.brief:
             introduce(e, data, network, self.start)
 
     def fail(self, error: Exception) -> None:
         """Record what went wrong."""
-        self.record |= {"status": "failed", "cause": f"{type(error).__name__}: {error}"}
-        self.record |= {"traceback": traceback.format_exc()}
+        self.record.status, self.record.cause = "failed", f"{type(error).__name__}: {error}"
+        self.record.traceback = traceback.format_exc()
         self._end()
-        console.mistakes(
-            [f"{self.folder.path}: the run failed: {type(error).__name__}: {error}; its run.json has more"]
-        )
+        console.mistakes([f"{self.folder.path}: the run failed: {self.record.cause}; its run.json has more"])
 
     def break_off(self, error: BaseException) -> None:
         """Record why nobody is at work on it any more, if it has not ended."""
-        if self.record["status"] != "running":
+        if self.record.status != "running":
             return
         if isinstance(error, Exception):
             self.fail(error)
         else:
-            self.record |= {"status": "interrupted"}
+            self.record.status = "interrupted"
             self._end()
 
     def finish(self, result: Result) -> int:
@@ -195,52 +191,54 @@ class _Run:
         try:
             code = self._finish(result)
         except KeyboardInterrupt:
-            self.record |= {"status": "interrupted"}
+            self.record.status = "interrupted"
             code = 130
         except Exception as error:
             self.fail(error)
             return 1
-        self.record |= {"seconds": round(result.seconds + time.perf_counter() - began, 3)}
+        self.record.seconds = round(result.seconds + time.perf_counter() - began, 3)
         self._end()
         return code
 
     def _end(self) -> None:
-        self.record |= {"peak_memory_bytes": peak_memory(self.device), "ended": _now()}
+        self.record.peak_memory_bytes, self.record.ended = peak_memory(self.device), _now()
         self.folder.write_record(self.record)
 
     def _finish(self, result: Result) -> int:
-        ensemble = self.prepared.ensemble
         self._save_model(result)
         if not result.interrupted:
             answers = result.network(result.best, self.scene.x[None])
             result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers), self.scene)
-        self.record |= {
-            "status": "interrupted" if result.interrupted else "done",
-            "seed_status": dict(zip(map(str, self.seeds), result.status, strict=True)),
-            "steps": result.steps,
-            "train_seconds": round(result.seconds, 3),
-            "milliseconds_per_step": round(1000 * result.seconds / max(1, result.steps), 4),
-            "evaluations": by_seed(self.seeds, result.evaluations),
-            "refinement_jump": {str(step): by_seed(self.seeds, jumps) for step, jumps in result.jumps.items()},
-            "test_before_refinement": {
-                str(step): {name: by_seed(self.seeds, values) for name, values in scores.items()}
-                for step, scores in result.coarse.items()
-            },
-            "parameters": result.network.parameters,
-            "flops_per_sample": result.network.flops,
-            "best_step": by_seed(self.seeds, result.best_step),
-            "best_val_loss": by_seed(self.seeds, result.best_val),
-            "test": {name: by_seed(self.seeds, values) for name, values in result.test.items()},
-        }
-        if len(ensemble.experiments) > 1:  # whose seconds are then shares of those of all of them
-            self.record |= {"pack": {"jobs": len(ensemble.experiments), "networks": len(ensemble.seeds)}}
+        self._record(result)
         if result.interrupted:
             return 130
         draw(self.folder, self.experiment, self.data, self.scene, self.network, result)
         conclude(self.seeds, result, self.brief)
         if not self.brief:
             console.say(str(self.folder.path))
-        return int(any(status.startswith("diverged") for status in result.status))
+        return int(bool(self.record.lost))
+
+    def _record(self, result: Result) -> None:
+        """What training came to."""
+        record, ensemble = self.record, self.prepared.ensemble
+        record.status = "interrupted" if result.interrupted else "done"
+        record.seed_status = dict(zip(self.seeds, result.status, strict=True))
+        record.steps, record.train_seconds = result.steps, round(result.seconds, 3)
+        record.milliseconds_per_step = round(1000 * result.seconds / max(1, result.steps), 4)
+        record.parameters, record.flops_per_sample = result.network.parameters, result.network.flops
+        record.evaluations, record.best_step = self._by_seed(result.evaluations), self._by_seed(result.best_step)
+        record.best_val_loss = self._by_seed(result.best_val)
+        record.refinement_jump = {step: self._by_seed(jumps) for step, jumps in result.jumps.items()}
+        record.test_before_refinement = {
+            step: {name: self._by_seed(values) for name, values in scores.items()}
+            for step, scores in result.coarse.items()
+        }
+        record.test = {name: self._by_seed(values) for name, values in result.test.items()}
+        if len(ensemble.experiments) > 1:
+            record.pack = {"jobs": len(ensemble.experiments), "networks": len(ensemble.seeds)}
+
+    def _by_seed(self, values: Tensor) -> dict[int, Any]:
+        return by_seed(self.seeds, values.tolist())
 
     def _save_model(self, result: Result) -> None:
         """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
@@ -273,54 +271,27 @@ def _worth_compiling(experiment: Experiment, network: Network, rows: int, sample
 
 def write_failure(folder: RunFolder, config: RunConfig, cause: str, trace: str = "") -> None:
     """The record of a run that did not come far enough to write one itself."""
-    seeds = config.values.get("seeds", 0)
-    known = {
-        "status": "failed",
-        "cause": cause,
-        "traceback": trace,
-        "choices": config.choices,
-        "config_hash": config.hash,
-        "seeds": list(range(seeds)) if isinstance(seeds, int) else seeds,
-        "widths": config.values.get("widths"),
-        "started": _now(),
-        "ended": _now(),
-        "command": " ".join(["kanexp", *config.overrides]),
-        "overrides": list(config.overrides),
-        "tune": config.values.get("tune"),
-        **provenance(torch.device("cpu")),
-    }
-    folder.write_record(known)
+    record = begun(folder, config, config.values.get("widths") or [], torch.device("cpu"))
+    record.status, record.cause, record.traceback, record.ended = "failed", cause, trace, _now()
+    folder.write_record(record)
 
 
-def load_data(experiment: Experiment) -> tuple[Data, Scene]:
-    try:
-        data = experiment.task.load(generator(experiment.settings.data_seed, "data"))
-        return data, experiment.task.scene(data)
-    except ValueError as error:
-        raise ConfigError(f"task.{error}") from error
-
-
-def find_device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda was asked for, but torch finds no GPU; use device=cpu or device=auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def to_device(data: Data, device: torch.device, dtype: torch.dtype) -> Data:
-    def split(s: Split) -> Split:
-        return Split(s.x.to(device, dtype), s.y.to(device, dtype))
-
-    return replace(data, train=split(data.train), val=split(data.val), test=split(data.test))
-
-
-def _move(scene: Scene, device: torch.device, dtype: torch.dtype) -> Scene:
-    return replace(scene, x=scene.x.to(device, dtype), target=scene.target.to(device, dtype))
-
-
-def by_seed(seeds: list[int], values: Tensor) -> dict[str, float | None]:
-    """Numbers for run.json, where null stands for what is not finite: JSON has no other word for it."""
-    numbers = (value if math.isfinite(value) else None for value in values.tolist())
-    return dict(zip(map(str, seeds), numbers, strict=True))
+def begun(folder: RunFolder, config: RunConfig, widths: Sequence[int | str], device: torch.device) -> Record:
+    """The record of a run that begins, or that goes on."""
+    before, seeds = folder.known_record(), config.values.get("seeds", 0)
+    return Record(
+        status="running",
+        choices=config.choices,
+        config_hash=config.hash,
+        config_dirs=list(config.folders) or None,
+        seeds=list(range(seeds)) if isinstance(seeds, int) else list(seeds),
+        widths=list(widths),
+        started=(before.started if before else None) or _now(),
+        command=" ".join(["kanexp", *config.overrides]),
+        overrides=list(config.overrides),
+        tune=config.values.get("tune"),
+        **provenance(device),
+    )
 
 
 def _now() -> str:

@@ -1,25 +1,15 @@
-"""What a metric's numbers mean: which way is better, on which scale they are compared, how a difference is said."""
+"""Metric: a score's numbers as costs, the scale they are compared on, and how a difference is said."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kanexp.score.score import Score
+
 # The cost of a seed that was lost: beyond every real one, yet a number, for infinities turn intervals into NaN.
 LOST = 1e9
 BEYOND = 1e6  # costs from here on are of lost seeds, whatever they were averaged with
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a metric is a score, as accuracy is, and no error."""
-    return metric.endswith(("psnr", "ssim", "accuracy", "f1", "r2"))
-
-
-def metric_label(metric: str) -> str:
-    """A metric's name as people write it."""
-    known = {"val": "validation", "psnr": "PSNR (dB)", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "max": "max error"}
-    known |= {"r2": "R²", "f1": "F1", "l2": "L2", "ssim": "SSIM"}
-    return " ".join(known.get(word, word) for word in metric.split("_"))
 
 
 @dataclass(frozen=True)
@@ -30,25 +20,30 @@ class Metric:
     errors of which some are zero or negative.
     """
 
-    name: str
+    score: Score
     log: bool
 
     @classmethod
-    def of(cls, name: str, values: ArrayLike) -> "Metric":
+    def of(cls, score: Score, values: ArrayLike) -> "Metric":
         """The metric with the scale that these values allow."""
         x = np.asarray(values, dtype=float)
-        return cls(name, not higher_is_better(name) and bool((x[np.isfinite(x)] > 0).all()))
+        return cls(score, not score.higher_is_better and bool((x[np.isfinite(x)] > 0).all()))
+
+    @property
+    def name(self) -> str:
+        """The column that holds its numbers."""
+        return self.score.name
 
     def cost(self, values: ArrayLike) -> np.ndarray:
         """Costs of values, where what is not finite was lost."""
         x = np.asarray(values, dtype=float)
         fine = np.isfinite(x)
         x = np.where(fine, x, 1.0)
-        return np.where(fine, np.log10(x) if self.log else -x if higher_is_better(self.name) else x, LOST)
+        return np.where(fine, np.log10(x) if self.log else -x if self.score.higher_is_better else x, LOST)
 
     def value(self, cost: float) -> float:
         """The value of a cost: the infinitely bad one for those of lost seeds."""
-        score = higher_is_better(self.name)
+        score = self.score.higher_is_better
         if not abs(cost) < BEYOND:
             return np.nan if np.isnan(cost) else -np.inf if score else np.inf
         return float(10**cost if self.log else -cost if score else cost)
@@ -70,21 +65,23 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        return " times" if self.log else " points" if self._points else " dB" if self._decibels else ""
+        """What stands behind a difference."""
+        unit = "times" if self.log else "points" if self._points else self.score.unit
+        return f" {unit}" if unit else ""
 
     @property
     def title(self) -> str:
         """The name within a sentence."""
-        return metric_label(self.name).removesuffix(" (dB)")
+        return self.score.label.removesuffix(" (dB)")
 
     @property
     def better(self) -> str:
-        return "higher" if higher_is_better(self.name) else "lower"
+        return self.score.better
 
     @property
     def _points(self) -> bool:
-        return self.name.endswith(("accuracy", "f1"))
+        return self.score.unit == "share"
 
     @property
     def _decibels(self) -> bool:
-        return self.name.endswith("psnr")
+        return self.score.unit == "dB"

@@ -7,7 +7,7 @@ settings in its own process; so a search can do what a sweep can, continue, isol
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ import pandas as pd
 from kanexp import console
 from kanexp.config.catalog import Catalog
 from kanexp.config.compose import load
+from kanexp.config.launcher import launcher_options
 from kanexp.config.run_config import RunConfig, default_name
-from kanexp.config.schema import build
+from kanexp.config.sweeper import Search, build_sweeper
 from kanexp.error import ConfigError
 from kanexp.figure.search_figures import history
 from kanexp.figure.style import save
@@ -26,7 +27,7 @@ from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version, versions
 from kanexp.search.space import read
-from kanexp.search.study import Search, check, range_text
+from kanexp.search.study import check, range_text
 from kanexp.search.trial import objective, settle, space, study, was_pruned
 from kanexp.sweep import plan
 from kanexp.sweep.launch import require_launcher
@@ -47,20 +48,20 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
     wanted = read(overrides, catalog)
     jobs = [load(wanted.overrides(values), catalog)[0] for values in wanted.corners()]
     settings = check_jobs(jobs)[0][0].settings
-    how = _how(jobs[0])
-    require_launcher(jobs[0].values["launcher"]["hydra"])
+    how, _ = build_sweeper(jobs[0])
+    assert isinstance(how, Search)
+    require_launcher(launcher_options(jobs[0]))
     if settings.tune is not None:
         raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")
     name, base = default_name(jobs[0], jobs), _side_by_side(jobs[0], how)
     record = {"hash": base.hash, "fixed": list(wanted.fixed), "space": wanted.plain, "sweeper": asdict(how)}
-    record |= {"folders": [str(folder) for folder in catalog.folders]}
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
         found = None if settings.rerun in (True, "all") else _find(parent, record)
         if found and not claim(found, locks):
             raise ConfigError(f"{found.path}: another command is at work on the same search; wait for it or stop it")
         make = parent / "vNNN" if settings.dry_run or found else new_version(settings.output_dir, name)
-        todo = plan.read(found) if found else Plan(SweepFolder(make), [])
+        todo = plan.read(found, base.folders) if found else Plan(SweepFolder(make), [])
         todo.search = record
         _add_trials(todo, base, how.n_trials)
         todo.threads = todo.threads or threads(base, settings.device, len(todo.jobs))
@@ -92,25 +93,18 @@ def _begin(todo: Plan, base: RunConfig, command: str, again: bool = False) -> in
     todo.update(command)
     _ask(todo, again)
     announce(todo)
-    code = carry_out(todo, dict(base.values["launcher"]), str(base.values["device"]), command, WORKER)
+    code = carry_out(todo, launcher_options(base), str(base.values["device"]), command, WORKER)
     _settle(todo)
     _conclude(todo)
     return code
 
 
-def _how(config: RunConfig) -> Search:
-    how, mistakes = build(Search, config.values["sweeper"], "sweeper.", "optuna")
-    if how is None:
-        raise ConfigError(*mistakes)
-    return how
-
-
 def _side_by_side(config: RunConfig, how: Search) -> RunConfig:
-    """With a launcher that runs so many at once."""
-    launcher = dict(config.values["launcher"])
+    """The words of a search, with a launcher that runs so many trials at once."""
+    launcher = launcher_options(config)
     if how.at_once is not None:
         launcher["array_parallelism" if "array_parallelism" in launcher else "workers"] = how.at_once
-    return RunConfig(config.values | {"launcher": launcher}, config.choices, config.overrides)
+    return replace(config, values=config.values | {"launcher": launcher})
 
 
 def _find(parent: Path, record: dict[str, Any]) -> SweepFolder | None:
@@ -189,7 +183,7 @@ def trials(todo: Plan) -> pd.DataFrame:
         if job.status == "done":
             record = job.folder.read_record()
             row |= {"status": "pruned" if was_pruned(record) else "complete", "val_loss": objective(record)}
-            row |= {"steps": record["steps"], "evaluations": sum(record["evaluations"].values())}
+            row |= {"steps": record.steps, "evaluations": sum((record.evaluations or {}).values())}
         rows.append(row | dict(chosen[number].params))
     table = pd.DataFrame(rows)
     complete = table["status"] == "complete"

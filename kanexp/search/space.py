@@ -7,8 +7,9 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from kanexp.config.catalog import GROUPS, Catalog
-from kanexp.config.compose import load, parse
+from kanexp.config.compose import load, parse, swept_values
 from kanexp.config.run_config import RunConfig
+from kanexp.config.settings import role_of
 from kanexp.error import ConfigError
 
 
@@ -32,7 +33,7 @@ class Space:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """For a file."""
+        """What is searched as plain values, for sweep.json."""
         return {k: v if isinstance(v, list) else asdict(v) for k, v in self.searched.items()}
 
     @classmethod
@@ -64,11 +65,11 @@ def read(overrides: Sequence[str], catalog: Catalog) -> Space:
             "sweeper: nothing to search; give several values or an interval, as in "
             "'optimizer.learning_rate=tag(log, interval(1e-4, 1e-1))' init=default,glorot"
         )
-    if unsuitable := [key for key in swept if key in ("launcher", "sweeper", "logger", "experiment", "task", "seeds")]:
+    if unsuitable := [key for key in swept if key in ("experiment", "task") or role_of(key) != "result"]:
         raise ConfigError(*(f"{key}: is no setting to choose by the validation loss; give one" for key in unsuitable))
-    groups = {key: _values(o, None) for key, o in swept.items() if key in GROUPS}
+    groups = {key: swept_values(o, catalog) for key, o in swept.items() if key in GROUPS}
     # Whether an interval is of whole numbers is said by the value that its option has without it.
-    (usual,) = load([*fixed, *(f"{group}={_ends(values)[0]}" for group, values in groups.items())], catalog)
+    (usual,) = load([*fixed, *(f"{group}={values[0]}" for group, values in groups.items())], catalog)
     return Space(fixed, {key: groups.get(key) or _values(o, _at(usual, key)) for key, o in swept.items()})
 
 

@@ -1,42 +1,24 @@
 """What Optuna knows of a search, in one file that all its processes append to. The only file that imports Optuna."""
 
 import math
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from kanexp.error import ConfigError, require
+from kanexp.config.sweeper import Search
+from kanexp.error import ConfigError
 from kanexp.search.space import Range, Space
 
 NAME = "kanexp"
-
-
-@dataclass(frozen=True)
-class Search:
-    """conf/sweeper/optuna.yaml; each field is explained there."""
-
-    n_trials: int
-    sampler: Literal["tpe", "random"]
-    pruner: Literal["median", "asha", "none"]
-    at_once: int | None
-    seed: int
-
-    def __post_init__(self):
-        require(
-            (self.n_trials >= 1, f"n_trials must be at least 1, got {self.n_trials}"),
-            (self.at_once is None or self.at_once >= 1, f"at_once must be at least 1, got {self.at_once}"),
-            (self.seed >= 0, f"seed must be 0 or more, got {self.seed}"),
-        )
 
 
 class Study:
     """Trials, each for a job by its number: where a failed job is repeated, its last trial counts."""
 
     def __init__(self, file: Path, search: Search, steps: int, job: int = 0):
-        """For a process that is about to choose values for `job`, or only to look."""
+        """A study for a process that is about to choose values for `job`, or only to look."""
         import optuna
         from optuna.storages import journal
 

@@ -6,18 +6,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from kanexp.config.catalog import Catalog
+import torch
+
+from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
-from kanexp.config.run_config import RunConfig
-from kanexp.folder.file import UnreadableRun
+from kanexp.config.sweeper import Search
+from kanexp.folder.record import Record, SeedStatus
 from kanexp.folder.run_folder import RunFolder
+from kanexp.run.run import begun
 from kanexp.search.space import Space
-from kanexp.search.study import Search, Study
+from kanexp.search.study import Study
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.worker import Guide
-from kanexp.train.loop import Progress
+from kanexp.train.result import Progress
 
-PRUNED = "pruned, for its validation loss is behind that of other trials"
+BEHIND = "its validation loss is behind that of other trials"
 
 
 class Trial(Guide):
@@ -28,30 +31,32 @@ class Trial(Guide):
         (self._index,) = plan.packs[number]
         self.job, self._trials = plan.jobs[self._index], len(plan.jobs)
         self._study, self._space = study(plan, self._index), space(plan)
-        self._catalog = Catalog(tuple(Path(folder) for folder in plan.search["folders"]))
+        self._catalog = find_catalog([Path(folder) for folder in self.job.config.folders])
         self._every = int(self.job.config.values["log_every"])
 
     def begin(self) -> Job:
         """The job with its settings, which its folder then knows. Raises ConfigError where they do not go together."""
         chosen = self._study.choose(self._index, self._space)
         overrides = self._space.overrides(chosen)
-        record: dict[str, Any] = {"status": "running", "choices": self.job.config.choices, "overrides": overrides}
-        record |= {"tune": self._tune, "started": self.job.folder.started()}
+        record = begun(self.job.folder, self.job.config, [], torch.device("cpu"))
+        record.tune, record.overrides = self._tune, overrides
         self.job.folder.write_record(record)
         (config,) = load(overrides, self._catalog)
-        config = RunConfig(config.values | {"tune": self._tune}, config.choices, config.overrides)
+        config = replace(config, values=config.values | {"tune": self._tune})
         self.job.folder.write_config(config.yaml)
-        self.job.folder.write_record(record | {"choices": config.choices})
+        record.choices = config.choices
+        self.job.folder.write_record(record)
         self.job = replace(self.job, config=config)
         self._judge = self._study.watch(self._index)
         return self.job
 
-    def watch(self, progress: Progress) -> str | None:
+    def watch(self, progress: Progress) -> SeedStatus | None:
         """Why the trial is not worth going on, asked whenever the validation loss was looked at."""
         if progress.step % self._every or progress.step == progress.steps:
             return None
         losses = [loss if math.isfinite(loss) else math.inf for loss in progress.val_loss.tolist()]
-        return PRUNED if self._judge(progress.step, median(losses)) else None
+        behind = self._judge(progress.step, median(losses))
+        return SeedStatus("pruned", progress.step, BEHIND) if behind else None
 
     def end(self) -> None:
         settle(self._study, self._index, self.job.folder)
@@ -62,7 +67,7 @@ class Trial(Guide):
 
 
 def study(plan: Plan, job: int = 0) -> Study:
-    """That of a plan, for a process that works on this job."""
+    """The study of a plan, for a process that works on this job."""
     assert plan.search is not None
     return Study(plan.folder.study, Search(**plan.search["sweeper"]), int(plan.jobs[0].config.values["steps"]), job)
 
@@ -74,25 +79,21 @@ def space(plan: Plan) -> Space:
 
 def settle(known: Study, index: int, folder: RunFolder) -> None:
     """Tell the study how a job ended, once it did."""
-    try:
-        record = folder.read_record()
-    except UnreadableRun:
-        return
-    if record["status"] in ("done", "failed"):
+    record = folder.known_record()
+    if record and record.status in ("done", "failed"):
         known.tell(index, objective(record), was_pruned(record))
 
 
-def objective(record: dict[str, Any]) -> float | None:
+def objective(record: Record) -> float | None:
     """Median over seeds of the lowest validation loss, a diverged seed being worst; None where the run has none.
 
     Never of the test data.
     """
-    lowest, status = record.get("best_val_loss"), record.get("seed_status", {})
-    if not lowest:
+    if not record.best_val_loss:
         return None
-    lost = [seed for seed in lowest if lowest[seed] is None or status.get(seed, "").startswith("diverged")]
-    return median([math.inf if seed in lost else lowest[seed] for seed in lowest])
+    losses = {seed: loss for seed, loss in record.best_val_loss.items() if loss is not None and seed not in record.lost}
+    return median([losses.get(seed, math.inf) for seed in record.best_val_loss])
 
 
-def was_pruned(record: dict[str, Any]) -> bool:
-    return any(status.endswith(PRUNED) for status in record.get("seed_status", {}).values())
+def was_pruned(record: Record) -> bool:
+    return any(status.kind == "pruned" for status in (record.seed_status or {}).values())

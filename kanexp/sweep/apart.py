@@ -15,11 +15,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kanexp.paths import find_plugins
+
 LOOK = 0.2  # seconds between two looks at the process
 PATIENCE = 20.0  # seconds that it has for its last step when it is asked to stop
 
-# What a launcher ships names our own launcher, which the process that unpacks it must find; it unpacks `work` first.
-sys.path.append(str(Path(__file__).parents[1] / "_plugins"))
+find_plugins()  # what a launcher ships names ours, and the process that unpacks it unpacks `work` first
 
 
 def work(config: Any) -> int:

@@ -11,9 +11,8 @@ import torch
 
 from kanexp.config.experiment import build_experiment
 from kanexp.config.run_config import RunConfig
-from kanexp.run.run import load_data
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.objective import Objective, prepare
+from kanexp.train.objective import Objective, view
 
 MEASURING = 1.0  # seconds it may take; packs that are not reached by then are taken to be like the others
 PATIENCE = 20.0  # seconds until it is given up
@@ -60,14 +59,15 @@ def _measure(packs: Sequence[Sequence[RunConfig]], threads: int | None, line: Co
 def _seconds(ensemble: Ensemble) -> float:
     """A few steps of the first of its jobs, for as many networks as all have."""
     e = ensemble.first
-    data, _ = load_data(e)
+    data, _ = e.load_data()
     network = e.network()
     one = replace(e, settings=replace(e.settings, seeds=e.settings.seed_list[:1]))
     start = Ensemble((one,)).start(network, data.train.x).repeat(len(ensemble.seeds), 1)
     size = e.settings.batch_size or data.train.x.shape[1]
     x, y = (part[:, :size].to(start)[None] for part in (data.train.x, data.train.y))
     weight = torch.ones(()).to(start) if e.reg.weight > 0 else None
-    objective = Objective(network, e.task, e.reg, weight, x, prepare(e.task, network, x), y)
+    seen = view(e.task, network)
+    objective = Objective(seen, e.task, e.reg, weight, x, seen.prepare(x), y)
     stepper = e.optimizer.stepper(start)
     theta = stepper.step(start, objective)[0]
     began = time.perf_counter()

@@ -16,13 +16,16 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from kanexp import console
+from kanexp.config.launcher import Local
+from kanexp.config.schema import did_you_mean
 from kanexp.error import ConfigError
 from kanexp.folder.sweep_folder import SweepFolder
 
-LOCAL = "kanexp_local"  # our own launcher's name
+LOCAL = Local.plugin
 WORKER = "kanexp.sweep.worker"  # imported before its processes are made, and torch with it
 CONFIG = "kanexp_pack"  # of one job as Hydra sees it: which pack of which sweep, and what its process must know
 ConfigStore.instance().store(
@@ -41,17 +44,35 @@ PLACES = {
 ALWAYS = {"ray": {"ray.init.object_store_memory": None, "ray.init.log_to_driver": False}}
 
 
-def require_launcher(name: str) -> None:
-    """Raise ConfigError where the launcher of that name in Hydra cannot be used."""
+def require_launcher(options: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a launcher cannot be used, or does not take these options of it."""
+    name, loader = options["plugin"], _loader()
     extra, module = EXTRAS.get(name, ("", ""))
     if module and find_spec(module) is None:
         raise ConfigError(f"launcher: Hydra has no launcher '{name}'; install it with: pip install 'kanexp[{extra}]'")
-    if name not in _loader().get_group_options("hydra/launcher"):
-        raise ConfigError(f"launcher: Hydra has no launcher '{name}'")
+    known = loader.get_group_options("hydra/launcher")
+    if name not in known:
+        raise ConfigError(f"launcher: Hydra has no launcher '{name}'{did_you_mean(name, known)}")
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(
             "launcher: there is no srun here; start the sweep on a machine of the cluster, or use launcher=local"
         )
+    own = loader.load_configuration(CONFIG, [f"hydra/launcher={name}"], RunMode.MULTIRUN).hydra.launcher
+    if mistakes := [m for key, value in _places(options).items() for m in _option_mistakes(own, key, value, name)]:
+        raise ConfigError(*mistakes)
+
+
+def _option_mistakes(launcher: DictConfig, key: str, value: Any, name: str) -> list[str]:
+    """Why Hydra's launcher does not take this option."""
+    names = [str(known) for known in launcher if not str(known).startswith("_")]
+    if key.split(".")[0] not in names:
+        options = f"\n  options of {name}: {', '.join(names)}"
+        return [f"launcher.{key}: {name} has no option '{key}'{did_you_mean(key, names)}{options}"]
+    try:
+        OmegaConf.update(launcher, key, value, merge=True, force_add=True)
+    except OmegaConfBaseException as error:
+        return [f"launcher.{key}: {str(error).splitlines()[0]}"]
+    return []
 
 
 def warm_up() -> None:
@@ -66,9 +87,9 @@ def launch(
 
     Returns what became of those that did not end by themselves.
 
-    `options` are those of the launcher, with its name in Hydra as `hydra`; null ones are left to the launcher.
+    `options` are those of the launcher, with its name in Hydra as `plugin`; null ones are left to the launcher.
     """
-    name, loader = options["hydra"], _loader()
+    name, loader = options["plugin"], _loader()
     config = _config(loader, folder, name)
     for key, value in _places(options).items():
         OmegaConf.update(config, f"hydra.launcher.{key}", value, merge=True)
@@ -113,10 +134,10 @@ def _config(loader: ConfigLoaderImpl, folder: SweepFolder, name: str) -> Any:
 
 def _places(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options by their place in Hydra's configuration of the launcher."""
-    name = options["hydra"]
+    name = options["plugin"]
     places = PLACES.get(name, {})
     # How many packs a sweep is divided into is ours alone to know.
-    kept = {k: v for k, v in options.items() if v is not None and k != "hydra" and (k != "workers" or name == LOCAL)}
+    kept = {k: v for k, v in options.items() if v is not None and k != "plugin" and (k != "workers" or name == LOCAL)}
     return ALWAYS.get(name, {}) | {places.get(key, key): value for key, value in kept.items()}
 
 
@@ -133,5 +154,5 @@ def _job(folder: SweepFolder, number: int, stop: Path, worker: str) -> list[str]
 
 
 def _quoted(path: object) -> str:
-    """For Hydra's grammar."""
+    """A path as a quoted string of Hydra's grammar."""
     return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"

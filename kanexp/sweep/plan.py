@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kanexp.config.catalog import SUBJECTS
 from kanexp.config.run_config import RunConfig
-from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.restore import read_run_config, with_values
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import versions
+from kanexp.paths import recorded
 
 
 @dataclass
@@ -27,20 +26,14 @@ class Job:
 
     @property
     def current(self) -> RunConfig:
-        """Its words as its folder has them: those of a search are chosen when the job begins."""
-        try:
-            record = self.folder.read_record()
-        except UnreadableRun:
-            return self.config
-        return RunConfig(_values(self.folder), record["choices"], tuple(record["overrides"]))
+        """Words of the job as its folder has them: those of a search are chosen when the job begins."""
+        return read_run_config(self.folder) if self.folder.known_record() else self.config
 
     @property
     def status(self) -> str:
-        """That of its run.json; "waiting" where it has none."""
-        try:
-            return str(self.folder.read_record().get("status"))
-        except UnreadableRun:
-            return "waiting"
+        """Status of the job in its run.json; "waiting" where it has none."""
+        record = self.folder.known_record()
+        return record.status if record else "waiting"
 
 
 @dataclass
@@ -70,8 +63,9 @@ class Plan:
             }
             for job in self.jobs
         ]
-        record = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
-        self.folder.write_plan(record | {"search": self.search})
+        record: dict[str, Any] = {"command": command, "jobs": jobs, "packs": self.packs, "threads": self.threads}
+        record |= {"search": self.search, "config_dirs": list(self.jobs[0].config.folders)}
+        self.folder.write_plan(record)
 
     def members(self, number: int) -> list[Job]:
         return [self.jobs[i] for i in self.packs[number]]
@@ -83,15 +77,19 @@ class Plan:
 
 
 def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
-    """Of jobs that nothing is known of yet, in a folder that need not be there."""
+    """A plan of jobs that nothing is known of yet, in a folder that need not be there."""
     named = zip(job_names(jobs), jobs, strict=True)
     return Plan(folder, [Job(name, config, RunFolder(folder.path / name)) for name, config in named])
 
 
-def read(folder: SweepFolder) -> Plan:
-    """The plan in a folder. Raises UnreadableRun where there is none."""
+def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
+    """The plan in a folder, with the configuration folders recorded there or those of the command that goes on with it.
+
+    Raises UnreadableRun where there is none, ConfigError where a folder recorded is gone.
+    """
     written = folder.read_plan()
-    jobs = [_restore(folder, entry) for entry in written["jobs"]]
+    folders = recorded(written.get("config_dirs", ())) if folders is None else folders
+    jobs = [_restore(folder, entry, folders) for entry in written["jobs"]]
     return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
 
 
@@ -123,13 +121,6 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
 
 
-def _restore(folder: SweepFolder, entry: dict[str, Any]) -> Job:
+def _restore(folder: SweepFolder, entry: dict[str, Any], folders: tuple[str, ...]) -> Job:
     run = RunFolder(folder.path / entry["name"])
-    return Job(entry["name"], RunConfig(_values(run), entry["choices"], tuple(entry["overrides"])), run)
-
-
-def _values(run: RunFolder) -> dict[str, Any]:
-    try:
-        return dict(yaml.safe_load(run.config.read_text("utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{run.config}: cannot be read ({type(error).__name__}); start the sweep anew") from error
+    return Job(entry["name"], with_values(run, entry["choices"], entry["overrides"], folders), run)

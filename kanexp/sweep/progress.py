@@ -9,9 +9,8 @@ from rich.live import Live
 from rich.table import Table
 
 from kanexp import console
-from kanexp.folder.file import UnreadableRun
 from kanexp.report.stats import median_interval
-from kanexp.score.cost import metric_label
+from kanexp.score.score import metric_label
 from kanexp.sweep.plan import Job, Plan
 
 LOOK = 0.5  # seconds between two looks at the packs' notes
@@ -100,16 +99,13 @@ def _done(note: dict[str, Any]) -> float:
 
 def _line(job: Job) -> str:
     """What became of a job; empty while it is under way."""
-    try:
-        record = job.folder.read_record()
-    except UnreadableRun:
+    record = job.folder.known_record()
+    if record is None or record.status not in ("done", "failed"):
         return ""
-    if record["status"] == "failed":
-        return f"{job.name}: failed: {record.get('cause')}"
-    if record["status"] != "done":
-        return ""
-    name, values = next(iter(record["test"].items()))
+    if record.status == "failed":
+        return f"{job.name}: failed: {record.cause}"
+    name, values = next(iter((record.test or {}).items()))
     m = median_interval([float("nan") if value is None else value for value in values.values()])
-    trouble = [f"seed {seed} {status}" for seed, status in record["seed_status"].items() if "diverged" in status]
+    trouble = [f"seed {seed} {record.status_of(seed)}" for seed in record.lost]
     score = f"test {metric_label(name)} {m.median:.4g} ({m.low:.4g} .. {m.high:.4g}), {len(values)} seeds"
     return "; ".join([f"{job.name}: {score}", *trouble])

@@ -1,7 +1,7 @@
 """Several runs from one command: every combination of the values given, one folder each, none of them twice."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from filelock import Timeout
 
 from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
+from kanexp.config.launcher import launcher_options
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version
-from kanexp.run.run import find_device, load_data, write_failure
+from kanexp.machine import find_device
+from kanexp.run.run import write_failure
 from kanexp.sweep import plan
 from kanexp.sweep.estimate import estimate
 from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher
@@ -32,7 +34,10 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     written, with the mistakes of all jobs.
     """
     experiments, samples = check(jobs)
-    require_launcher(jobs[0].values["launcher"]["hydra"])
+    if jobs[0].choices["sweeper"] != "grid":
+        chosen = jobs[0].choices["sweeper"]
+        raise ConfigError(f"sweeper: an experiment chose {chosen}; say so in the command as well: sweeper={chosen}")
+    require_launcher(launcher_options(jobs[0]))
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
     parent = Path(settings.output_dir).expanduser() / name
@@ -42,7 +47,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
             console.say(f"{found.path}: another command is at work on the same sweep; this one makes another version")
             found = None
         if found:
-            todo = plan.read(found)
+            todo = plan.read(found, jobs[0].folders)
         else:
             make = parent / "vNNN" if settings.dry_run else new_version(settings.output_dir, name)
             todo = plan.new(SweepFolder(make), jobs)
@@ -57,7 +62,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
         else:
             claim(todo.folder, locks)
             todo.write(command)
-        return _begin(todo, jobs[0].values, command)
+        return _begin(todo, jobs[0], command)
 
 
 def resume(folder: SweepFolder) -> int:
@@ -66,12 +71,12 @@ def resume(folder: SweepFolder) -> int:
     with ExitStack() as locks:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
-        return _begin(todo, todo.jobs[0].config.values, folder.read_plan()["command"])
+        return _begin(todo, todo.jobs[0].config, folder.read_plan()["command"])
 
 
-def _begin(todo: Plan, values: Mapping[str, Any], command: str) -> int:
+def _begin(todo: Plan, config: RunConfig, command: str) -> int:
     announce(todo)
-    return carry_out(todo, dict(values["launcher"]), str(values["device"]), command)
+    return carry_out(todo, launcher_options(config), str(config.values["device"]), command)
 
 
 def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int]) -> None:
@@ -85,9 +90,9 @@ def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int
 
 
 def threads(config: RunConfig, device: str, packs: int) -> int | None:
-    """Of each process: what the launcher says, or on this machine its share of the cores."""
-    launcher = config.values["launcher"]
-    if launcher["hydra"] != LOCAL:
+    """Threads of each process: what the launcher says, or on this machine its share of the cores."""
+    launcher = launcher_options(config)
+    if launcher["plugin"] != LOCAL:
         return launcher.get("cpus_per_task")
     return max(1, (os.cpu_count() or 1) // min(_workers(device, config), packs))
 
@@ -125,7 +130,7 @@ def check(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
                 raise ConfigError(f"logger: {why}")
             data = repr((e.task, e.settings.data_seed))
             if data not in counted:
-                counted[data] = load_data(e)[0].train.x.shape[1]
+                counted[data] = e.load_data()[0].train.x.shape[1]
             experiments.append(e)
             samples.append(counted[data])
         except ConfigError as error:
@@ -190,7 +195,7 @@ def announce(todo: Plan, failed_too: bool = False) -> None:
     if sizes and sizes[0] > 1:
         text += f" in {len(sizes)} pack{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, sizes[:8]))}"
         text += ", ..." if len(sizes) > 8 else ""
-    if numbers and todo.jobs[0].config.values["launcher"]["hydra"] == LOCAL:
+    if numbers and launcher_options(todo.jobs[0].config)["plugin"] == LOCAL:
         packs = [[job.config for job in todo.members(n)] for n in numbers]
         seconds = estimate(packs, max(1, (os.cpu_count() or 1) // (todo.threads or 1)), todo.threads)
         text += f", about {_duration(seconds)}" if seconds is not None else ""
@@ -204,11 +209,12 @@ def _duration(seconds: float) -> str:
 
 
 def _summarize(todo: Plan, interrupted: bool) -> int:
-    statuses = [job.status for job in todo.jobs]
-    failed = [job for job in todo.jobs if job.status == "failed"]
-    diverged = [job for job in todo.jobs if job.folder.has_diverged()]
-    for job in failed:
-        console.say(f"failed: {job.name}: {job.folder.read_record().get('cause')}")
+    records = [(job, job.folder.known_record()) for job in todo.jobs]
+    statuses = [record.status if record else "waiting" for _, record in records]
+    diverged = [job for job, record in records if record and record.lost]
+    for job, record in records:
+        if record and record.status == "failed":
+            console.say(f"failed: {job.name}: {record.cause}")
     for job in diverged:
         console.say(f"diverged, in part: {job.name}")
     folder = todo.folder.path
@@ -222,8 +228,8 @@ def _summarize(todo: Plan, interrupted: bool) -> int:
 
 def _workers(device: str, config: RunConfig) -> int:
     """Processes at once: what the launcher says, or one for each core, or for each GPU where those are used."""
-    asked = config.values["launcher"].get("workers")
-    if asked:
+    asked = launcher_options(config).get("workers")
+    if asked is not None:
         return int(asked)
     return max(1, _gpus(device)) if _gpus(device) else os.cpu_count() or 1
 
@@ -234,7 +240,7 @@ def _gpus(device: str) -> int:
 
 def _for_packs(launcher: dict[str, Any], todo: Plan, device: str, count: int) -> dict[str, Any]:
     """The launcher's options; ours is told what this sweep needs."""
-    if launcher["hydra"] != LOCAL:
+    if launcher["plugin"] != LOCAL:
         return launcher
     own = {"workers": min(_workers(device, todo.jobs[0].config), count), "threads": todo.threads or 1}
     return launcher | own | {"gpus": _gpus(device), "preload": WORKER}

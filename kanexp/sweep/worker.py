@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from kanexp import console
+from kanexp.folder.record import SeedStatus
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.machine import tune
 from kanexp.run.run import carry_out, prepare, write_failure
 from kanexp.sweep.plan import Job, Plan, read
-from kanexp.train.loop import Progress
+from kanexp.train.result import Progress
 
 BEAT = 0.5  # seconds between two notes of how far it is
 
@@ -31,8 +32,8 @@ class Guide(ABC):
         """The job as it is to run. Raises ConfigError where its settings do not go together."""
 
     @abstractmethod
-    def watch(self, progress: Progress) -> str | None:
-        """Why the job is not worth going on, asked after every step; None where it is."""
+    def watch(self, progress: Progress) -> SeedStatus | None:
+        """How its seeds end where the job is not worth going on, asked after every step; None where it is."""
 
     @abstractmethod
     def end(self) -> None:
@@ -114,7 +115,7 @@ class Watch:
     def __init__(self, pulse: "Pulse", guide: Guide | None = None):
         self._pulse, self._guide = pulse, guide
 
-    def __call__(self, progress: Progress) -> str | None:
+    def __call__(self, progress: Progress) -> SeedStatus | None:
         self._pulse(progress)
         return self._guide.watch(progress) if self._guide else None
 

@@ -2,15 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
 from kanexp.score.functions import errors, relative_l2
+from kanexp.score.score import ERRORS, GRID_RELATIVE_L2, MAX_ERROR, RELATIVE_L2, Score
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Split:
 
     x: Tensor
     y: Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Split":
+        return Split(self.x.to(device, dtype), self.y.to(device, dtype))
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ class Data:
         """Predictions or targets as the data gave them."""
         return y if (self.offset, self.scale) == (0.0, 1.0) else y * self.scale + self.offset
 
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Data":
+        train, val, test = (split.to(device, dtype) for split in (self.train, self.val, self.test))
+        return replace(self, train=train, val=val, test=test)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -57,6 +65,9 @@ class Scene:
     target: Tensor
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Scene":
+        return replace(self, x=self.x.to(device, dtype), target=self.target.to(device, dtype))
 
 
 def dense_scene(ranges: Sequence[tuple[float, float]], solution: Callable[[Tensor], Tensor]) -> Scene:
@@ -73,6 +84,19 @@ def dense_scene(ranges: Sequence[tuple[float, float]], solution: Callable[[Tenso
 @dataclass(frozen=True)
 class Task(ABC):
     """A problem with a known answer on held-out data."""
+
+    differential: ClassVar[bool] = False  # True: the loss is of the network's derivatives in its inputs (task/equation)
+    second: ClassVar[tuple[int, ...]] = ()  # inputs in which it has second derivatives
+    unknowns: ClassVar[Mapping[str, tuple[float, float]]] = {}  # trained numbers: where they start, and the true ones
+
+    @property
+    def redrawn(self) -> int | None:
+        """Steps after which `sample` draws other training data; None where they stay."""
+        return None
+
+    def sample(self, generator: Generator) -> Split:
+        """Training data drawn anew. Raises ValueError where they cannot be."""
+        raise ValueError(f"{type(self).__name__} has no training data to draw anew")
 
     @property
     def least_squares(self) -> bool:
@@ -104,9 +128,22 @@ class Task(ABC):
         """Per seed: (seeds, n_out, samples) against (seeds or 1, n_out, samples) -> (seeds,). Mean squared error."""
         return (prediction - target).square().mean(dim=(1, 2))
 
+    def residual_scale(self, target: Tensor) -> Tensor | float:
+        """What errors are multiplied by so that their squares add up to the loss, for targets (1, n_out, samples)."""
+        return float(1 / target[0].numel() ** 0.5)
+
+    @property
+    @abstractmethod
+    def scores(self) -> tuple[Score, ...]:
+        """All that `metrics` and `scene_metrics` give, and which way each is better; the first is the one to report."""
+
     @abstractmethod
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Named scores (seeds,) of predictions (seeds, n_out, samples); the first is the one to report."""
+        """Numbers (seeds,) of predictions (seeds, n_out, samples), by the names of `scores`."""
+
+    def validation_metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Metrics (seeds,) of the data that select; empty where training must not see what they are of."""
+        return self.metrics(prediction, target)
 
     def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
         """Named scores (seeds,) of all that is drawn (seeds, n_out, points), taken once, at the end."""
@@ -157,6 +194,10 @@ class Regression(Task):
         if self.inputs <= 2:
             return dense_scene(self.ranges, self.solution)
         return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        return (*ERRORS, RELATIVE_L2, MAX_ERROR, GRID_RELATIVE_L2)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         more = {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}

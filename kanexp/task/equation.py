@@ -12,6 +12,7 @@ from torch.quasirandom import SobolEngine
 
 from kanexp.error import require
 from kanexp.score.functions import errors, relative_l2
+from kanexp.score.score import ERRORS, MAX_ERROR, RELATIVE_L2, Score
 from kanexp.task.base import Data, Scene, Split, Task, dense_scene
 
 TEST_SIDE = 101  # points along each side of the grid on which the solution is compared
@@ -42,11 +43,10 @@ class Equation(Task):
     resample: int | None = None
     weight: float = 1.0
 
-    second: ClassVar[tuple[int, ...]]  # inputs in which the equation has second derivatives
+    differential: ClassVar[bool] = True
     edges: ClassVar[
         tuple[tuple[int, int], ...]
     ]  # where the solution is known: input, and 0 or 1 for its low or high end
-    unknowns: ClassVar[Mapping[str, tuple[float, float]]] = {}  # trained numbers: where they start, and the true one
 
     def __post_init__(self):
         require(
@@ -122,6 +122,17 @@ class Equation(Task):
         k = self.known_points
         return torch.cat([self.left_side(jet, x)[..., :-k], jet.value[..., -k:]], dim=-1)
 
+    @property
+    def redrawn(self) -> int | None:
+        return self.resample
+
+    def residual_scale(self, target: Tensor) -> Tensor:
+        return self.shares(target.shape[-1]).sqrt().to(target)
+
+    def validation_metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """None: metrics are those of the solution, which training must not see."""
+        return {}
+
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (self.shares(prediction.shape[-1]).to(prediction) * (prediction - target).square()).sum(dim=(1, 2))
 
@@ -134,8 +145,13 @@ class Equation(Task):
     def scene(self, data: Data) -> Scene:
         return dense_scene(self.ranges, self.solution)
 
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        unknown = (Score(f"{name}_error", "lower") for name in self.unknowns)
+        return (RELATIVE_L2, MAX_ERROR, *ERRORS, *unknown)
+
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Of u against the solution."""
+        """Errors (seeds,) of u against the solution, relative, largest and mean."""
         apart = {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}
         return apart | errors(prediction, target)
 

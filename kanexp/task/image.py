@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from kanexp.error import require
 from kanexp.score.functions import psnr, ssim
+from kanexp.score.score import MSE, PICTURE_SSIM, PSNR, Score
 from kanexp.task.base import Data, Scene, Split, Task
 
 # Pictures that come with installed packages: package, file inside it.
@@ -67,6 +68,10 @@ class Image(Task):
 
     def scene(self, data: Data) -> Scene:
         return Scene("picture", *self._pixels(), (self.size, self.size))
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        return (PSNR, MSE, PICTURE_SSIM)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         return {"psnr": psnr(prediction, target), "mse": (prediction - target).square().mean(dim=(1, 2))}

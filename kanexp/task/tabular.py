@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from kanexp.data.table_file import Columns, judge, read_table, texts_among_numbers
 from kanexp.error import require
 from kanexp.score.functions import class_scores, cross_entropy, errors, r2
+from kanexp.score.score import CLASS_SCORES, ERRORS, R2, Score
 from kanexp.task.base import Data, Scene, Split, Task
 
 BUNDLED = ("digits", "wine", "breast_cancer", "diabetes", "iris")
@@ -85,6 +86,10 @@ class Tabular(Task):
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         return cross_entropy(prediction, target) if self.table.classes else super().loss(prediction, target)
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        return CLASS_SCORES if self.table.classes else (R2, *ERRORS)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         if self.table.classes:

@@ -13,6 +13,7 @@ from kanexp.data.picture_files import Pictures, class_folders, read_cifar, read_
 from kanexp.data.picture_sets import fetched, wanted
 from kanexp.error import require
 from kanexp.score.functions import class_scores, cross_entropy
+from kanexp.score.score import CLASS_SCORES, Score
 from kanexp.task.base import Data, Scene, Split, Task
 
 NAMES = {
@@ -92,6 +93,10 @@ class Vision(Task):
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         return cross_entropy(prediction, target)
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        return CLASS_SCORES
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         return class_scores(prediction, target)

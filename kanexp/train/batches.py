@@ -9,7 +9,6 @@ from torch import Tensor
 
 from kanexp.seeding import generator
 from kanexp.task.base import Split, Task
-from kanexp.task.equation import Equation
 
 Batch = tuple[Tensor, Tensor]  # inputs and targets (seeds or 1, n, samples)
 
@@ -30,16 +29,16 @@ class Batches(ABC):
 
 
 def batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], data_seed: int) -> Batches:
-    """Of `size` samples, in an order of each seed's own; of all where it is None or reaches them all."""
-    if isinstance(task, Equation) and task.resample:
-        return RedrawnPoints(task, split, data_seed)
+    """Batches of `size` samples, in an order of each seed's own; of all where it is None or reaches them all."""
+    if task.redrawn:
+        return RedrawnSamples(task, split, data_seed)
     if size is None or size >= split.x.shape[1]:
         return AllSamples(split)
     return Minibatches(split, size, seeds)
 
 
 class AllSamples(Batches):
-    """The same tensors every time, shared by the seeds."""
+    """All samples as one batch: the same tensors every time, shared by the seeds."""
 
     def __init__(self, split: Split):
         self._batch = split.x[None], split.y[None]
@@ -88,22 +87,22 @@ class Minibatches(Batches):
         self._taken = position["taken"]
 
 
-class RedrawnPoints(Batches):
-    """Collocation points of an equation, the same for all seeds: those given, and others every `resample` steps."""
+class RedrawnSamples(Batches):
+    """Samples that the task draws, the same for all seeds: those given, and others after every so many steps."""
 
-    def __init__(self, equation: Equation, split: Split, data_seed: int):
-        self._equation, self._generator = equation, generator(data_seed, "batch")
+    def __init__(self, task: Task, split: Split, data_seed: int):
+        self._task, self._generator = task, generator(data_seed, "batch")
         self._batch, self._given, self._draws = (split.x[None], split.y[None]), 0, 0
 
     def next(self) -> Batch:
-        if self._given == self._equation.resample:
+        if self._given == self._task.redrawn:
             self._draw()
         self._given += 1
         return self._batch
 
     def _draw(self) -> None:
         x, y = self._batch
-        drawn = self._equation.sample(self._generator)
+        drawn = self._task.sample(self._generator)
         self._batch = drawn.x.to(x)[None], drawn.y.to(y)[None]
         self._given, self._draws = 0, self._draws + 1
 

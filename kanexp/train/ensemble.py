@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from kanexp.config.experiment import Experiment
+from kanexp.config.settings import role_of
 from kanexp.model.network import Network
 from kanexp.optimizer.base import FirstOrder, FirstOrderStepper, SideBySide, Stepper
 from kanexp.seeding import generator
@@ -35,12 +36,12 @@ class Ensemble:
 
     @cached_property
     def seeds(self) -> list[int]:
-        """Of every row."""
+        """The seed of every member, in the order of their rows."""
         return [seed for e in self.experiments for seed in e.settings.seed_list]
 
     @cached_property
     def rows(self) -> list[slice]:
-        """Of every experiment."""
+        """The rows of theta that belong to each experiment."""
         ends = torch.tensor([len(e.settings.seed_list) for e in self.experiments]).cumsum(0).tolist()
         return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -108,9 +109,8 @@ def _key(experiment: Experiment) -> str:
     """Equal for experiments that can be in one pack; empty for one that must be alone."""
     if "seconds" in (experiment.settings.budget or {}):
         return ""  # networks that share a processor share its seconds
-    values: dict[str, Any] = dict(experiment.config.values)
-    for key in ("init", "seeds", "name", "output_dir", "tune", "optimizer"):
-        values.pop(key, None)
+    own = ("init", "seeds", "optimizer", "tune")  # each row has its own
+    values = {k: v for k, v in experiment.config.values.items() if k not in own and role_of(k) != "where"}
     first_order = isinstance(experiment.optimizer, FirstOrder)
     values["optimizer"] = "first order" if first_order else experiment.config.values["optimizer"]
     values["reg"] = dict(values["reg"], weight=experiment.reg.weight > 0)

@@ -1,5 +1,6 @@
-"""The training loss as optimizers see it."""
+"""The training loss as optimizers see it: of a network's values, or of what an equation makes of its derivatives."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -11,27 +12,87 @@ from kanexp.optimizer.base import Problem
 from kanexp.reg.base import Regularizer
 from kanexp.task.base import Task
 from kanexp.task.equation import Equation
-from kanexp.train.jacobian import jacobian
-from kanexp.train.jet import jet
+from kanexp.train.derivatives import jacobian, jet
+
+Traced = tuple[Tensor, list[LayerWeights]]  # predictions, and the layers' weights with what entered each
 
 
-def prepare(task: Task, network: Network, x: Tensor) -> Tensor:
-    """What of the network does not change in training at inputs x (seeds or 1, n_in, batch), if the task has a use."""
-    return x if isinstance(task, Equation) else network.prepare(x)
+class View(ABC):
+    """What of a network a task compares with its targets."""
+
+    def __init__(self, network: Network):
+        self.network = network
+
+    @abstractmethod
+    def prepare(self, x: Tensor) -> Tensor:
+        """What does not change in training at inputs x (seeds or 1, n_in, batch)."""
+
+    @abstractmethod
+    def predict(self, theta: Tensor, prepared: Tensor) -> Tensor:
+        """Predictions (seeds, n_out, batch) without learning."""
+
+    @abstractmethod
+    def trace(self, theta: Tensor, x: Tensor, prepared: Tensor, layers: bool) -> Traced:
+        """Predictions to learn from, and the layers where they are asked for."""
+
+    @abstractmethod
+    def plain(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Predictions (seeds, n_out, batch) by operations that can be differentiated any number of times."""
+
+    def jacobian(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions, and their derivatives (seeds, length, n_out, batch) in the weights."""
+        raise AssertionError("optimizers that need it were refused when the run was checked")
 
 
-def predict(task: Task, network: Network, theta: Tensor, prepared: Tensor) -> Tensor:
-    """What the task's loss compares with its targets: the network's outputs, or what an equation makes of them."""
-    if not isinstance(task, Equation):
-        return network.forward(theta, prepared)
-    return task.prediction(jet(network, theta, prepared, task.second), prepared).detach()
+class Values(View):
+    """The network's outputs themselves."""
+
+    def prepare(self, x: Tensor) -> Tensor:
+        return self.network.prepare(x)
+
+    def predict(self, theta: Tensor, prepared: Tensor) -> Tensor:
+        return self.network.forward(theta, prepared)
+
+    def trace(self, theta: Tensor, x: Tensor, prepared: Tensor, layers: bool) -> Traced:
+        return self.network.trace(theta, x, prepared)
+
+    def plain(self, theta: Tensor, x: Tensor) -> Tensor:
+        return self.network.plain(theta, x)
+
+    def jacobian(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
+        return jacobian(self.network, theta, x, prepared)
+
+
+class Sides(View):
+    """The left side of an equation where it holds, and the network's outputs where the solution is known."""
+
+    def __init__(self, network: Network, equation: Equation):
+        super().__init__(network)
+        self.equation = equation
+
+    def prepare(self, x: Tensor) -> Tensor:
+        return x
+
+    def predict(self, theta: Tensor, prepared: Tensor) -> Tensor:
+        return self.plain(theta, prepared).detach()
+
+    def trace(self, theta: Tensor, x: Tensor, prepared: Tensor, layers: bool) -> Traced:
+        return self.plain(theta, x), self.network.trace(theta, x, prepared)[1] if layers else []
+
+    def plain(self, theta: Tensor, x: Tensor) -> Tensor:
+        return self.equation.prediction(jet(self.network, theta, x, self.equation.second), x)
+
+
+def view(task: Task, network: Network) -> View:
+    """What of the network the task compares with its targets."""
+    return Sides(network, task) if isinstance(task, Equation) else Values(network)
 
 
 @dataclass(frozen=True)
 class Objective(Problem):
     """The task's loss of the network on one batch, and the penalty with its weight at this step."""
 
-    network: Network
+    view: View
     task: Task
     reg: Regularizer
     weight: Tensor | float | None  # of the penalty, (seeds,) or of all; None where there is none
@@ -41,10 +102,7 @@ class Objective(Problem):
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         theta = theta.detach().requires_grad_()
-        if isinstance(self.task, Equation):
-            prediction, layers = self._side(self.task, theta), self._trace(theta)[1] if self.weight is not None else []
-        else:
-            prediction, layers = self._trace(theta)
+        prediction, layers = self.view.trace(theta, self.x, self.prepared, layers=self.weight is not None)
         loss = self.task.loss(prediction, self.y)
         if self.weight is not None:
             loss = loss + self.weight * self.reg.penalty(self._penalized(layers))
@@ -54,37 +112,22 @@ class Objective(Problem):
 
     def penalties(self, theta: Tensor) -> dict[str, Tensor]:
         """The penalty with its weight and without, and without weights what it is the sum of, (seeds,) each."""
-        layers = self._penalized(self._trace(theta)[1])
+        layers = self._penalized(self.view.network.trace(theta, self.x, self.prepared)[1])
         penalty = self.reg.penalty(layers)
         parts = {f"penalty_unweighted_{name}": value for name, value in self.reg.penalties(layers).items()}
         weight = 0.0 if self.weight is None else self.weight
         return {"penalty": weight * penalty, "penalty_unweighted": penalty} | parts
 
     def _penalized(self, layers: list[LayerWeights]) -> list[LayerWeights]:
-        """Those on which the penalty has a meaning: the linear parts of a transformer have no frequencies."""
+        """Layers on which the penalty has a meaning: the linear parts of a transformer have no frequencies."""
         return [w for w in layers if not self.reg.conflict(w.basis)]
 
     def residuals(self, theta: Tensor) -> Tensor:
-        if isinstance(self.task, Equation):
-            return self._residuals(self._side(self.task, theta))
-        return self._residuals(self.network.plain(theta, self.x))
+        return self._residuals(self.view.plain(theta, self.x))
 
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        prediction, derivatives = jacobian(self.network, theta, self.x, self.prepared)
-        return self._residuals(prediction), derivatives.flatten(2) * self._share
+        prediction, derivatives = self.view.jacobian(theta, self.x, self.prepared)
+        return self._residuals(prediction), derivatives.flatten(2) * self.task.residual_scale(self.y)
 
     def _residuals(self, prediction: Tensor) -> Tensor:
-        return (prediction - self.y).flatten(1) * self._share
-
-    @property
-    def _share(self) -> Tensor | float:
-        """Of each error: the loss is a mean of the squares, not their sum."""
-        if isinstance(self.task, Equation):
-            return self.task.shares(self.y.shape[-1]).sqrt().to(self.y)
-        return float(1 / self.y[0].numel() ** 0.5)
-
-    def _trace(self, theta: Tensor) -> tuple[Tensor, list[LayerWeights]]:
-        return self.network.trace(theta, self.x, self.prepared)
-
-    def _side(self, equation: Equation, theta: Tensor) -> Tensor:
-        return equation.prediction(jet(self.network, theta, self.x, equation.second), self.x)
+        return (prediction - self.y).flatten(1) * self.task.residual_scale(self.y)

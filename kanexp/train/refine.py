@@ -19,7 +19,7 @@ SAMPLES = 1024  # of each input, where functions are fitted to data
 
 
 def refine(network: Network, size: int) -> Network:
-    """The same layers with `size` intervals, nodes, frequencies, ...: whatever each basis counts, if anything."""
+    """A network of the same layers with `size` intervals, nodes, degrees, ...: what each basis counts, if anything."""
     return network.with_layers(
         [replace(layer, basis=layer.basis.resized(size)) if layer.basis.size else layer for layer in network.layers]
     )

@@ -1,0 +1,60 @@
+"""All commands with what --help says of them, and that page; nothing here needs torch."""
+
+from collections.abc import Mapping
+
+from kanexp.config.catalog import GROUPS, Catalog
+
+# A command's name, which is that of its file here, how it is used, and what it does. Words without a name are those of
+# a run (run.py).
+COMMANDS = {
+    "list": ("[GROUP ...]", "every group and option, with defaults"),
+    "resume": ("DIR", "go on with a run or sweep that was stopped or killed"),
+    "report": ("PATH ...", "tables, figures, statistics and a page about finished runs"),
+    "compare": ("A B", "is one better than the other?"),
+    "diagnose": ("RUN", "was it the optimizer, or what the network can express?"),
+    "reproduce": ("[ROW ...]", "published results against ours; --quick takes minutes, --list names the rows"),
+}
+
+EXAMPLES = """\
+examples:
+  kanexp layer=fourier init=smooth
+  kanexp task=function layer=chebyshev init=glorot seeds=10 widths=[2,6,6,1]
+  kanexp -m layer=fourier,chebyshev init=default,glorot optimizer.learning_rate=1e-3,1e-2
+  kanexp report outputs/image-fourier-smooth/latest"""
+
+
+def page(catalog: Catalog) -> str:
+    """What kanexp --help prints."""
+    commands = "\n".join(f"  {f'kanexp {name} {words}':<30}  {what}" for name, (words, what) in COMMANDS.items())
+    groups = "\n".join(f"  {group + '=':<12} {', '.join(catalog.options[group])}" for group in GROUPS)
+    return f"""\
+kanexp: settle claims about Kolmogorov-Arnold networks, over seeds and honestly.
+
+usage:
+  kanexp [WORD=VALUE ...]         one run; every word has a default
+  kanexp -m WORD=V1,V2 ...        a sweep over all combinations
+{commands}
+
+groups (one option each; their own settings are group.key=value):
+{groups}
+
+settings:
+  {pairs(catalog.settings)}
+
+options:
+  --config-dir DIR   look for options of your own in DIR/<group>/*.yaml as well
+  --cfg              print the composed configuration, checked, and stop
+  --version, -h, --help
+
+{EXAMPLES}"""
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """Settings with their defaults on one line, as they would be typed."""
+    return "  ".join(f"{key}={_typed(value)}" for key, value in values.items())
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ",".join(map(_typed, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,47 @@
+"""Stage: a network of one size in training, from one refinement to the next."""
+
+import torch
+from torch import Tensor
+
+from kanexp.config.experiment import Experiment
+from kanexp.model.network import Network
+from kanexp.task.base import Data
+from kanexp.train.objective import Objective, view
+
+
+class Stage:
+    """What is compared of the network, the data that select its best state, and the objective of each step."""
+
+    def __init__(self, experiment: Experiment, network: Network, data: Data):
+        self.network, self.trained = network, network.trained(data.train.x.device)
+        self._task, self._reg, self._data = experiment.task, experiment.reg, data
+        self._view = view(experiment.task, network)
+        size = experiment.settings.batch_size
+        self._whole = size is None or size >= data.train.x.shape[1]
+        self._val_x, self._val_y = self._view.prepare(data.val.x.unsqueeze(0)), data.val.y.unsqueeze(0)
+        self._own_val_y = data.own_units(self._val_y)
+        self._batch: Tensor | None = None
+
+    def predict(self, theta: Tensor) -> Tensor:
+        """Prediction (seeds, n_out, samples) of the validation data."""
+        return self._view.predict(theta, self._val_x)
+
+    def val_loss(self, prediction: Tensor) -> Tensor:
+        """Validation loss (seeds,) of a prediction."""
+        return self._task.loss(prediction, self._val_y)
+
+    def val_rows(self, theta: Tensor, prediction: Tensor) -> dict[str, Tensor]:
+        """Rows for metrics.csv: the task's metrics of the validation data, and what is found for unknown numbers."""
+        metrics = self._task.validation_metrics(self._data.own_units(prediction), self._own_val_y)
+        unknown = {name: value.flatten() for name, value in self.network.unknown(theta).items()}
+        return unknown | {f"val_{name}": values for name, values in metrics.items()}
+
+    def objective(self, batch: Tensor, y: Tensor, weight: Tensor | None) -> Objective:
+        """The loss on a batch (seeds or 1, n_in, samples) with this weight of the penalty."""
+        if batch is not self._batch:  # all samples are the same tensor at every step, prepared once
+            self._batch, self._prepared = batch, self._view.prepare(batch) if self._whole else batch
+        return Objective(self._view, self._task, self._reg, weight, batch, self._prepared, y)
+
+    def step(self, old: Tensor, new: Tensor) -> Tensor:
+        """New weights where they are trained, old ones where they were measured."""
+        return new if self.trained is None else torch.where(self.trained, new, old)

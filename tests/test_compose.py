@@ -1,0 +1,293 @@
+"""What Hydra makes of a command's words: the combinations of a sweep, and options with the lines they share."""
+
+import dataclasses
+import re
+from collections import Counter
+from importlib import import_module
+
+import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from kanexp.config.catalog import Catalog, SharedLines, config_folder
+from kanexp.config.compose import combinations, load, parse
+from kanexp.config.experiment import KINDS, build_experiment
+from kanexp.config.inheritance import declared_by
+from kanexp.error import ConfigError
+from kanexp.layer.bspline import BSpline
+
+CATALOG = Catalog((config_folder(),))
+LAYERS = list(CATALOG.options["layer"])
+
+
+@pytest.mark.parametrize(
+    ("words", "jobs"),
+    [
+        ([], [[]]),
+        (["seeds=3"], [["seeds=3"]]),
+        (
+            ["layer=fourier,rbf", "seeds=3", "init=smooth,glorot"],
+            [[f"layer={a}", "seeds=3", f"init={b}"] for a in ("fourier", "rbf") for b in ("smooth", "glorot")],
+        ),
+        (["steps=range(2,9,3)", "seeds=1,2"], [[f"steps={n}", f"seeds={m}"] for n in (2, 5, 8) for m in (1, 2)]),
+        (["steps=sort(3,1,2)"], [["steps=1"], ["steps=2"], ["steps=3"]]),
+        (["optimizer.learning_rate=1e-3,1e-2"], [["optimizer.learning_rate=0.001"], ["optimizer.learning_rate=0.01"]]),
+        (["seeds=[1,2],[3,4]"], [["seeds=[1,2]"], ["seeds=[3,4]"]]),
+        (["refine=null,{200: 10}"], [["refine=null"], ["refine={200:10}"]]),
+        (["task.path='a, b.png',c.png"], [["task.path='a, b.png'"], ["task.path=c.png"]]),
+        (["name='x y'", "seeds=1,2"], [["name='x y'", "seeds=1"], ["name='x y'", "seeds=2"]]),
+        # Said twice: the place of the first, the values of the last.
+        (
+            ["layer=fourier", "steps=5,6", "layer=gram,rbf"],
+            [["layer=gram", "steps=5"], ["layer=gram", "steps=6"], ["layer=rbf", "steps=5"], ["layer=rbf", "steps=6"]],
+        ),
+        (["layer=glob(*)"], [[f"layer={name}"] for name in LAYERS]),
+        (["layer=glob([*e*],exclude=b*)"], [[f"layer={n}"] for n in LAYERS if "e" in n and not n.startswith("b")]),
+    ],
+)
+def test_a_sweep_counts_as_hydras_own(words, jobs):
+    parsed, mistakes = parse(words, CATALOG, sweep=True)
+    assert mistakes == []
+    assert [[override.input_line for override in job] for job in combinations(parsed, CATALOG)] == jobs
+    hydra = OverridesParser.create(config_loader=Options()).parse_overrides(words)
+    assert BasicSweeper.split_arguments(hydra, None) == [jobs]
+
+
+class Options:
+    """What Hydra asks for the options of a group."""
+
+    def get_group_options(self, group, results_filter=None):
+        return list(CATALOG.options[group])
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("layer=glob(x*)", "layer=glob(x*): there is no layer of such a name\n  options of layer: bernstein"),
+        ("layer.degree=glob(*)", "layer.degree=glob(*): only options of a group have names to choose by a pattern"),
+        ("steps=glob(*)", "steps=glob(*): only options of a group have names to choose by a pattern"),
+    ],
+)
+def test_mistakes_in_patterns(word, sentence):
+    with pytest.raises(ConfigError) as caught:
+        load([word], CATALOG, sweep=True)
+    assert sentence in str(caught.value)
+
+
+FILES = {group: sorted((config_folder() / group).glob("*.yaml")) for group in KINDS}
+SHARED = [file for files in FILES.values() for file in files if file.name.startswith("_")]
+TARGETS = [option.content["_target_"] for group in KINDS for option in CATALOG.options[group].values()]
+
+
+def find(target: str) -> type:
+    module, _, name = target.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def own_fields(cls: type) -> dict:
+    """Fields that a class declares itself, with their defaults."""
+    return {f.name: f.default for f in dataclasses.fields(cls) if f.name in vars(cls).get("__annotations__", {})}
+
+
+def test_shared_lines_were_found():
+    assert {file.parent.name for file in SHARED} == {"init", "layer", "optimizer", "reg", "task"}
+
+
+@pytest.mark.parametrize("file", SHARED, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_shared_lines_are_what_a_base_declares(file):
+    lines = SharedLines(file).lines
+    base = find(lines["_target_"])
+    assert file.stem == re.sub("(?=[A-Z])", "_", base.__name__).lower()
+    assert {key: value for key, value in lines.items() if key not in ("_target_", "_self_")} == own_fields(base)
+
+
+@pytest.mark.parametrize("group", KINDS)
+def test_what_options_inherit_is_written_once(group):
+    """An option has such a line itself only where its default, or what is to be said of it, is another."""
+    lines = Counter()
+    for file in FILES[group]:
+        pairs = [line.partition(":") for line in file.read_text().splitlines() if re.match("[a-z]", line)]
+        cls = find(re.search("^_target_: (.*)", file.read_text(), re.M)[1])
+        inherited = {f.name for f in dataclasses.fields(cls)} - (set() if file in SHARED else own_fields(cls).keys())
+        lines.update(f"{key}: {' '.join(rest.split())}" for key, _, rest in pairs if key in inherited)
+    assert [line for line, count in lines.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_a_class_inherits_is_read_without_importing_it(target):
+    cls = find(target)
+    owners = {f.name: next(c for c in cls.__mro__ if f.name in own_fields(c)) for f in dataclasses.fields(cls)}
+    assert declared_by(target) == {name: f"{c.__module__}.{c.__name__}" for name, c in owners.items()}
+
+
+COMPONENTS = """\
+from dataclasses import dataclass
+from typing import Literal
+import kanexp.layer.base
+import kanexp.optimizer.base as contract
+from kanexp.layer.chebyshev import Chebyshev as Published
+from kanexp.optimizer.adam import Adam
+from kanexp.optimizer.lbfgs import LBFGS, LBFGSStepper
+
+@dataclass(frozen=True, kw_only=True)
+class Plain(kanexp.layer.base.Basis):
+    power: int = 2
+    terms = property(lambda self: 1)
+    def features(self, x):
+        return (x**self.power).unsqueeze(-3)
+
+@dataclass(frozen=True, kw_only=True)
+class Alive(Plain):
+    residual: Literal["none", "silu", "identity"] = "silu"
+
+@dataclass(frozen=True, kw_only=True)
+class Family(Plain):
+    size_of_all: float = 1.0
+
+@dataclass(frozen=True, kw_only=True)
+class Member(Family):
+    own: int = 1
+
+@dataclass(frozen=True, kw_only=True)
+class Descent(contract.FirstOrder):
+    pull: float = 0.5
+    def stepper(self, theta):
+        return Adam().stepper(theta)
+
+@dataclass(frozen=True, kw_only=True)
+class Whole(contract.Optimizer):
+    history: int = 10
+    max_evaluations: int = 25
+    def stepper(self, theta):
+        return LBFGSStepper(self, theta)
+
+again = Plain
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where a user's options lie, beside the file of their classes."""
+    (tmp_path / "users_own.py").write_text(COMPONENTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "conf"
+
+
+def write(file, *lines: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(["# Mine.", *lines, ""]))
+
+
+def run(folder, *words: str):
+    (job,) = load(["task=function", *words], Catalog((config_folder(), folder)))
+    return job.values, build_experiment(job)
+
+
+def test_a_users_layer_has_what_every_layer_has(folder):
+    write(folder / "layer/plain.yaml", "_target_: users_own.Plain", "power: 3")
+    values, built = run(folder, "layer=plain", "layer.residual=silu")
+    complete = {"_target_": "users_own.Plain", "power": 3, "residual": "silu", "scale": False}
+    assert list(values["layer"].items()) == list(complete.items())
+    assert (built.layer.residual, built.layer.scale) == ("silu", False)
+
+
+def test_a_users_yaml_has_the_last_word(folder):
+    write(folder / "layer/plain.yaml", "_target_: users_own.Plain", "scale: true", "power: 3")
+    values, built = run(folder, "layer=plain")
+    assert list(values["layer"]) == ["_target_", "scale", "power", "residual"]
+    assert built.layer.scale is True
+
+
+def test_a_default_of_the_users_class_is_not_replaced(folder):
+    write(folder / "layer/alive.yaml", "_target_: users_own.Alive")
+    values, built = run(folder, "layer=alive")
+    assert "residual" not in values["layer"]
+    assert built.layer.residual == "silu"
+
+
+def test_only_what_the_class_has_is_added(folder):
+    write(folder / "optimizer/descent.yaml", "_target_: users_own.Descent", "pull: 0.1")
+    write(folder / "optimizer/whole.yaml", "_target_: users_own.Whole", "history: 3")
+    values, built = run(folder, "optimizer=descent", "optimizer.schedule=cosine")
+    shared = ["schedule", "schedule_steps", "warmup", "clip"]
+    assert list(values["optimizer"]) == ["_target_", "learning_rate", "pull", *shared]
+    assert built.optimizer.schedule == "cosine"
+    values, built = run(folder, "optimizer=whole")
+    assert values["optimizer"] == {"_target_": "users_own.Whole", "history": 3}
+    with pytest.raises(ConfigError) as caught:
+        run(folder, "optimizer=whole", "optimizer.warmup=1")
+    assert "optimizer=whole has no option 'warmup'" in str(caught.value)
+
+
+def test_an_option_that_extends_another_is_complete(folder):
+    write(folder / "layer/fine.yaml", "defaults: [bspline, _self_]", "intervals: 50")
+    write(folder / "layer/steep.yaml", "defaults: [chebyshev, _self_]", "degree: 50")
+    values, built = run(folder, "layer=fine", "layer.bound=tanh")
+    assert values["layer"] == CATALOG.options["layer"]["bspline"].content | {"intervals": 50, "bound": "tanh"}
+    assert built.layer == BSpline(intervals=50, bound="tanh")
+    values, _ = run(folder, "layer=steep")
+    complete = CATALOG.options["layer"]["chebyshev"].content | {"degree": 50}
+    assert list(values["layer"].items()) == list(complete.items())
+
+
+def test_an_option_is_not_chosen_by_a_value(folder):
+    (folder / "experiment").mkdir(parents=True)
+    (folder / "experiment/mine.yaml").write_text("# @package _global_\nlayer: chebyshev\n")
+    with pytest.raises(ConfigError) as caught:
+        run(folder, "experiment=mine")
+    assert str(caught.value) == (
+        "layer: must be options of layer=fourier, got 'chebyshev'; "
+        "a file chooses one by 'override /layer: NAME' in its defaults"
+    )
+
+
+def test_a_user_shares_lines_as_well(folder):
+    write(folder / "layer/_family.yaml", "_target_: users_own.Family", "size_of_all: 1e-3")
+    write(folder / "layer/member.yaml", "_target_: users_own.Member", "own: 2")
+    values, built = run(folder, "layer=member")
+    assert list(values["layer"]) == ["_target_", "size_of_all", "own", "residual", "scale"]
+    assert built.layer.size_of_all == 0.001
+    _, built = run(folder, "layers=[member,{layer: member, residual: silu}]", "widths=[2,3,1]")
+    assert [layer.residual for layer in built.layers] == ["none", "silu"]
+    assert [layer.size_of_all for layer in built.layers] == [0.001, 0.001]
+
+
+@pytest.mark.parametrize(
+    ("target", "known"),
+    [
+        ("users_own.Published", declared_by("kanexp.layer.chebyshev.Chebyshev")),
+        ("users_own.again", {}),  # made by no class statement
+        ("users_own.Nothing", {}),
+        ("nowhere.inside.Thing", {}),
+        ("Thing", {}),
+        ("os.system", {}),
+    ],
+)
+def test_nothing_is_known_of_what_is_not_in_the_source(folder, target, known):
+    assert declared_by(target) == known
+    assert known or "Published" not in target
+
+
+def test_a_class_is_found_through_packages_and_relative_imports(tmp_path, monkeypatch):
+    inner = tmp_path / "users_package" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "users_package/__init__.py").write_text("raise ImportError('only its source is read')\n")
+    (inner / "__init__.py").write_text("from .part import Part\n")
+    (inner / "part.py").write_text("from ..top import Top\nclass Part(Top):\n    part: int = 1\n")
+    (tmp_path / "users_package/top.py").write_text("class Top:\n    top: int = 1\n")
+    (inner / "broken.py").write_text("class Broken(\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert declared_by("users_package.inner.Part") == {
+        "top": "users_package.top.Top",
+        "part": "users_package.inner.part.Part",
+    }
+    assert declared_by("users_package.inner.broken.Broken") == {}
+
+
+def test_the_list_shows_what_a_users_option_shares(kanexp, tmp_path):
+    (tmp_path / "users_listed.py").write_text("raise ImportError('only its source is read')\n" + COMPONENTS)
+    write(tmp_path / "conf/layer/plain.yaml", "_target_: users_listed.Plain", "power: 3")
+    done = kanexp("list", "layer", "--config-dir", "conf")
+    assert "plain          Mine.\n                 power=3  residual=none  scale=false\n" in done.stdout, done.stderr
+    assert "_basis" not in done.stdout
+    assert "there is no layer '_basis'" in kanexp("layer=_basis").stderr
