@@ -56,3 +56,18 @@ def test_published_numbers_far_from_ours_are_within_the_figure(better, scale):
     low, high = axes.get_xlim()
     assert axes.get_xscale() == scale
     assert low < 2 < 200 < high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "first"),
+    [(5.1, 9.0, "6"), (1.2, 1.9, "1.2"), (0.9, 6.0, "10^{0}"), (1e-4, 1.0, "10^{-4}"), (2.1, np.inf, "10^{1}")],
+)
+def test_ticks_of_a_logarithmic_axis_are_few_and_readable_over_any_range(low, high, first):
+    figure = Figure(figsize=(5.0, 1.0))
+    axes = figure.subplots()
+    axes.set(xscale="log", xlim=(low, min(high, 1e4)))
+    panel.decades(axes.xaxis, low, high)
+    places = [x for x in axes.get_xticks() if low <= x <= high]
+    assert 2 <= len(places) <= 6
+    shown = axes.xaxis.get_major_formatter().format_ticks(places)[0]
+    assert shown.removeprefix("$\\mathdefault{").removesuffix("}$") == first

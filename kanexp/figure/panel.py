@@ -131,11 +131,27 @@ def metric_scale(axes: Axes, which: str, metric: Metric, values: "pd.Series[floa
 
 
 def decades(axis: Any, low: float, high: float) -> None:
-    """Ticks that are readable over one decade as over ten: 1, 2, 5 where there is room, powers of ten elsewhere."""
-    narrow = np.log10(high / low) < 2.2
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=10))
-    axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf) if narrow else None))
+    """Ticks of a logarithmic axis that are readable over a part of a decade as over ten.
+
+    They are 1, 2, 5 where there is room, powers of ten elsewhere, and round numbers where there are not two of these.
+    """
+    if not np.log10(high / low) < 2.2:  # infinite ones too
+        axis.set_major_locator(LogLocator(subs=(1,), numticks=10))
+        axis.set_major_formatter(LogFormatterSciNotation())
+    elif _marks_within(low, high) >= 2:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=10))
+        axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+    else:
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _marks_within(low: float, high: float) -> int:
+    """How many of 1, 2 and 5 times powers of ten lie between two positive numbers."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
+    marks = np.outer(powers, (1, 2, 5))
+    return int(((low <= marks) & (marks <= high)).sum())
 
 
 def side_legend(figure: Figure, axes: Axes, title: str | None = None, fontsize: int = 8) -> None:
