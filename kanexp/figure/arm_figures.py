@@ -5,13 +5,24 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from kanexp.figure.panel import decades, look, picture_row, plain_ticks
-from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, RED, STYLE
+from kanexp.figure.panel import (
+    arm_rows,
+    band,
+    decades,
+    log_where_positive,
+    look,
+    median_bar,
+    metric_scale,
+    picture_row,
+    seed_points,
+    side_legend,
+    spectrum,
+)
+from kanexp.figure.style import BLACK, CYCLE, RED, STYLE
 from kanexp.score.cost import Metric
 from kanexp.score.score import metric_label
 
@@ -34,11 +45,9 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
             here = table[table["metric"] == name]
             for i, arm in enumerate(arms):
                 own = here[here["arm"] == arm]
-                axes.plot(own["at"], own["median"], linewidth=1.5, label=arm, **look(i))
                 shade = 0.15 if len(arms) <= 6 else 0.05  # a dozen bands would hide the lines
-                axes.fill_between(own["at"], own["low"], own["high"], color=look(i)["color"], alpha=shade, linewidth=0)
-            if here["low"].min() > 0:
-                axes.set_yscale("log")
+                band(axes, own["at"], own, alpha=shade, linewidth=1.5, label=arm, **look(i))
+            if log_where_positive(axes, here["low"]):
                 decades(axes.yaxis, here["low"].min(), here["high"].max())
             over = str(table["over"].iloc[0])
             axes.set(title=metric_label(name), xlabel=SPENT[over])
@@ -46,9 +55,7 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             else:
                 axes.set_xscale("log")
-        handles, labels = panels[0].get_legend_handles_labels()
-        legend = "median and range over seeds"
-        figure.legend(handles, labels, loc="outside right upper", fontsize=8, title=legend, title_fontsize=8)
+        side_legend(figure, panels[0], "median and range over seeds")
         figure.suptitle(title, fontsize=9)
         return figure
 
@@ -60,13 +67,11 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
         figure = Figure(figsize=(6.8, 0.42 * len(arms) + 1.2), layout="constrained")
         axes = figure.subplots()
         lost = ~table["ended_well"] | table["value"].isna()
-        _scale(axes, "x", metric, table.loc[~lost, "value"])
+        metric_scale(axes, "x", metric, table.loc[~lost, "value"])
         for i, arm in enumerate(arms):
             here = table["arm"] == arm
             values = table.loc[here & ~lost, "value"]
-            # A fixed spread instead of a random one: the same runs give the same picture.
-            spread = 0.24 * (np.arange(len(values)) % 5 - 2) / 2
-            axes.plot(values, i + spread, "o", color=BLUE, alpha=0.6, markersize=4)
+            seed_points(axes, i, values)
             if count := int((here & lost).sum()):
                 # In the axes' own width: a lost seed has no value to be drawn at.
                 axes.plot(0.985, i, "x", color=RED, markersize=6, transform=axes.get_yaxis_transform(), clip_on=False)
@@ -81,32 +86,10 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
                 )
             if len(values) > count:
                 scores = [*values, *[np.inf if metric.better == "lower" else -np.inf] * count]
-                axes.plot([np.median(scores)] * 2, [i - 0.36, i + 0.36], color=BLACK, linewidth=2)
-        axes.set_yticks(range(len(arms)), arms)
-        axes.set(
-            ylim=(len(arms) - 0.4, -0.6), xlabel=f"{metric_label(metric.name)}, a point per seed, a bar at the median"
-        )
+                median_bar(axes, i, float(np.median(scores)))
+        arm_rows(axes, arms, f"{metric_label(metric.name)}, a point per seed, a bar at the median")
         axes.set_title(title)
-        axes.grid(axis="y", visible=False)
         return figure
-
-
-def _scale(axes: Axes, which: str, metric: Metric, values: "pd.Series[float]") -> None:
-    """The metric's scale and limits with some air on both sides."""
-    if not len(values):
-        return
-    low, high = float(values.min()), float(values.max())
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    if metric.log:
-        axes.set(**{f"{which}scale": "log"})
-        pad = max((high / low) ** 0.06, 1.1)
-        low, high = low / pad, high * pad
-        decades(axis, low, high)
-    else:
-        pad = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-        low, high = low - pad, high + pad
-        axis.set_major_locator(MaxNLocator(6))
-    axes.set(**{f"{which}lim": (low, high)})
 
 
 def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
@@ -128,7 +111,7 @@ def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
                 axes.set_xscale("log")
             axes.set_xlabel({"parameters": "parameters", "train_seconds": SPENT["seconds"]}[cost])
         finite = pd.concat([table[name] for name in ("low", "median", "high")])
-        _scale(panels[0], "y", metric, finite[np.isfinite(finite)])
+        metric_scale(panels[0], "y", metric, finite[np.isfinite(finite)])
         panels[0].set_ylabel(metric_label(metric.name))
         handles = [
             Line2D([], [], linestyle="", color=CYCLE[i % len(CYCLE)], marker=MARKERS[i // len(CYCLE) % len(MARKERS)])
@@ -153,7 +136,7 @@ def profiles(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             decades(axes.xaxis, table["within"].min(), table["within"].max())
         label = f"times the least {metric.title}" if metric.log else f"below the best {metric.title},{metric.unit}"
         axes.set(xlabel=label.rstrip(","), ylabel="share of problems and seeds", ylim=(-0.03, 1.03))
-        figure.legend(loc="outside right upper", fontsize=8)
+        side_legend(figure, axes)
         figure.suptitle(title, fontsize=9)
         return figure
 
@@ -173,13 +156,13 @@ def pictures(table: pd.DataFrame, shapes: Sequence[Sequence[int]]) -> Figure:
 def spectra(table: pd.DataFrame) -> Figure:
     """A row per arm, a panel per layer: power over frequency before and after training, median and range over seeds."""
     arms, layers = list(dict.fromkeys(table["arm"])), sorted(table["layer"].unique())
-    floor = table["high"].max() * 1e-12  # what rounding leaves of absent frequencies is not shown as power
+    floor = table["high"].max() * 1e-12
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.9 * len(layers) + 0.8, 2.1 * len(arms) + 0.5), layout="constrained")
         grid = figure.subplots(len(arms), len(layers), sharex=True, sharey=True, squeeze=False)
         for row, arm in zip(grid, arms, strict=True):
             for axes, layer in zip(row, layers, strict=True):
-                _spectrum(axes, table[(table["arm"] == arm) & (table["layer"] == layer)], floor)
+                spectrum(axes, table[(table["arm"] == arm) & (table["layer"] == layer)], floor)
             row[0].set_ylabel(f"{arm}\npower per edge")
         for axes, layer in zip(grid[0], layers, strict=True):
             axes.set_title(f"layer {layer + 1}")
@@ -187,14 +170,3 @@ def spectra(table: pd.DataFrame) -> Figure:
             axes.set_xlabel("frequency")
         grid[0, 0].legend(fontsize=8)
         return figure
-
-
-def _spectrum(axes: Axes, table: pd.DataFrame, floor: float) -> None:
-    for state, colour in (("before", BEFORE), ("after", AFTER)):
-        here = table[table["state"] == state]
-        low, median, high = (here[name].clip(lower=floor) for name in ("low", "median", "high"))
-        dots = "o-" if len(here) <= 16 else "-"
-        axes.plot(here["frequency"], median, dots, markersize=3, color=colour, label=f"{state} training")
-        axes.fill_between(here["frequency"], low, high, color=colour, alpha=0.25, linewidth=0)
-    axes.set(xscale="log", yscale="log")
-    plain_ticks(axes)

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from kanexp.figure.panel import decades, look
+from kanexp.figure.panel import decades, look, side_legend, spread
 from kanexp.figure.style import BLUE, CYCLE, SKY, STYLE
 from kanexp.score.cost import Metric
 from kanexp.score.score import metric_label
@@ -61,10 +61,10 @@ def sensitivity(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
         axes = figure.subplots()
         for i, line in enumerate(lines):
             here = table[(table["line"] == line) & table["ended_well"]]
-            # Lines stand a little apart and points are spread, in a fixed way, to be told from each other.
+            # Lines stand a little apart and points are spread, to be told from each other.
             shift = (i - (len(lines) - 1) / 2) * min(0.02, 0.06 / len(lines))
-            spread = 0.03 / len(lines) * (np.arange(len(here)) % 7 - 3) / 3
-            place = (np.log10(here["at"]) if log else here["at"]) + (shift + spread) * (ends[1] - ends[0])
+            apart = shift + 0.03 / len(lines) * spread(len(here), 7)
+            place = (np.log10(here["at"]) if log else here["at"]) + apart * (ends[1] - ends[0])
             few = len(here) <= 40 * len(at)
             size, alpha = (3.0, 0.5) if few else (1.5, 0.25)
             colour = CYCLE[i % len(CYCLE)] if len(lines) > 1 else SKY
@@ -84,7 +84,7 @@ def sensitivity(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
         if len(at) <= 8:
             axes.set_xticks(at, [f"{x:.3g}" for x in at])
             axes.xaxis.set_minor_locator(NullLocator())
-        figure.legend(loc="outside right upper", fontsize=8)
+        side_legend(figure, axes)
         figure.suptitle(title, fontsize=9)
         return figure
 

@@ -10,9 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from kanexp.figure.panel import STATES
 from kanexp.figure.style import CYCLE, STYLE
 
-STATES = {"before": "before training", "after": "after training"}
 MOST_NUMBERED = 20  # classes from which on counts in the cells are too small to read
 
 

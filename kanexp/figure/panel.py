@@ -1,4 +1,4 @@
-"""Parts that several figures share: a row of pictures, ticks on logarithmic axes, how arms are told apart."""
+"""What several figures draw alike: pictures, bands and points of seeds, spectra, scales, legends, looks of arms."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import ArrayLike
 
-from kanexp.figure.style import CYCLE
+from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, SKY
+from kanexp.score.cost import Metric
 
 DASHES = ("-", "--", ":", "-.")
+# The two states of a network: what each is called, and its colour.
+STATES = {"before": "before training", "after": "after training"}
+STATE_COLOURS = {"before": BEFORE, "after": AFTER}
 
 
 def look(i: int) -> dict[str, Any]:
@@ -18,17 +24,109 @@ def look(i: int) -> dict[str, Any]:
     return {"color": CYCLE[i % len(CYCLE)], "linestyle": DASHES[i // len(CYCLE) % len(DASHES)]}
 
 
+def picture(axes: Axes, pixels: np.ndarray, title: str) -> None:
+    """A picture (rows, columns) or (rows, columns, 3) of numbers between 0 and 1, without a frame."""
+    axes.imshow(pixels.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
 def picture_row(row: Sequence[Axes], table: pd.DataFrame, shape: Sequence[int]) -> None:
-    titles = {"target": "target", "before": "before training", "after": "after training"}
-    for axes, (name, label) in zip(row, titles.items(), strict=True):
-        picture = table[name].to_numpy().reshape(-1, *shape).transpose(1, 2, 0)  # (rows, columns, channels)
+    """Three panels: the target, the prediction before and the prediction after training, with their PSNR."""
+    for axes, (name, label) in zip(row, {"target": "target", **STATES}.items(), strict=True):
+        pixels = table[name].to_numpy().reshape(-1, *shape).transpose(1, 2, 0)  # (rows, columns, channels)
         if name != "target":
             error = np.mean((table[name] - table["target"]) ** 2)
             label += f", {-10 * np.log10(max(error, 1e-20)):.1f} dB on all pixels"
-        axes.imshow(picture.clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set(title=label, xticks=[], yticks=[])
-        axes.grid(False)
-        axes.spines[:].set_visible(False)
+        picture(axes, pixels.squeeze(), label)
+
+
+def seed_range(grouped: Any) -> pd.DataFrame:
+    """Lowest, median and highest over the seeds of each group, columns low, median and high."""
+    return grouped.agg(low="min", median="median", high="max")
+
+
+def band(axes: Axes, at: ArrayLike, table: pd.DataFrame, color: str, alpha: float, **line: Any) -> None:
+    """A line at the median of seeds and a band over their range, of columns low, median and high."""
+    axes.plot(at, table["median"], color=color, **line)
+    axes.fill_between(at, table["low"], table["high"], color=color, alpha=alpha, linewidth=0)
+
+
+def seed_lines(axes: Axes, table: pd.DataFrame, **median: Any) -> None:
+    """A thin line for each seed, a column of the table, over its index, and a thick one for their median."""
+    axes.plot(table.index, table.to_numpy(), color=SKY, linewidth=0.8)
+    axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {table.shape[1]} seeds")
+    axes.plot(table.index, table.median(axis=1), color=BLUE, linewidth=1.8, label="median", **median)
+
+
+def spread(count: int, places: int) -> np.ndarray:
+    """Places between -1 and 1 for so many points in a row; fixed and not random: the same runs, the same picture."""
+    return (np.arange(count) % places - places // 2) / (places // 2)
+
+
+def seed_points(axes: Axes, row: int, values: "pd.Series[float]") -> None:
+    """Every seed's score as a point, in the row of its arm."""
+    axes.plot(values, row + 0.24 * spread(len(values), 5), "o", color=BLUE, alpha=0.6, markersize=4)
+
+
+def median_bar(axes: Axes, row: int, median: float) -> None:
+    """A bar across the row of an arm at the median of its seeds."""
+    axes.plot([median] * 2, [row - 0.36, row + 0.36], color=BLACK, linewidth=2)
+
+
+def arm_rows(axes: Axes, arms: Sequence[str], xlabel: str) -> None:
+    """A row for each arm, named, the first on top."""
+    axes.set_yticks(range(len(arms)), arms)
+    axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=xlabel)
+    axes.grid(axis="y", visible=False)
+
+
+def spectrum(axes: Axes, table: pd.DataFrame, floor: float) -> None:
+    """Power over frequency before and after training, columns state, frequency, low, median and high.
+
+    What lies below the floor is drawn on it: what rounding leaves of absent frequencies is no power.
+    """
+    for state, label in STATES.items():
+        here = table[table["state"] == state]
+        powers = here[["low", "median", "high"]].clip(lower=floor)
+        dots = {"marker": "o", "markersize": 3} if len(here) <= 16 else {}
+        band(axes, here["frequency"], powers, STATE_COLOURS[state], alpha=0.25, label=label, **dots)
+    spectrum_axes(axes)
+
+
+def spectrum_axes(axes: Axes) -> None:
+    """Both axes logarithmic, with frequencies as plain numbers."""
+    axes.set(xscale="log", yscale="log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def log_where_positive(axes: Axes, values: "pd.Series[float] | pd.DataFrame") -> bool:
+    """Make the y axis logarithmic if all these values allow it, and tell whether it is."""
+    positive = bool(np.min(np.asarray(values.min())) > 0)
+    if positive:
+        axes.set_yscale("log")
+    return positive
+
+
+def metric_scale(axes: Axes, which: str, metric: Metric, values: "pd.Series[float]") -> None:
+    """The metric's scale on the axis x or y, with limits that leave some air on both sides of the values."""
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if metric.log:
+        axes.set(**{f"{which}scale": "log"})
+        pad = max((high / low) ** 0.06, 1.1)
+        low, high = low / pad, high * pad
+        decades(axis, low, high)
+    else:
+        pad = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+        low, high = low - pad, high + pad
+        axis.set_major_locator(MaxNLocator(6))
+    axes.set(**{f"{which}lim": (low, high)})
 
 
 def decades(axis: Any, low: float, high: float) -> None:
@@ -39,7 +137,7 @@ def decades(axis: Any, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def plain_ticks(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def side_legend(figure: Figure, axes: Axes, title: str | None = None, fontsize: int = 8) -> None:
+    """The legend of one panel for all of them, on the right of the figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=fontsize, title=title, title_fontsize=8)

@@ -10,32 +10,42 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from kanexp.figure import run_figures
+from kanexp.figure.panel import (
+    STATES,
+    arm_rows,
+    band,
+    median_bar,
+    metric_scale,
+    picture,
+    seed_lines,
+    seed_points,
+    seed_range,
+    side_legend,
+    spectrum_axes,
+)
 from kanexp.figure.style import AFTER, BEFORE, BLUE, CYCLE, ORANGE, SKY, STYLE
-from kanexp.score.score import metric_label
+from kanexp.score.cost import Metric
+from kanexp.score.score import Score, metric_label
 
 
 def points(table: pd.DataFrame) -> Figure:
     """Every seed's score, a line per arm, with a bar at the median and a diamond at the published number."""
     arms = list(dict.fromkeys(table["arm"]))
-    metric = table["metric"].iloc[0]
+    shown = pd.concat([table["value"], table["published"]])
+    shown = shown[np.isfinite(shown)]
+    metric = _metric(table, shown)
     with mpl.rc_context(STYLE):
         named = 0.075 * max(map(len, arms))  # inches; beside them the points keep their width
         figure = Figure(figsize=(5.2 + named, 0.42 * len(arms) + 1.2), layout="constrained")
         axes = figure.subplots()
+        metric_scale(axes, "x", metric, shown)
         for i, arm in enumerate(arms):
             here = table[(table["arm"] == arm) & np.isfinite(table["value"])]
-            spread = 0.24 * (np.arange(len(here)) % 5 - 2) / 2  # the same runs give the same picture
-            axes.plot(here["value"], i + spread, "o", color=BLUE, alpha=0.6, markersize=4)
-            axes.plot([here["value"].median()] * 2, [i - 0.36, i + 0.36], color="black", linewidth=2)
+            seed_points(axes, i, here["value"])
+            median_bar(axes, i, here["value"].median())
             axes.plot(here["published"].iloc[:1], [i], "D", color=ORANGE, markeredgecolor="black", markersize=7)
-        if table["value"].min() > 0 and table["better"].iloc[0] == "lower":
-            axes.set_xscale("log")
-        axes.set_yticks(range(len(arms)), arms)
         known = "; diamonds are published" if table["published"].notna().any() else ""
-        axes.set(
-            ylim=(len(arms) - 0.4, -0.6), xlabel=f"{metric_label(metric)}: a point per seed, a bar at the median{known}"
-        )
-        axes.grid(axis="y", visible=False)
+        arm_rows(axes, arms, f"{metric_label(metric.name)}: a point per seed, a bar at the median{known}")
         return figure
 
 
@@ -83,14 +93,13 @@ def exponents(table: pd.DataFrame) -> Figure:
         panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
         for axes, layer in zip(panels, layers, strict=True):
             for i, arm in enumerate(arms):
-                own = table[(table["layer"] == layer) & (table["arm"] == arm)].groupby("step")["value"]
-                colour = CYCLE[i % len(CYCLE)]
-                axes.plot(own.median().index, own.median(), color=colour, label=arm)
-                axes.fill_between(own.min().index, own.min(), own.max(), color=colour, alpha=0.15, linewidth=0)
+                own = table[(table["layer"] == layer) & (table["arm"] == arm)]
+                seeds = seed_range(own.groupby("step")["value"])
+                band(axes, seeds.index, seeds, CYCLE[i % len(CYCLE)], alpha=0.15, label=arm)
             axes.set_xscale("symlog", linthresh=1)
             axes.set(title=f"layer {layer + 1}", xlabel="step")
         panels[0].set_ylabel("exponent of the spectrum's decay")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+        side_legend(figure, panels[0])
         return figure
 
 
@@ -126,9 +135,7 @@ def staircase(table: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.8, 3.6), layout="constrained")
         axes = figure.subplots()
-        axes.plot(seeds.index, seeds, color=SKY, linewidth=0.8)
-        axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {seeds.shape[1]} seeds")
-        axes.plot(seeds.index, seeds.median(axis=1), "o-", color=BLUE, linewidth=1.8, label="median")
+        seed_lines(axes, seeds, marker="o")
         axes.plot(published.index, published, "D--", color=ORANGE, markeredgecolor="black", label="published")
         axes.set(xscale="log", yscale="log", xlabel="grid intervals", ylabel=f"test {metric_label(metric)}")
         axes.set_xticks(sizes)
@@ -146,8 +153,8 @@ def solution(table: pd.DataFrame) -> Figure:
 
 def pareto(table: pd.DataFrame) -> Figure:
     """Test error over parameters: every seed, medians with names, and a line through those that no other beats."""
-    metric = table["metric"].iloc[0]
-    sign = -1 if table["better"].iloc[0] == "higher" else 1
+    metric = _metric(table, table["value"])
+    sign = -1 if metric.better == "higher" else 1
     medians = table.groupby("arm", sort=False).agg(parameters=("parameters", "first"), value=("value", "median"))
     best = medians.sort_values(["parameters", "value"])
     front = best[(sign * best["value"]).cummin() == sign * best["value"]].drop_duplicates("value")
@@ -162,17 +169,21 @@ def pareto(table: pd.DataFrame) -> Figure:
             side, off = ("right", -5) if own["parameters"] > middle else ("left", 5)  # names stay inside
             at = own["parameters"], own["value"]
             axes.annotate(str(arm), at, (off, 5), textcoords="offset points", ha=side, fontsize=7)
-        axes.set(xscale="log", xlabel="parameters", ylabel=f"test {metric_label(metric)}")
-        if sign > 0:
-            axes.set_yscale("log")
+        axes.set(xscale="log", xlabel="parameters", ylabel=f"test {metric_label(metric.name)}")
+        axes.set_yscale("log" if metric.log else "linear")
         axes.margins(x=0.25)
         axes.legend(fontsize=8)
         return figure
 
 
+def _metric(table: pd.DataFrame, values: "pd.Series[float]") -> Metric:
+    """The metric that a table of columns metric and better is about, on the scale that the values allow."""
+    return Metric.of(Score(table["metric"].iloc[0], table["better"].iloc[0]), values)
+
+
 _EDGE_LINES: dict[str, dict] = {
-    "before": {"label": "before training", "color": BEFORE, "linewidth": 0.9},
-    "after": {"label": "after training", "color": AFTER, "linewidth": 1.4},
+    "before": {"label": STATES["before"], "color": BEFORE, "linewidth": 0.9},
+    "after": {"label": STATES["after"], "color": AFTER, "linewidth": 1.4},
     "fit": {"label": "known function, fitted", "color": ORANGE, "linewidth": 1.6, "linestyle": ":"},
 }
 
@@ -186,11 +197,7 @@ def _edge(axes: Axes, own: pd.DataFrame) -> None:
 
 
 def _pixels(axes: Axes, here: pd.DataFrame, part: str, title: str) -> None:
-    picture = here[here["part"] == part].pivot(index="y", columns="x", values="value")
-    axes.imshow(picture.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set(title=title, xticks=[], yticks=[])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
+    picture(axes, here[here["part"] == part].pivot(index="y", columns="x", values="value").to_numpy(), title)
 
 
 def _psnr(here: pd.DataFrame) -> str:
@@ -203,7 +210,8 @@ def _spectra(axes: Axes, here: pd.DataFrame) -> None:
         for i, (layer, power) in enumerate(own.groupby("y")):
             label = f"layer {int(layer) + 1}, {state}"
             axes.plot(power["x"], power["value"], dashes, color=CYCLE[i % len(CYCLE)], linewidth=1.1, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="frequency", ylabel="power per edge")
+    spectrum_axes(axes)
+    axes.set(xlabel="frequency", ylabel="power per edge")
 
 
 def _power_limits(table: pd.DataFrame) -> tuple[float, float]:

@@ -10,7 +10,18 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from kanexp.figure.panel import picture_row, plain_ticks
+from kanexp.figure.panel import (
+    STATE_COLOURS,
+    STATES,
+    band,
+    log_where_positive,
+    picture_row,
+    seed_lines,
+    seed_range,
+    side_legend,
+    spectrum,
+    spectrum_axes,
+)
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE
 from kanexp.score.score import metric_label
 
@@ -21,12 +32,8 @@ def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_los
         figure = Figure(figsize=(3.6 * len(names), 2.9), layout="constrained")
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             table = metrics[metrics["metric"] == name].pivot(index="step", columns="seed", values="value")
-            axes.plot(table.index, table.to_numpy(), color=SKY, linewidth=0.8)
-            axes.plot(table.index, table.median(axis=1), color=BLUE, linewidth=1.8)
-            axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {table.shape[1]} seeds")
-            axes.plot([], [], color=BLUE, linewidth=1.8, label="median")
-            if (table.min(axis=None) or 0) > 0:
-                axes.set_yscale("log")
+            seed_lines(axes, table)
+            log_where_positive(axes, table)
             axes.set(title=metric_label(name), xlabel="step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.legend(fontsize=8)
@@ -52,8 +59,7 @@ def _surface(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
     panels = figure.subplots(1, 4)
     extent = (table["x1"].min(), table["x1"].max(), table["x2"].min(), table["x2"].max())
     low, high = table["target"].min(), table["target"].max()
-    titles = {"target": "target", "before": "before training", "after": "after training"}
-    for axes, (name, label) in zip(panels[:3], titles.items(), strict=True):
+    for axes, (name, label) in zip(panels[:3], {"target": "target", **STATES}.items(), strict=True):
         values = table[name].to_numpy().reshape(shape)
         picture = axes.imshow(values, origin="lower", extent=extent, aspect="auto", cmap="viridis", vmin=low, vmax=high)
         axes.set(title=label, xlabel="$x_1$", ylabel="$x_2$")
@@ -118,7 +124,7 @@ def _edge_cells(axes: Axes, rows: pd.DataFrame) -> None:
     centred = rows["y"] - rows.groupby(["state", "output", "input"])["y"].transform("mean")
     # The largest curve fills its cell; when all are flat there is nothing to scale.
     scale = 0.46 / (centred.abs().max() or 1.0)
-    for state, colour, width in (("before", BEFORE, 0.8), ("after", AFTER, 1.2)):
+    for (state, colour), width in zip(STATE_COLOURS.items(), (0.8, 1.2), strict=True):
         here = rows[rows["state"] == state]
         x = here["input"] + 0.06 + 0.88 * (here["x"] - low) / (high - low or 1.0)
         y = here["output"] + 0.5 - centred[here.index] * scale  # rows count downwards
@@ -145,19 +151,11 @@ def spectra(table: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.9 * len(layers) + 0.6, 2.9), layout="constrained")
         panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
-        # Whatever rounding leaves of absent frequencies is not shown as power.
         floor = table["power"].max() * 1e-12
+        powers = seed_range(table.groupby(["layer", "state", "frequency"])["power"]).reset_index()
         for axes, layer in zip(panels, layers, strict=True):
-            for state, colour in (("before", BEFORE), ("after", AFTER)):
-                here = table[(table["layer"] == layer) & (table["state"] == state)]
-                grouped = here.groupby("frequency")["power"]
-                median = grouped.median().clip(lower=floor)
-                dots = "o-" if len(median) <= 16 else "-"
-                axes.plot(median.index, median, dots, markersize=3, color=colour, label=f"{state} training")
-                low, high = (grouped.agg(f).clip(lower=floor) for f in ("min", "max"))
-                axes.fill_between(median.index, low, high, color=colour, alpha=0.25, linewidth=0)
-            axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
-            plain_ticks(axes)
+            spectrum(axes, powers[powers["layer"] == layer], floor)
+            axes.set(title=f"layer {layer + 1}", xlabel="frequency")
         panels[0].set_ylabel("power per edge")
         panels[0].legend(fontsize=8)
         return figure
@@ -177,14 +175,12 @@ def layers(table: pd.DataFrame) -> Figure:
         for axes, metric in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
             here = table[table["metric"] == metric]
             for i, (layer, rows) in enumerate(here.groupby("layer")):
-                grouped = rows.groupby("step")["value"]
-                low, median, high = grouped.min(), grouped.median(), grouped.max()
-                colour = CYCLE[i % len(CYCLE)]
-                axes.plot(median.index, median, "o-", markersize=2.5, color=colour, label=f"layer {layer + 1}")
-                axes.fill_between(median.index, low, high, color=colour, alpha=0.2, linewidth=0)
+                seeds, colour = seed_range(rows.groupby("step")["value"]), CYCLE[i % len(CYCLE)]
+                label = f"layer {layer + 1}"
+                band(axes, seeds.index, seeds, colour, alpha=0.2, marker="o", markersize=2.5, label=label)
             axes.set_xscale("symlog", linthresh=1)
-            if metric == "gradient_norm" and here["value"].min() > 0:
-                axes.set_yscale("log")
+            if metric == "gradient_norm":
+                log_where_positive(axes, here["value"])
             if metric in ("dead_edges", "outside"):
                 axes.set_ylim(-0.03, 1.03)
             axes.set(title=panels[metric], xlabel="step")
@@ -205,11 +201,10 @@ def training_spectra(table: pd.DataFrame) -> Figure:
             for step, colour in zip(steps, colours, strict=True):
                 median = here[here["step"] == step].groupby("frequency")["power"].median().clip(lower=floor)
                 axes.plot(median.index, median, color=colour, linewidth=1, label=f"{step}")
-            axes.set(xscale="log", yscale="log", title=f"layer {layer + 1}", xlabel="frequency")
-            plain_ticks(axes)
+            spectrum_axes(axes)
+            axes.set(title=f"layer {layer + 1}", xlabel="frequency")
         panels[0].set_ylabel("power per edge")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", fontsize=7, title="step", title_fontsize=8)
+        side_legend(figure, panels[0], "step", fontsize=7)
         return figure
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from kanexp.figure.panel import log_where_positive
 from kanexp.figure.style import BEFORE, BLUE, ORANGE, STYLE
 
 
@@ -17,8 +18,7 @@ def history(table: pd.DataFrame) -> Figure:
             own = table[table["status"] == status]
             axes.plot(own["trial"], own["val_loss"], marker, color=color, markersize=4, label=f"{len(own)} {status}")
         axes.step(table["trial"], table["best"], where="post", color=ORANGE, label="best so far")
-        if (table["val_loss"].min() or 0) > 0:
-            axes.set_yscale("log")
+        log_where_positive(axes, table["val_loss"])
         axes.set(title="validation loss, median over seeds", xlabel="trial")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.legend(fontsize=8)

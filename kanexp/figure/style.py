@@ -1,5 +1,6 @@
-"""How every figure looks: its colours, its style, and the files it is saved to."""
+"""How every figure looks: its colours, its style, the files it is saved to, and how a page carries them."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,10 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         canvas.print_png(files[0])
         FigureCanvasSVG(figure).print_svg(files[1], metadata={"Date": None})
     return files
+
+
+def embedded(file: Path) -> tuple[str, int]:
+    """A PNG as a data address, and its width on a page: an inch of the figure is 96 of the page's pixels."""
+    data = file.read_bytes()
+    pixels = int.from_bytes(data[16:20], "big")  # the width in a PNG's header
+    return "data:image/png;base64," + base64.b64encode(data).decode(), round(pixels * 96 / DPI)

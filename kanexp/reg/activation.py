@@ -1,19 +1,17 @@
 """Size and spread of what the edges pass on."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from kanexp.error import require
 from kanexp.model.edge_layer import LayerWeights, variance
-from kanexp.reg.base import Regularizer
+from kanexp.reg.base import Layerwise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Activation(Regularizer):
+class Activation(Layerwise):
     """size sum v + entropy (row + column entropy) per layer, with v = std(phi(x)) / (std(x) + 0.1) over the batch.
 
     An edge's shares of its output's sum plus 1 (rows) and of its input's sum plus 1 (columns) enter as
@@ -32,10 +30,7 @@ class Activation(Regularizer):
             (0 <= self.entropy < math.inf, f"entropy must be zero or more, got {self.entropy}"),
         )
 
-    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
-        return torch.stack([self._layer(w) for w in layers]).sum(0)
-
-    def _layer(self, w: LayerWeights) -> Tensor:
+    def layer(self, w: LayerWeights) -> Tensor:
         assert w.x is not None  # layers come from a forward pass
         v = w.layer.variances(w, w.x).sqrt() / (variance(w.x).sqrt()[:, None] + 0.1)  # (seeds, n_out, n_in)
         rows, columns = (_entropy(v / (v.sum(dim=dim, keepdim=True) + 1)).sum(dim).mean(1) for dim in (2, 1))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from kanexp.error import require
@@ -46,6 +47,17 @@ class Regularizer(ABC):
     def conflict(self, basis: Basis) -> str:
         """Why this penalty has no meaning on this basis; empty where it has one."""
         return ""
+
+
+class Layerwise(Regularizer):
+    """A penalty that is the sum of what each layer costs."""
+
+    @abstractmethod
+    def layer(self, w: LayerWeights) -> Tensor:
+        """What one layer adds to the penalty, (seeds,)."""
+
+    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
+        return torch.stack([self.layer(w) for w in layers]).sum(0)
 
 
 # Share of the weight when a share of the steps is done.

@@ -1,7 +1,6 @@
 """Entropy of the edges' shares in a layer's coefficients."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,11 +8,11 @@ from torch import Tensor
 
 from kanexp.error import require
 from kanexp.model.edge_layer import LayerWeights
-from kanexp.reg.base import Regularizer
+from kanexp.reg.base import Layerwise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entropy(Regularizer):
+class Entropy(Layerwise):
     """magnitude A + entropy H per layer: A sums every edge's mean |coef|, H = -sum p ln p of its shares p in A.
 
     A small H leaves the work to few edges.
@@ -31,10 +30,7 @@ class Entropy(Regularizer):
             (0 <= self.entropy < math.inf, f"entropy must be zero or more, got {self.entropy}"),
         )
 
-    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
-        return torch.stack([self._layer(w) for w in layers]).sum(0)
-
-    def _layer(self, w: LayerWeights) -> Tensor:
+    def layer(self, w: LayerWeights) -> Tensor:
         edges = w.coef.abs().mean(dim=2).flatten(1)  # (seeds, n_out * n_in)
         total = edges.sum(1)
         p = edges / torch.where(total > 0, total, 1.0)[:, None]

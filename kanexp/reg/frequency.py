@@ -1,7 +1,6 @@
 """Energy of the coefficients, weighted by a power of their frequency."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,11 +9,11 @@ from torch import Tensor
 from kanexp.error import require
 from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import LayerWeights
-from kanexp.reg.base import Regularizer
+from kanexp.reg.base import Layerwise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frequency(Regularizer):
+class Frequency(Layerwise):
     """sum_m order_m^alpha coef_m^2 over all layers and edges; on Fourier sum_k k^alpha (a_k^2 + b_k^2).
 
     alpha = 2 is twice the mean of phi'^2 over a period, alpha = 4 twice that of phi''^2. On polynomials the
@@ -34,10 +33,7 @@ class Frequency(Regularizer):
             return "its terms have no frequency or degree; use reg=l1, or layer=fourier or layer=chebyshev"
         return ""
 
-    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
-        return torch.stack([self._layer(w) for w in layers]).sum(0)
-
-    def _layer(self, w: LayerWeights) -> Tensor:
+    def layer(self, w: LayerWeights) -> Tensor:
         orders = torch.tensor(w.basis.orders, dtype=w.coef.dtype, device=w.coef.device)
         energy = w.coef.square().sum(dim=(1, 3))  # (seeds, terms)
         return energy @ orders**self.alpha

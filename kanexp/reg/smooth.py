@@ -1,6 +1,5 @@
 """Mean square of a derivative of every edge function."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,13 +10,13 @@ from kanexp.calculus import derivative, gauss_legendre
 from kanexp.error import require
 from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
-from kanexp.reg.base import Regularizer
+from kanexp.reg.base import Layerwise
 
 NODES = 10  # of the Gauss-Legendre rule in each piece: exact for squares of polynomials of degree 9
 
 
 @dataclass(frozen=True, kw_only=True)
-class Smooth(Regularizer):
+class Smooth(Layerwise):
     """Mean of phi'^2 (order 1) or phi''^2 (order 2) over a range of inputs, summed over all edges and layers.
 
     The range is the basis' domain (its period; [-1, 1] where it has neither), or with `live` the one that the layer's
@@ -40,10 +39,7 @@ class Smooth(Regularizer):
             return "its functions have kinks, which second derivatives do not see; use reg.order=1"
         return ""
 
-    def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
-        return torch.stack([self._layer(w) for w in layers]).sum(0)
-
-    def _layer(self, w: LayerWeights) -> Tensor:
+    def layer(self, w: LayerWeights) -> Tensor:
         energy = _energy(w, self._moments(w))
         if not self.norm:
             return energy

@@ -1,6 +1,5 @@
 """The page: one HTML file that carries its tables and figures inside and needs no network."""
 
-import base64
 import json
 import os
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment
 
-from kanexp.figure.style import DPI
+from kanexp.figure.style import embedded
 from kanexp.report import pair, table
 
 if TYPE_CHECKING:
@@ -50,9 +49,9 @@ def page(found: "Findings", comparisons: pd.DataFrame, drawn: Sequence[tuple[Pat
         # Inside a script element this sign alone could end it early.
         tables=json.dumps(tables).replace("<", "\\u003c"),
         links=json.dumps(links).replace("<", "\\u003c"),
-        figures=[(caption, file.stem, *_embed(file)) for file, caption in drawn],
+        figures=[(caption, file.stem, *embedded(file)) for file, caption in drawn],
         runs=[
-            (run, links[run.label], [(f.stem, *_embed(f)) for f in table.figure_files(run)])
+            (run, links[run.label], [(f.stem, *embedded(f)) for f in table.figure_files(run)])
             for run in pictured
             if table.figure_files(run)
         ],
@@ -101,10 +100,3 @@ def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 def _missing(value: Any) -> bool:
     return value is None or value != value
-
-
-def _embed(file: Path) -> tuple[str, int]:
-    """A PNG as a data address, and its width on the page: an inch of the figure is 96 of the page's pixels."""
-    data = file.read_bytes()
-    pixels = int.from_bytes(data[16:20], "big")  # the width in a PNG's header
-    return "data:image/png;base64," + base64.b64encode(data).decode(), round(pixels * 96 / DPI)

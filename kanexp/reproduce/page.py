@@ -1,17 +1,15 @@
 """The table of reproductions as one page that carries its figures and works from a file."""
 
-import base64
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from kanexp.figure.style import DPI
+from kanexp.figure.style import embedded
 from kanexp.reproduce.outcome import MET, Outcome
 
 
@@ -28,7 +26,7 @@ def page(outcomes: Sequence[Outcome], left_out: Sequence[str] = ()) -> str:
         count=sum(len(outcome.verdicts) for outcome in outcomes),
         met=sum(verdict == MET for outcome in outcomes for _, verdict in outcome.verdicts),
         minutes=sum(outcome.runs.seconds for outcome in outcomes) / 60,
-        embedded=_embedded,
+        embedded=embedded,
         versions=_versions(outcomes),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=version("kanexp"),
@@ -38,13 +36,6 @@ def page(outcomes: Sequence[Outcome], left_out: Sequence[str] = ()) -> str:
 def _unbroken(text: str) -> Markup:
     """The text with every 1.25e-5 kept in one line."""
     return Markup(re.sub(r"\d[\d.]*e-\d+", r"<span>\g<0></span>", str(escape(text))))
-
-
-def _embedded(file: Path) -> tuple[str, int]:
-    """A PNG as a data address, and its width on the page: an inch of the figure is 96 of the page's pixels."""
-    data = file.read_bytes()
-    pixels = int.from_bytes(data[16:20], "big")  # the width in a PNG's header
-    return "data:image/png;base64," + base64.b64encode(data).decode(), round(pixels * 96 / DPI)
 
 
 def _versions(outcomes: Sequence[Outcome]) -> list[str]:

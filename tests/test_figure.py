@@ -1,0 +1,58 @@
+"""What figures share, and the files they are saved to."""
+
+import base64
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from kanexp.figure import panel, published_figures
+from kanexp.figure.style import embedded, save
+
+
+def test_a_saved_figure_is_embedded_at_its_own_width(tmp_path):
+    figure = Figure(figsize=(2.5, 1))
+    figure.subplots().plot([1, 2])
+    png, svg = save(figure, tmp_path / "line")
+    assert [file.suffix for file in (png, svg)] == [".png", ".svg"]
+    address, width = embedded(png)
+    assert width == 240  # a page has 96 pixels to the inch
+    assert base64.b64decode(address.removeprefix("data:image/png;base64,")) == png.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"), [([1e-3, 1.0], "log"), ([0.0, 1.0], "linear"), ([-1.0, 1.0], "linear"), ([np.nan], "linear")]
+)
+def test_only_positive_values_are_on_a_logarithmic_axis(values, scale):
+    for table in (pd.Series(values), pd.DataFrame({"one": values, "other": 1.0})):
+        axes = Figure().subplots()
+        assert panel.log_where_positive(axes, table) == (scale == "log")
+        assert axes.get_yscale() == scale
+
+
+def test_points_are_spread_in_a_fixed_way_and_evenly():
+    np.testing.assert_array_equal(panel.spread(7, 5), [-1, -0.5, 0, 0.5, 1, -1, -0.5])
+    assert panel.spread(70, 7).mean() == pytest.approx(0)
+    assert len(panel.spread(0, 5)) == 0
+
+
+def test_a_band_reaches_from_the_lowest_seed_to_the_highest():
+    table = pd.DataFrame({"step": [0, 0, 0, 5, 5, 5], "value": [3.0, 1.0, 2.0, 6.0, 5.0, 9.0]})
+    seeds = panel.seed_range(table.groupby("step")["value"])
+    assert seeds.to_dict("list") == {"low": [1, 5], "median": [2, 6], "high": [3, 9]}
+    axes = Figure().subplots()
+    panel.band(axes, seeds.index, seeds, "red", alpha=0.2)
+    (line,), (area,) = axes.lines, axes.collections
+    assert line.get_ydata().tolist() == [2, 6]
+    assert {tuple(point) for point in area.get_paths()[0].vertices} == {(0, 1), (0, 3), (5, 5), (5, 9)}
+
+
+@pytest.mark.parametrize(("better", "scale"), [("lower", "log"), ("higher", "linear")])
+def test_published_numbers_far_from_ours_are_within_the_figure(better, scale):
+    score = {"metric": "test_mine", "better": better}
+    table = pd.DataFrame({"arm": "kan", **score, "value": [2.0, 3.0, 4.0], "published": 200.0})
+    (axes,) = published_figures.points(table).axes
+    low, high = axes.get_xlim()
+    assert axes.get_xscale() == scale
+    assert low < 2 < 200 < high
