@@ -7,8 +7,8 @@ from pickle import UnpicklingError
 
 import pytest
 import torch
-from components import classes
-from test_train import TASK, experiment
+from helpers.components import classes
+from helpers.training import TASK, experiment
 
 from kanexp.folder.logs import Ledger
 from kanexp.folder.run_folder import RunFolder

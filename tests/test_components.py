@@ -3,10 +3,22 @@
 import re
 import sys
 
-import components
 import pytest
-from components import BASES, INCOMPLETE, INITS, LOGGERS, MODELS, OPTIMIZERS, REGS, TASKS, classes, instances, name
 from conftest import ROOT
+from helpers import components
+from helpers.components import (
+    BASES,
+    INCOMPLETE,
+    INITS,
+    LOGGERS,
+    MODELS,
+    OPTIMIZERS,
+    REGS,
+    TASKS,
+    classes,
+    instances,
+    name,
+)
 
 from kanexp.seeding import generator
 from kanexp.task.base import Task

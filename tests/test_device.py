@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from components import BASES, MODELS, OPTIMIZERS, REGS, name, square
-from test_train import experiment, train_with_tables
+from helpers.components import BASES, MODELS, OPTIMIZERS, REGS, name, square
+from helpers.training import experiment, train_with_tables
 from torch.testing import assert_close
 
 from kanexp.init.default import Default
@@ -13,7 +13,6 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
-from kanexp.run.run import to_device
 from kanexp.seeding import generator
 from kanexp.train.objective import Objective, view
 
@@ -89,7 +88,7 @@ def test_training(optimizer):
     network = e.network()
     results = []
     for device in ("cpu", DEVICE):
-        data = to_device(e.task.load(generator(0, "data")), torch.device(device), torch.float64)
+        data = e.task.load(generator(0, "data")).to(torch.device(device), torch.float64)
         start = network.start(e.init, [generator(s, "init") for s in e.settings.seed_list], torch.float64, data.train.x)
         results.append(train_with_tables(e, network, start.to(device), data)[0])
     ours, expected = reversed(results)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_train import experiment, train_with_tables
+from helpers.training import experiment, train_with_tables
 
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth

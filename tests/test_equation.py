@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import scipy.fft
 import torch
-from components import BASES, TASKS, name
-from test_train import experiment, train
+from helpers.components import BASES, TASKS, name
+from helpers.training import experiment, train
 from torch.testing import assert_close
 
 from kanexp import testing

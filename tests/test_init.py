@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from components import BASES, INITS, name
 from conftest import REFERENCE
-from own_layers import Gaussians
+from helpers.components import BASES, INITS, name
+from helpers.own_layers import Gaussians
 
 from kanexp.init.base import Fitted, normal_quadrature, uniform_quadrature
 from kanexp.init.constant import Constant

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 import torch
-from test_sweep import NAME, SMALL, assert_none_left, folders, record, results, start, user_starts, wait_for
+from helpers.sweeps import NAME, SMALL, assert_none_left, folders, record, results, start, user_starts, wait_for
 
 HAS_SUBMITIT = importlib.util.find_spec("submitit") is not None
 submitit = pytest.mark.skipif(not HAS_SUBMITIT, reason="needs pip install 'kanexp[slurm]'")

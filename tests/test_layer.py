@@ -3,11 +3,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from components import ACTIVATION_BASES, BASES, name
+from helpers.components import ACTIVATION_BASES, BASES, name
+from helpers.own_layers import Gaussians, Hermite, Powers, Waves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
-from own_layers import Gaussians, Hermite, Powers, Waves
 from scipy.interpolate import BSpline as ScipyBSpline
 from scipy.special import eval_jacobi, eval_legendre
 from torch.testing import assert_close

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from components import classes
+from helpers.components import classes
 
 from kanexp.logger.mlflow import MLflow
 from kanexp.logger.tensorboard import TensorBoard

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from components import BASES, name
-from own_layers import Waves
+from helpers.components import BASES, name
+from helpers.own_layers import Waves
 
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth

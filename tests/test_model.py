@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from components import BASES, INITS, MODELS, name, square
+from helpers.components import BASES, INITS, MODELS, name, square
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 

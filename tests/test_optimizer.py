@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from components import OPTIMIZERS, name
+from helpers.components import OPTIMIZERS, name
 from torch import Tensor
 
 from kanexp.optimizer.adam import Adam

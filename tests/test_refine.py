@@ -1,8 +1,8 @@
 import pytest
 import torch
-from components import BASES, name
-from own_layers import Gaussians, Waves
-from test_train import TASK, experiment, train
+from helpers.components import BASES, name
+from helpers.own_layers import Gaussians, Waves
+from helpers.training import TASK, experiment, train
 from torch.testing import assert_close
 
 from kanexp.init.default import Default

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from components import ACTIVATION_BASES, BASES, REGS, name
-from own_layers import Gaussians
+from helpers.components import ACTIVATION_BASES, BASES, REGS, name
+from helpers.own_layers import Gaussians
 
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline

@@ -7,7 +7,7 @@ from statistics import median
 
 import pandas as pd
 import pytest
-from test_sweep import NAME, assert_none_left, folders, record, start_and_rest, user_starts
+from helpers.sweeps import NAME, assert_none_left, folders, record, start_and_rest, user_starts
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.error import ConfigError

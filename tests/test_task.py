@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from components import TASKS, name
+from helpers.components import TASKS, name
 from PIL import Image as Picture
 from scipy import special
 
