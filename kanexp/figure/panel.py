@@ -56,8 +56,9 @@ def band(axes: Axes, at: ArrayLike, table: pd.DataFrame, color: str, alpha: floa
 def seed_lines(axes: Axes, table: pd.DataFrame, **median: Any) -> None:
     """A thin line for each seed, a column of the table, over its index, and a thick one for their median."""
     axes.plot(table.index, table.to_numpy(), color=SKY, linewidth=0.8)
+    axes.plot(table.index, table.median(axis=1), color=BLUE, linewidth=1.8, **median)
     axes.plot([], [], color=SKY, linewidth=0.8, label=f"each of {table.shape[1]} seeds")
-    axes.plot(table.index, table.median(axis=1), color=BLUE, linewidth=1.8, label="median", **median)
+    axes.plot([], [], color=BLUE, linewidth=1.8, label="median", **median)
 
 
 def spread(count: int, places: int) -> np.ndarray:

@@ -11,6 +11,11 @@ def errors(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
     return {"mse": mse, "rmse": mse.sqrt(), "mae": error.abs().mean(dim=(1, 2))}
 
 
+def distances(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Relative L2 distance from an exact solution and the largest error, both (seeds, n_out, samples) -> (seeds,)."""
+    return {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}
+
+
 def relative_l2(prediction: Tensor, target: Tensor) -> Tensor:
     """2-norm of the error over that of the target."""
     return ((prediction - target).square().mean(dim=(1, 2)) / target.square().mean(dim=(1, 2))).sqrt()

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.error import require
-from kanexp.score.functions import errors, relative_l2
+from kanexp.score.functions import distances, errors, relative_l2
 from kanexp.score.score import ERRORS, GRID_RELATIVE_L2, MAX_ERROR, RELATIVE_L2, Score
 
 
@@ -68,6 +68,17 @@ class Scene:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Scene":
         return replace(self, x=self.x.to(device, dtype), target=self.target.to(device, dtype))
+
+
+def scaled(unit: Tensor, ranges: Sequence[tuple[float, float]]) -> Tensor:
+    """Points (inputs, points) in the ranges, from those in the unit cube."""
+    low, high = torch.tensor(ranges, dtype=torch.float64).T[..., None]
+    return low + (high - low) * unit
+
+
+def uniform_points(ranges: Sequence[tuple[float, float]], points: int, generator: Generator) -> Tensor:
+    """Points (inputs, points), uniform in the ranges."""
+    return scaled(torch.rand((len(ranges), points), generator=generator, dtype=torch.float64), ranges)
 
 
 def dense_scene(ranges: Sequence[tuple[float, float]], solution: Callable[[Tensor], Tensor]) -> Scene:
@@ -200,8 +211,7 @@ class Regression(Task):
         return (*ERRORS, RELATIVE_L2, MAX_ERROR, GRID_RELATIVE_L2)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        more = {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}
-        return errors(prediction, target) | more
+        return errors(prediction, target) | distances(prediction, target)
 
     def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
         """On the dense grid of a curve or surface; beyond two inputs a grid is sparse and the test data do as well."""
@@ -209,8 +219,7 @@ class Regression(Task):
 
     def _sample(self, samples: int, generator: Generator) -> Split:
         """Raises ValueError where the function is infinite or not a number."""
-        low, high = torch.tensor(self.ranges, dtype=torch.float64).T[..., None]
-        x = low + (high - low) * torch.rand((self.inputs, samples), generator=generator, dtype=torch.float64)
+        x = uniform_points(self.ranges, samples, generator)
         y = self.solution(x)
         if bad := (~y[0].isfinite()).nonzero().flatten().tolist():
             where = ", ".join(f"{value:.4g}" for value in x[:, bad[0]].tolist())

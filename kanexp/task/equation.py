@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 from torch.quasirandom import SobolEngine
 
 from kanexp.error import require
-from kanexp.score.functions import errors, relative_l2
+from kanexp.score.functions import distances, errors
 from kanexp.score.score import ERRORS, MAX_ERROR, RELATIVE_L2, Score
-from kanexp.task.base import Data, Scene, Split, Task, dense_scene
+from kanexp.task.base import Data, Scene, Split, Task, dense_scene, scaled, uniform_points
 
 TEST_SIDE = 101  # points along each side of the grid on which the solution is compared
 
@@ -110,7 +110,7 @@ class Equation(Task):
             x = (
                 _grid(others, self.edge_points)
                 if self.sampling == "grid"
-                else _uniform(others, self.edge_points, generator)
+                else uniform_points(others, self.edge_points, generator)
             )
             at = torch.full_like(x[:1], self.ranges[axis][end])
             sides.append(torch.cat([x[:axis], at, x[axis:]]))
@@ -152,26 +152,16 @@ class Equation(Task):
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Errors (seeds,) of u against the solution, relative, largest and mean."""
-        apart = {"relative_l2": relative_l2(prediction, target), "max": (prediction - target).abs().amax(dim=(1, 2))}
-        return apart | errors(prediction, target)
+        return distances(prediction, target) | errors(prediction, target)
 
     def _draw(self, points: int, sampling: str, generator: Generator) -> Tensor:
         if sampling == "grid":
             return _grid(self.ranges, round(points ** (1 / self.inputs)))
         if sampling == "uniform":
-            return _uniform(self.ranges, points, generator)
+            return uniform_points(self.ranges, points, generator)
         seed = int(torch.randint(2**31, (), generator=generator))
         unit = SobolEngine(self.inputs, scramble=True, seed=seed).draw(points, dtype=torch.float64).T
-        return _scaled(unit, self.ranges)
-
-
-def _scaled(unit: Tensor, ranges: list[tuple[float, float]]) -> Tensor:
-    low, high = torch.tensor(ranges, dtype=torch.float64).T[..., None]
-    return low + (high - low) * unit
-
-
-def _uniform(ranges: list[tuple[float, float]], points: int, generator: Generator) -> Tensor:
-    return _scaled(torch.rand((len(ranges), points), generator=generator, dtype=torch.float64), ranges)
+        return scaled(unit, self.ranges)
 
 
 def _grid(ranges: list[tuple[float, float]], side: int) -> Tensor:
