@@ -172,7 +172,9 @@ def check_model(model: Model, basis: Basis, inputs: int = 16) -> None:
     close(y, network(theta, x.expand(3, -1, -1)), msg="inputs of each seed must give what shared ones give")
     close(y[..., 2:4], network(theta, x[..., 2:4]), msg="a sample must not depend on the others")
     _same([w.layer for w in traced], list(network.layers), "every layer must be called once, in order")
-    for w, entering in zip(traced, network.inputs(theta, x), strict=False):
+    *entered, left = network.inputs(theta, x)
+    close(left, y, msg="what leaves the network must be its outputs")
+    for w, entering in zip(traced, entered, strict=True):
         assert w.x is not None
         close(w.x, entering, msg="what is traced must be what enters the layer")
 
@@ -204,6 +206,7 @@ def check_reg(reg: Regularizer, basis: Basis) -> None:
     penalty = reg.penalty(network.trace(theta, x, prepared)[1])
     _same(tuple(penalty.shape), (4,), "penalty must be one number per seed")
     assert (penalty >= 0).all(), "penalty must not be negative"
+    assert penalty.requires_grad or (penalty == 0).all(), "a penalty that no weight changes must be zero"
     if penalty.requires_grad:
         (grad,) = torch.autograd.grad(penalty[1], theta)
         assert (grad[[0, 2, 3]] == 0).all(), "a seed's penalty must not depend on another seed"
@@ -234,6 +237,7 @@ def check_task(task: Task) -> None:
     scene = task.scene(data)
     names = [score.name for score in task.scores]
     found = task.metrics(wrong, target)
+    assert found, "there must be at least one metric"
     assert list(found) == names[: len(found)], f"metrics must give what scores declare, {names}, got {list(found)}"
     of_scene = task.scene_metrics(torch.stack([scene.target + 0.5, scene.target + 1.0]), scene)
     for name, values in (found | of_scene).items():

@@ -1,7 +1,7 @@
 """Time and memory of `kanexp report` on thousands of runs: scripts/bench_report.py [RUNS] [SEEDS].
 
-The runs are made up by tests/runs.py, 4 layers x 5 inits x 10 learning rates and more data seeds; making them is not
-measured. Prints seconds, peak memory and whether torch was imported, for several questions.
+The runs are made up by tests/helpers/runs.py, 4 layers x 5 inits x 10 learning rates and more data seeds; making them
+is not measured. Prints seconds, peak memory and whether torch was imported, for several questions.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ QUESTIONS = (["--by", "layer,init"], ["--by", "layer,init", "--over", "evaluatio
 
 def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
-    from runs import make_many
+    from helpers.runs import make_many
 
     counts = [int(word) for word in sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:

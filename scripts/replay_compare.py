@@ -40,8 +40,7 @@ FREE = [
         "",
     ),
     # Optuna's journal.
-    (r"study\.log$", r'"datetime_(\w+)": "[^"]*"', r'"datetime_\1": <date>'),
-    (r"study\.log$", r'"worker_id": "[^"]*"', '"worker_id": <worker>'),
+    (r"study\.log$", r'"(datetime_\w+|worker_id)": ?"[^"]*"', r'"\1": <when and where>'),
 ]
 # Notes for the command that waits, of interest while it does.
 PASSING = re.compile(r"\.packs/.*\.json$|\.lock$")

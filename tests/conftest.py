@@ -2,13 +2,27 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import hypothesis
+import numpy as np
 import pytest
 import torch
 
+from kanexp.seeding import generator
+
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "tests" / "reference"
+
+
+# The same examples in every run, however long one takes on a busy machine.
+hypothesis.settings.register_profile("kanexp", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("kanexp")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=0, help="of the random inputs that tests draw; each has its own")
 
 
 def pytest_report_header() -> str:
@@ -21,6 +35,26 @@ def pytest_report_header() -> str:
 def layers() -> dict:
     """Outputs, slopes and penalties of published layers for given weights."""
     return json.loads((REFERENCE / "layers.json").read_text())
+
+
+@pytest.fixture
+def draws(request) -> torch.Generator:
+    """Random numbers of the case's own, the same in every run; other ones by --seed."""
+    seed = request.config.getoption("seed")
+    print(f"random inputs: --seed {seed}")  # seen where the case fails
+    return generator(seed, request.node.nodeid)
+
+
+@pytest.fixture
+def randn(draws):
+    """torch.randn in float64, from the case's own random numbers."""
+    return partial(torch.randn, generator=draws, dtype=torch.float64)
+
+
+@pytest.fixture
+def rng(draws) -> np.random.Generator:
+    """The same of NumPy."""
+    return np.random.default_rng(draws.initial_seed() % 2**64)
 
 
 @pytest.fixture

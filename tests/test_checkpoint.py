@@ -7,7 +7,8 @@ from pickle import UnpicklingError
 
 import pytest
 import torch
-from test_train import TASK, experiment
+from helpers.components import classes
+from helpers.training import TASK, experiment
 
 from kanexp.folder.logs import Ledger
 from kanexp.folder.run_folder import RunFolder
@@ -15,23 +16,18 @@ from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
-from kanexp.optimizer.hessian_free import HessianFree
-from kanexp.optimizer.lbfgs import LBFGS
-from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.seeding import generator
 from kanexp.testing import check_optimizer
 from kanexp.train import checkpoint as checkpoints
 from kanexp.train import loop as training
-from kanexp.train.checkpoint import Checkpoint, classes
+from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 
 CASES = {
-    "adam": [experiment(diagnostics=True)],
+    **{option: [experiment(optimizer=cls(), steps=12)] for option, cls in classes("optimizer").items()},
+    "diagnostics": [experiment(diagnostics=True)],
     "minibatches": [experiment(batch_size=16)],
-    "lbfgs": [experiment(optimizer=LBFGS(), steps=20)],
-    "hessian_free": [experiment(optimizer=HessianFree(), steps=12)],
-    "levenberg_marquardt": [experiment(optimizer=LevenbergMarquardt(), steps=12)],
     "refinement": [experiment(BSpline(grid="quantiles"), refine={4: 8, 30: 12}, optimizer=SGD(learning_rate=1e-3))],
     "side by side": [experiment(optimizer=AdamW()), experiment(init=Default(), optimizer=SGD(), seeds=2)],
     "patience": [experiment(optimizer=Adam(learning_rate=0.5), patience=8, steps=60)],
@@ -84,6 +80,7 @@ def test_killed_twice_and_continued_it_ends_with_the_same_bits(members, tmp_path
     for name in ("start", "best", "last", "best_step", "best_val", "evaluations"):
         assert torch.equal(getattr(whole, name), getattr(broken, name)), name
     assert (whole.status, whole.steps) == (broken.status, broken.steps)
+    assert whole.test.keys() == broken.test.keys() == TASK.metrics(*torch.zeros(2, 1, 1, 1)).keys()
     assert all(torch.equal(whole.test[name], broken.test[name]) for name in whole.test)
     assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
     assert len(tables(tmp_path / "whole")) == 3 * len(members)
@@ -171,11 +168,11 @@ def test_a_users_optimizer_is_read_from_a_checkpoint(tmp_path, monkeypatch):
 def test_a_checkpoint_holds_what_the_optimizers_files_define_and_nothing_else(tmp_path):
     """A class that the optimizer's files do not define is not made, whatever a file asks for."""
     stepper = Adam().stepper(torch.zeros(1, 2))
-    assert Path not in classes(stepper)
+    assert Path not in checkpoints.classes(stepper)
     stepper.smuggled = Path("x")
     torch.save(stepper, tmp_path / "state.pt")
     with (
-        torch.serialization.safe_globals(classes(Adam().stepper(torch.zeros(1, 2)))),
+        torch.serialization.safe_globals(checkpoints.classes(Adam().stepper(torch.zeros(1, 2)))),
         pytest.raises(UnpicklingError, match="Unsupported"),
     ):
         torch.load(tmp_path / "state.pt", weights_only=True)

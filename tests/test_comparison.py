@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from runs import make_run, never_ended
+from helpers.runs import make_run, never_ended
 
 from kanexp.cli import main
 from kanexp.error import ConfigError

@@ -29,8 +29,9 @@ def experiment(*words: str):
     return build_experiment(job)
 
 
-def test_options_were_found():
-    assert len(OPTIONS) == len([f for f in (ROOT / "conf").glob("*/[!_]*.yaml") if f.parent.name in GROUPS]) == 81
+def test_every_file_is_an_option_or_a_row_of_reproductions():
+    files = set((ROOT / "conf").glob("*/[!_]*.yaml")) - set((ROOT / "conf" / "reproduce").glob("*"))
+    assert {option.file for option in OPTIONS} == files
     assert {option.group for option in OPTIONS} == set(GROUPS)
 
 
@@ -66,6 +67,7 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
 def test_settings_are_those_of_the_file_and_every_line_says_its_effect():
     assert list(CATALOG.settings) == [f.name for f in dataclasses.fields(Settings)]
     text = (config_folder() / "config.yaml").read_text().split("\nhydra:")[0].split("hydra_logging: disabled")[1]
+    assert {line.split(":")[0] for line in text.strip().splitlines()} == set(CATALOG.settings)
     assert all("#" in line for line in text.strip().splitlines())
 
 

@@ -25,8 +25,6 @@ from kanexp.task.function import Function
 from kanexp.task.tabular import Tabular
 from kanexp.task.vision import Vision
 
-RANDOM = np.random.default_rng()
-
 
 def load(task):
     return task.load(generator(0, "data"))
@@ -35,9 +33,9 @@ def load(task):
 # -- scores ---------------------------------------------------------------------------------------------------------
 
 
-def test_scores_of_classes_are_scikit_learns():
-    labels = torch.from_numpy(RANDOM.integers(0, 4, 200))
-    logits = torch.from_numpy(RANDOM.normal(size=(3, 5, 200)))  # the fifth class never occurs
+def test_scores_of_classes_are_scikit_learns(rng):
+    labels = torch.from_numpy(rng.integers(0, 4, 200))
+    logits = torch.from_numpy(rng.normal(size=(3, 5, 200)))  # the fifth class never occurs
     logits[2] = 0.0
     logits[2, 0] = 1.0  # one class for all
     target = torch.eye(5, dtype=torch.float64)[labels].T[None]
@@ -55,14 +53,14 @@ def test_scores_of_classes_are_scikit_learns():
         )
 
 
-def test_r2_is_scikit_learns():
-    y, guess = RANDOM.normal(size=50), RANDOM.normal(size=50)
+def test_r2_is_scikit_learns(rng):
+    y, guess = rng.normal(size=50), rng.normal(size=50)
     got = functions.r2(torch.from_numpy(guess)[None, None], torch.from_numpy(y)[None, None])
     assert float(got) == pytest.approx(reference.r2_score(y, guess))
 
 
-def test_ssim_is_that_of_a_plain_loop():
-    x, y = RANDOM.random((2, 2, 14, 17))
+def test_ssim_is_that_of_a_plain_loop(rng):
+    x, y = rng.random((2, 2, 14, 17))
     at = np.arange(-5, 6)
     window = np.exp(-(at[:, None] ** 2 + at**2) / 4.5)
     window /= window.sum()
@@ -105,10 +103,10 @@ def test_answers_in_parts_equal_the_whole(basis, monkeypatch):
 
 
 @pytest.fixture
-def houses(tmp_path):
+def houses(tmp_path, rng):
     """A table with a hole, texts, a constant and an empty column; the price is three times the size."""
-    size = RANDOM.normal(50, 10, 60)
-    table = pd.DataFrame({"size": size, "town": RANDOM.choice(["A", "B"], 60), "planet": "earth", "none": np.nan})
+    size = rng.normal(50, 10, 60)
+    table = pd.DataFrame({"size": size, "town": rng.choice(["A", "B"], 60), "planet": "earth", "none": np.nan})
     table["price"] = 3 * size + 7
     table["kind"] = np.where(table["town"] == "A", "flat", "house")
     table.loc[3, "size"] = np.nan
@@ -228,9 +226,9 @@ def idx(values):
 
 
 @pytest.fixture
-def mnist(tmp_path):
+def mnist(tmp_path, rng):
     """Forty training and ten test pictures, half of the files gzipped."""
-    pictures, labels = RANDOM.integers(0, 256, (50, 28, 28)), np.arange(50) % 10
+    pictures, labels = rng.integers(0, 256, (50, 28, 28)), np.arange(50) % 10
     for name, part in (("train", slice(40)), ("t10k", slice(40, 50))):
         (tmp_path / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pictures[part])))
         (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(idx(labels[part]))
@@ -277,9 +275,9 @@ def test_damaged_idx_files(mnist, file, mend, sentence):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_cifar(tmp_path, packed):
-    records = RANDOM.integers(0, 256, (6, 4, 3073), dtype=np.uint8)
-    records[..., 0] = RANDOM.integers(0, 10, (6, 4))
+def test_cifar(tmp_path, packed, rng):
+    records = rng.integers(0, 256, (6, 4, 3073), dtype=np.uint8)
+    records[..., 0] = rng.integers(0, 10, (6, 4))
     names = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
     if packed:
         with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as archive:

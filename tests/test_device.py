@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from components import BASES, MODELS, OPTIMIZERS, REGS, name
-from test_train import experiment, train_with_tables
+from helpers.components import BASES, MODELS, OPTIMIZERS, REGS, name, square
+from helpers.training import experiment, train_with_tables
 from torch.testing import assert_close
 
 from kanexp.init.default import Default
@@ -13,7 +13,6 @@ from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
-from kanexp.run.run import to_device
 from kanexp.seeding import generator
 from kanexp.train.objective import Objective, view
 
@@ -26,16 +25,16 @@ def started(network, dtype=torch.float64):
     return network.start(Default(), [generator(seed, "init") for seed in range(3)], dtype)
 
 
-@pytest.mark.parametrize("size", [None, 40])  # of the grid or the degree: both the sparse and the dense way
-@pytest.mark.parametrize("basis", BASES, ids=name)
-def test_layers(basis, size):
+# With grids and degrees of 40 too: both the sparse and the dense way.
+LARGE = [basis.resized(40) for basis in BASES if basis.size and getattr(basis, "points", 64) > 40]
+SIZES = {name(basis): basis for basis in [*BASES, *LARGE]}
+
+
+@pytest.mark.parametrize("basis", SIZES.values(), ids=SIZES)
+def test_layers(basis, randn):
     """Outputs and gradients of the fast path, and the plain one."""
-    if size is not None:
-        if not basis.size or basis.size == "points" or hasattr(basis, "points"):
-            pytest.skip("its size says nothing about the way it is computed")
-        basis = basis.resized(size)
     network = Network([EdgeLayer(basis, 3, 4), EdgeLayer(basis, 4, 2)])
-    theta, x = started(network), torch.randn(1, 3, 17, dtype=torch.float64)
+    theta, x = started(network), randn(1, 3, 17)
     results = []
     for device in ("cpu", DEVICE):
         at, where = theta.to(device).requires_grad_(), x.to(device)
@@ -49,14 +48,25 @@ def test_layers(basis, size):
             assert_close(ours.cpu(), expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=name)
-@pytest.mark.parametrize("reg", REGS, ids=name)
-def test_losses_of_models_and_penalties(model, reg):
-    network = model.network((16, 5, 5, 3), Chebyshev())
-    if all(reg.conflict(layer.basis) for layer in network.layers):
-        pytest.skip("a config error: the network has nothing that this penalty measures")
+# Any other pair is a config error: the model has functions that the penalty cannot measure.
+PENALIZED = {
+    f"{name(reg)}-{name(model)}": (model, reg)
+    for reg in REGS
+    for model in MODELS
+    if not any(reg.conflict(basis) for basis in model.bases([Chebyshev()], 3))
+}
+
+
+def test_every_model_and_penalty_is_in_a_pair():
+    assert {name(model) for model, _ in PENALIZED.values()} == {name(model) for model in MODELS}
+    assert {name(reg) for _, reg in PENALIZED.values()} == {name(reg) for reg in REGS}
+
+
+@pytest.mark.parametrize(("model", "reg"), PENALIZED.values(), ids=PENALIZED)
+def test_losses_of_models_and_penalties(model, reg, randn):
+    network = model.network((square(model), 5, 5, 3), Chebyshev())
     theta, e = started(network), experiment()
-    x, y = torch.randn(1, 16, 9, dtype=torch.float64), torch.randn(1, 3, 9, dtype=torch.float64)
+    x, y = randn(1, square(model), 9), randn(1, 3, 9)
     results = []
     for device in ("cpu", DEVICE):
         where = x.to(device)
@@ -78,7 +88,7 @@ def test_training(optimizer):
     network = e.network()
     results = []
     for device in ("cpu", DEVICE):
-        data = to_device(e.task.load(generator(0, "data")), torch.device(device), torch.float64)
+        data = e.task.load(generator(0, "data")).to(torch.device(device), torch.float64)
         start = network.start(e.init, [generator(s, "init") for s in e.settings.seed_list], torch.float64, data.train.x)
         results.append(train_with_tables(e, network, start.to(device), data)[0])
     ours, expected = reversed(results)

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from test_train import experiment, train_with_tables
+from helpers.training import experiment, train_with_tables
 
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
@@ -10,6 +11,7 @@ from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.measure import layer_log, tables
 from kanexp.model.kan import KAN
+from kanexp.run import diagnose
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split
 
@@ -119,15 +121,31 @@ def test_looking_changes_nothing():
 
 
 def test_diagnose_tells_a_gap_from_a_floor(kanexp):
-    """x y is beyond one layer and within reach of two."""
-    words = ["task=function", "task.function=product", "layer=chebyshev", "steps=300", "seeds=2", "dtype=float64"]
+    """x y is beyond one layer, x^2 + 2 exp(y) within its reach; both problems are solved long before the time is up."""
+    words = ["task=function", "layer=chebyshev", "widths=[in,out]", "steps=300", "seeds=2", "dtype=float64"]
     words += ["optimizer.learning_rate=0.03", "log_every=100"]
-    expected = {"floor": ("[in,out]", "expressiveness floor"), "gap": ("[in,3,out]", "optimization gap")}
-    for name, (widths, sentence) in expected.items():
-        assert kanexp(*words, f"name={name}", f"widths={widths}").returncode == 0
-        done = kanexp("diagnose", f"outputs/{name}/latest", "--seconds", "8")
+    expected = {"product": "expressiveness floor", "square_plus_exp": "optimization gap"}
+    for function, sentence in expected.items():
+        assert kanexp(*words, f"task.function={function}", f"name={function}").returncode == 0
+        done = kanexp("diagnose", f"outputs/{function}/latest", "--seconds", "250")
         assert done.returncode == 0, done.stderr
+        assert "with LevenbergMarquardt, float64, for at most 250 s" in done.stdout
+        assert done.stdout.count("at rest") == 2
         assert sentence in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "states", "sentence"),
+    [
+        ((4.0, 9.0), (1.0, 1.0), ("at rest", "at rest"), "optimization gap: the same network reaches a training loss "),
+        ((4.0, 9.0), (1.0, 1.0), ("at rest", "falling"), "6.5 times lower [4, 9]; 1 of 2 seeds were still falling, so"),
+        ((1.2, 1.5), (1.0, 1.0), ("at rest", "at rest"), "expressiveness floor: at the nearest stationary point"),
+        ((1.2, 1.5), (1.0, 1.0), ("falling", "at rest"), "cannot tell: the training loss ended 1.35 times lower [1.2,"),
+    ],
+)
+def test_verdicts(before, after, states, sentence):
+    table = pd.DataFrame({"loss_before": before, "loss_after": after, "state": states})
+    assert sentence in diagnose.verdict(table)
 
 
 def test_diagnose_says_what_is_no_run(kanexp):

@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from components import BASES, INITS, name
 from conftest import REFERENCE
-from own_layers import Gaussians
+from helpers.components import BASES, INITS, name
+from helpers.own_layers import Gaussians
 
 from kanexp.init.base import Fitted, normal_quadrature, uniform_quadrature
 from kanexp.init.constant import Constant
@@ -139,12 +139,12 @@ def test_equal_shaped_layers_start_different():
     assert not torch.equal(named["layers.0.coef"], named["layers.1.coef"])
 
 
-def test_pykan_v0_can_start_exactly_linear_and_exactly_degenerate():
+def test_pykan_v0_can_start_exactly_linear_and_exactly_degenerate(randn):
     """pykan's tutorial: no noise and an identity residual make every edge linear; equal residuals make nodes alike."""
     network = KAN().network([2, 5, 1], BSpline(residual="identity"))
     linear = PykanV0(noise_scale=0.0, noise_scale_base=0.0)
     theta = network.start(linear, [generator(0, "init")], torch.float64)
-    x = torch.randn(1, 2, 50, dtype=torch.float64)
+    x = randn(1, 2, 50)
     hidden = network.inputs(theta, x)[1]
     torch.testing.assert_close(hidden, x.sum(1, keepdim=True).expand(1, 5, 50) / 2**0.5)
     broken = network.start(PykanV0(noise_scale=0.0, noise_scale_base=1.0), [generator(0, "init")], torch.float64)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from components import BASES, name
+from helpers.components import BASES, name
 from torch.testing import assert_close
 
 from kanexp.init.default import Default

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 import torch
-from test_sweep import NAME, SMALL, assert_none_left, folders, record, results, start, user_starts, wait_for
+from helpers.sweeps import NAME, SMALL, assert_none_left, folders, record, results, start, user_starts, wait_for
 
 HAS_SUBMITIT = importlib.util.find_spec("submitit") is not None
 submitit = pytest.mark.skipif(not HAS_SUBMITIT, reason="needs pip install 'kanexp[slurm]'")
@@ -107,7 +107,7 @@ def test_a_job_that_dies_there_is_recorded_and_the_others_finish(kanexp, tmp_pat
 @submitit
 @pytest.mark.skipif(not os.path.exists("/proc/self/cwd"), reason="looks for processes in /proc")
 def test_ctrl_c_reaches_jobs_that_run_elsewhere(tmp_path):
-    words = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot", "checkpoint=0.05", NAME, "steps=3000"]
+    words = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot", "checkpoint=0.05", NAME, "steps=1000000"]
     process = start(tmp_path, *words, "launcher=submitit_local")
     wait_for(tmp_path, "outputs/x/v001/.packs/*.pt", process)
     process.send_signal(signal.SIGINT)
@@ -156,17 +156,22 @@ def ray_nodes(monkeypatch):
 @pytest.mark.filterwarnings("default")  # Ray's own
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs pip install 'kanexp[ray]'")
 def test_through_ray_on_two_nodes_the_same_files_are_left(kanexp, tmp_path, ray_nodes):
-    user_starts(tmp_path, dying="os.kill(os.getpid(), signal.SIGKILL)", slow="time.sleep(8)", slower="time.sleep(9)")
-    words = ["-m", "--config-dir", "conf", *SMALL, "init=slow,slower,dying", "pack=false", NAME]
+    # Two starts that wait for each other: on nodes of one core each, they go on if they are on two nodes.
+    def meeting(own: str, other: str) -> str:
+        there = f"os.path.exists({str(tmp_path / other)!r})"
+        return f"open({str(tmp_path / own)!r}, 'w').close(); [time.sleep(0.1) for _ in iter(lambda: {there}, True)]"
+
+    waits = {"first": meeting("first.here", "second.here"), "second": meeting("second.here", "first.here")}
+    user_starts(tmp_path, dying="os.kill(os.getpid(), signal.SIGKILL)", **waits)
+    words = ["-m", "--config-dir", "conf", *SMALL, "init=first,second,dying", "pack=false", NAME]
     environment = os.environ | {"COLUMNS": "120", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
     here = kanexp(*words, "launcher.workers=2", env=environment)
     threads = json.loads((tmp_path / "outputs/x/v001/sweep.json").read_text())["threads"]
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.here").unlink()
     ray = ["launcher=ray", f"launcher.address={ray_nodes}", f"launcher.cpus_per_task={threads}", "rerun=true"]
     there = kanexp(*words, *ray, env=environment)
     assert here.returncode == there.returncode == 1
     assert "2 of 3 jobs done, outputs/x/v002" in there.stdout, there.stderr
     assert record(tmp_path, "dying", "v002")["cause"] == "killed by SIGKILL, as the system does when memory runs out"
     same(tmp_path, "v001", "v002")
-    # Each node has one core, so two that ran side by side ran on two nodes.
-    spans = [record(tmp_path, job, "v002") for job in ("slow", "slower")]
-    assert max(own["started"] for own in spans) < min(own["ended"] for own in spans)

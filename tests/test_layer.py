@@ -3,11 +3,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from components import ACTIVATION_BASES, BASES, name
+from helpers.components import ACTIVATION_BASES, BASES, name
+from helpers.own_layers import Gaussians, Hermite, Powers, Waves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
-from own_layers import Gaussians, Hermite, Powers, Waves
 from scipy.interpolate import BSpline as ScipyBSpline
 from scipy.special import eval_jacobi, eval_legendre
 from torch.testing import assert_close
@@ -83,26 +83,34 @@ def claiming(basis, orders):
     return kind(**{field.name: getattr(basis, field.name) for field in fields(basis)})
 
 
-@pytest.mark.parametrize("basis", BASES, ids=name)
-def test_slopes_equal_automatic_differentiation(basis):
-    x = 2 * torch.randn(3, 4, 20, dtype=torch.float64)
-    inner = tuple(
-        (basis.draw_weights(2, 4, torch.Generator()) | basis.fixed_weights(x.transpose(0, 1).flatten(1))).values()
-    )
+# Of the others, slopes are the default, which is automatic differentiation.
+SLOPED = [
+    basis for basis in BASES if type(basis).slopes is not Basis.slopes and getattr(basis, "grid", "") != "quantiles"
+]
+
+
+def test_bases_with_slopes_of_their_own_were_found():
+    assert {type(basis) for basis in SLOPED} >= {Fourier, Chebyshev, BSpline, RBF}
+
+
+@pytest.mark.parametrize("basis", SLOPED, ids=name)
+def test_slopes_equal_automatic_differentiation(basis, draws, randn):
+    x = 2 * randn(3, 4, 20)
+    inner = tuple((basis.draw_weights(2, 4, draws) | basis.fixed_weights(x.transpose(0, 1).flatten(1))).values())
     expected = Basis.slopes(basis, x, basis.features(x, *inner), *inner)
     assert_close(basis.slopes(x, basis.features(x, *inner), *inner), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("degree", [1, 2, 7, 20])
-def test_chebyshev_is_numpys(degree):
-    x = torch.randn(1, 200, dtype=torch.float64)
+def test_chebyshev_is_numpys(degree, randn):
+    x = randn(1, 200)
     expected = chebyshev.chebvander(np.tanh(x[0].numpy()), degree)[:, 1:].T
     assert_close(Chebyshev(degree=degree).features(x)[:, 0], torch.from_numpy(expected), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("degree", [1, 2, 9, 20])
-def test_legendre_and_jacobi_are_scipys(degree):
-    x = torch.randn(1, 200, dtype=torch.float64)
+def test_legendre_and_jacobi_are_scipys(degree, randn):
+    x = randn(1, 200)
     t, orders = np.tanh(x[0].numpy()), range(1, degree + 1)
     expected = np.stack([eval_legendre(m, t) for m in orders])
     assert_close(Legendre(degree=degree).features(x)[:, 0], torch.from_numpy(expected), rtol=0, atol=1e-13)
@@ -131,8 +139,8 @@ def test_bernstein_sums_to_one_and_relu_bumps_reach_one():
 
 
 @pytest.mark.parametrize("frequencies", [1, 2, 3, 5, 8, 31])
-def test_fourier_is_cos_and_sin(frequencies):
-    x = 5 * torch.randn(1, 200, dtype=torch.float64)
+def test_fourier_is_cos_and_sin(frequencies, randn):
+    x = 5 * randn(1, 200)
     kx = torch.arange(1, frequencies + 1, dtype=torch.float64)[:, None] * x
     assert_close(
         Fourier(frequencies=frequencies).features(x)[:, 0], torch.cat([kx.cos(), kx.sin()]), rtol=0, atol=1e-12

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.components import classes
 
 from kanexp.logger.mlflow import MLflow
 from kanexp.logger.tensorboard import TensorBoard
@@ -13,6 +14,11 @@ from kanexp.logger.tensorboard import TensorBoard
 SMALL = ["task=function", "layer=chebyshev", "seeds=[0,7]", "steps=20", "widths=[in,3,out]", "task.train=50"]
 SMALL += ["diagnostics=false", "name=x"]
 RUN = Path("outputs/x/v001")
+NEEDS = {option: cls().needs for option, cls in classes("logger").items() if cls().needs}
+
+
+def test_only_the_run_folder_alone_needs_nothing():
+    assert set(classes("logger")) - set(NEEDS) == {"none"}
 
 
 def extra(name: str):
@@ -55,15 +61,16 @@ def test_mlflow_gets_the_same_rows(kanexp, tmp_path):
     assert {(key, step): value for key, step, value in found} == pytest.approx(wanted, rel=1e-6)
 
 
-def test_a_run_is_the_same_with_and_without(kanexp, tmp_path):
-    if importlib.util.find_spec("tensorboard") is None:
-        pytest.skip("needs pip install 'kanexp[tensorboard]'")
+@pytest.mark.parametrize("option", [pytest.param(option, marks=extra(needs)) for option, needs in NEEDS.items()])
+def test_a_run_is_the_same_with_and_without(kanexp, tmp_path, option):
     assert kanexp(*SMALL).returncode == 0
+    before = set(tmp_path.rglob("*"))
     environment = os.environ | {"PYTHONWARNINGS": "default"}
-    assert kanexp(*SMALL, "logger=tensorboard", env=environment).returncode == 0
+    assert kanexp(*SMALL, f"logger={option}", env=environment).returncode == 0
     first, second = (tmp_path / f"outputs/x/{v}/metrics.csv" for v in ("v001", "v002"))
     assert first.read_bytes() == second.read_bytes()
-    assert not (first.parent / "tensorboard").exists()
+    more = {path.relative_to(second.parent) for path in second.parent.rglob("*")}
+    assert more >= {path.relative_to(first.parent) for path in before if first.parent in path.parents}
 
 
 @pytest.mark.parametrize(
@@ -80,8 +87,9 @@ def test_mistakes(logger, changes, sentence):
     assert str(caught.value) == sentence
 
 
-@pytest.mark.parametrize("logger", [TensorBoard(), MLflow()])
-def test_where_the_extra_is_missing_one_sentence_says_so(logger, monkeypatch):
+@pytest.mark.parametrize("option", NEEDS)
+def test_where_the_extra_is_missing_one_sentence_says_so(option, monkeypatch):
     monkeypatch.setattr("kanexp.logger.base.find_spec", lambda name: None)
-    name = logger.needs
-    assert logger.missing() == f"{name} is not installed; install it with: pip install 'kanexp[{name}]'"
+    name = NEEDS[option]
+    said = classes("logger")[option]().missing()
+    assert said == f"{name} is not installed; install it with: pip install 'kanexp[{name}]'"

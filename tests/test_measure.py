@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from components import BASES, name
-from own_layers import Waves
+from helpers.components import BASES, name
+from helpers.own_layers import Waves
 
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
@@ -136,6 +136,7 @@ def test_everything_is_measured_in_single_precision_too(basis):
         (tables.edges(both, X, 0), tables.edges(single, X.float(), 0)),
     ):
         assert list(table) == list(precise)
+        assert len(table)
         value = {"power", "std", "y"}.intersection(table).pop()
         np.testing.assert_allclose(table[value], precise[value], rtol=1e-2, atol=1e-4 * precise[value].abs().max())
 

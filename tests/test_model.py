@@ -1,8 +1,8 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
-from components import BASES, INITS, MODELS, name
+from helpers.components import BASES, INITS, MODELS, name, square
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -25,6 +25,9 @@ from kanexp.model.vit import ViT
 from kanexp.seeding import generator
 from kanexp.testing import check_model
 
+# Layers whose outputs and gradients have a way of their own; of all others, the plain one is the only one.
+FAST = [basis for basis in BASES if basis.bound == "none" and not EdgeLayer(basis, 3, 4).changes]
+
 
 def network_and_weights(basis, seeds=(0, 1, 2), widths=(2, 4, 3), dtype=torch.float64, model=None):
     network = (model or KAN()).network(widths, basis)
@@ -32,11 +35,11 @@ def network_and_weights(basis, seeds=(0, 1, 2), widths=(2, 4, 3), dtype=torch.fl
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)
-def test_output_is_bias_plus_edge_functions(basis):
+def test_output_is_bias_plus_edge_functions(basis, randn):
     """Against the sum written out edge by edge, as the definition says it."""
     network, theta = network_and_weights(basis, widths=(2, 3))
     theta = theta + 0.1  # so that no bias is zero
-    x = torch.randn(1, 2, 7, dtype=torch.float64)
+    x = randn(1, 2, 7)
     (w,) = network.weights(theta)
     y = torch.zeros(3, 3, 7, dtype=torch.float64)
     for seed in range(3):
@@ -53,46 +56,58 @@ def test_output_is_bias_plus_edge_functions(basis):
     assert_close(network(theta, x), y, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("basis", BASES, ids=name)
-def test_gradients_equal_those_of_the_plain_path(basis):
+def test_layers_with_a_fast_path_were_found():
+    assert {type(basis) for basis in FAST} >= {Fourier, Chebyshev, BSpline, RBF, Gram}
+
+
+@pytest.mark.parametrize("basis", FAST, ids=name)
+def test_gradients_equal_those_of_the_plain_path(basis, randn):
     network, theta = network_and_weights(basis)
     theta.requires_grad_()
-    x = torch.randn(1, 2, 11, dtype=torch.float64)
+    x = randn(1, 2, 11)
+    assert network.layers[0].forward(network.weights(theta)[0], x).grad_fn.name() == "_ProductBackward"
     gradients = []
     for outputs in (network(theta, x), network.plain(theta, x)):
         gradients.append(torch.autograd.grad(outputs.square().sum(), theta)[0])
     assert_close(*gradients, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("basis", BASES, ids=name)
-@pytest.mark.parametrize("size", [1, 5, 40])  # of the grid or the degree: both the sparse and the dense way
+def sized(basis, size):
+    """The same of another size, where it has one; the smallest of a grid is two."""
+    points = {"points": 4 * size} if isinstance(basis, Gram) else {}
+    own = {basis.size: size + (size == 1 and basis.size != "degree")} if basis.size else {}
+    return replace(basis, **own, **points)
+
+
+# Of grids and degrees that make the sparse and the dense way; each once.
+SIZES = list({name(basis): basis for size in (1, 5, 40) for basis in (sized(fast, size) for fast in FAST)}.values())
+
+
+@pytest.mark.parametrize("basis", SIZES, ids=name)
 @pytest.mark.parametrize("kept", [0, 2**23])
-def test_chunks_give_what_the_plain_path_gives(basis, size, kept, monkeypatch):
+def test_chunks_give_what_the_plain_path_gives(basis, kept, monkeypatch, randn):
     """Outputs and all gradients of one layer, in chunks of which the last is shorter, and on huge inputs."""
     monkeypatch.setattr("kanexp.model.edge_layer.CHUNK", 3 * 3 * 7 * basis.terms)
     monkeypatch.setattr("kanexp.model.edge_layer.KEPT", kept)
-    sizes = {field.name for field in fields(basis)} & {"degree", "frequencies", "intervals", "centers", "nodes"}
-    points = {"points": 4 * size} if isinstance(basis, Gram) else {}
-    layer = EdgeLayer(
-        replace(basis, **dict.fromkeys(sizes, size + (size == 1 and "degree" not in sizes)), **points), 3, 4
-    )
+    layer = EdgeLayer(basis, 3, 4)
+    assert len(layer.chunks(torch.empty(3, 3, 29))) > 1
     network = Network([layer])
     theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64).requires_grad_()
-    x = 2 * torch.randn(3, 3, 29, dtype=torch.float64)
+    x = 2 * randn(3, 3, 29)
     x[..., :4] = torch.tensor([-1e30, -1e4, 1e4, 1e30])
     x.requires_grad_()
     (w,) = network.weights(theta)
     fast, plain = layer.forward(w, x), layer.plain(w, x)
     assert_close(fast, plain, rtol=1e-10, atol=1e-11)
-    pulled = torch.randn_like(plain)
+    pulled = randn(plain.shape)
     for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (fast, plain)), strict=True):
         assert_close(got, expected, rtol=1e-9, atol=1e-9)
 
 
-def test_an_input_that_is_no_number_stays_with_its_outputs():
+def test_an_input_that_is_no_number_stays_with_its_outputs(randn):
     for basis in (BSpline(intervals=40), Chebyshev(), Fourier()):
         network, theta = network_and_weights(basis, widths=(2, 3))
-        x = torch.randn(3, 2, 6, dtype=torch.float64)
+        x = randn(3, 2, 6)
         x[1, 0, 2] = torch.nan
         y = network.layers[0].forward(network.weights(theta)[0], x)
         assert y[1, :, 2].isnan().all()
@@ -105,46 +120,46 @@ def test_long_recurrences_are_not_compiled():
     assert all(layer.kernels.features == layer.fill for layer in layers)
 
 
-def test_the_plain_path_has_second_derivatives():
+def test_the_plain_path_has_second_derivatives(randn):
     network, theta = network_and_weights(Chebyshev())
-    x = torch.randn(1, 2, 5, dtype=torch.float64)
+    x = randn(1, 2, 5)
     assert torch.autograd.gradgradcheck(lambda t: network.plain(t, x), theta[:1].requires_grad_())
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)
 @pytest.mark.parametrize("init", INITS, ids=name)
-def test_a_seed_starts_and_answers_as_it_does_alone(basis, init):
+def test_a_seed_starts_and_answers_as_it_does_alone(basis, init, randn):
     network = KAN().network([2, 4, 3], basis)
     many = network.start(init, [generator(seed, "init") for seed in range(5)], torch.float64)
     alone = network.start(init, [generator(3, "init")], torch.float64)
     assert torch.equal(many[3:4], alone)
-    x = torch.randn(1, 2, 9, dtype=torch.float64)
+    x = randn(1, 2, 9)
     assert_close(network(many, x)[3:4], network(alone, x), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("basis", BASES, ids=name)
-def test_batch_order_and_size_do_not_matter(basis):
+def test_batch_order_and_size_do_not_matter(basis, draws, randn):
     network, theta = network_and_weights(basis)
-    x = torch.randn(1, 2, 13, dtype=torch.float64)
+    x = randn(1, 2, 13)
     y = network(theta, x)
-    order = torch.randperm(13)
+    order = torch.randperm(13, generator=draws)
     assert_close(network(theta, x[..., order]), y[..., order], rtol=1e-12, atol=1e-12)
     assert_close(network(theta, x[..., :1]), y[..., :1], rtol=1e-12, atol=1e-12)
     assert network(theta, x[..., :0]).shape == (3, 3, 0)
 
 
 @pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev()], ids=name)
-def test_inputs_of_its_own_for_each_seed(basis):
+def test_inputs_of_its_own_for_each_seed(basis, randn):
     network, theta = network_and_weights(basis)
-    x = torch.randn(3, 2, 6, dtype=torch.float64)
+    x = randn(3, 2, 6)
     together = network(theta, x)
     for i in range(3):
         assert_close(network(theta[i : i + 1], x[i : i + 1]), together[i : i + 1], rtol=1e-12, atol=1e-12)
 
 
-def test_a_seed_that_is_not_finite_leaves_the_others_bit_identical():
+def test_a_seed_that_is_not_finite_leaves_the_others_bit_identical(randn):
     network, theta = network_and_weights(Fourier(), dtype=torch.float32)
-    x = torch.randn(1, 2, 50)
+    x = randn(1, 2, 50).float()
     broken = theta.clone()
     broken[1] = torch.nan
     fine, beside = (t.requires_grad_() for t in (theta, broken))
@@ -164,7 +179,7 @@ def test_named_weights_and_back():
 
 
 @pytest.mark.parametrize("activation", ["silu", "relu", "gelu", "tanh"])
-def test_mlp_is_torchs(activation):
+def test_mlp_is_torchs(activation, randn):
     network, theta = network_and_weights(Fourier(), seeds=(0,), widths=(2, 5, 4, 1), model=MLP(activation=activation))
     between = {"silu": torch.nn.SiLU, "relu": torch.nn.ReLU, "gelu": torch.nn.GELU, "tanh": torch.nn.Tanh}[activation]
     modules = []
@@ -173,7 +188,7 @@ def test_mlp_is_torchs(activation):
         linear.weight.data, linear.bias.data = w.coef[0, :, 0], w.bias[0]
         modules += [linear, between()]
     reference = torch.nn.Sequential(*modules[:-1])
-    x = torch.randn(2, 30, dtype=torch.float64)
+    x = randn(2, 30)
     assert_close(network(theta, x[None])[0].T, reference(x.T))
     assert network.parameters == sum(p.numel() for p in reference.parameters())
     theta.requires_grad_()
@@ -193,10 +208,10 @@ class NoSlopes(Basis):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
 @pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev(), Gram(), NoSlopes()], ids=name)
-def test_compiled_functions_give_the_same(basis):
+def test_compiled_functions_give_the_same(basis, randn):
     network, theta = network_and_weights(basis, widths=(2, 4, 3, 1))
     theta.requires_grad_()
-    x = torch.randn(1, 2, 40, dtype=torch.float64)
+    x = randn(1, 2, 40)
     gradients = []
     for each in (network, network.compile()):
         gradients.append(torch.autograd.grad(each(theta, x).square().sum(), theta)[0])
@@ -209,19 +224,19 @@ MIXED = [Fourier(), BSpline(), BSpline(grid="quantiles"), Chebyshev(), RBF(layer
 @pytest.mark.parametrize("basis", MIXED, ids=name)
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_models_keep_the_contract(model, basis):
-    check_model(model, basis)
-    if model.uses_widths or model.patch == 2:
-        check_model(model, basis, inputs=3 * 4 * 4)  # a picture in color
+    for channels in (1, 3):  # a picture in gray and one in color
+        check_model(model, basis, inputs=channels * square(model))
 
 
 @pytest.mark.parametrize("basis", [*MIXED, Wavelet(residual="silu", scale=True)], ids=name)
 @pytest.mark.parametrize("model", MODELS, ids=name)
-def test_flops_are_those_that_torch_counts(model, basis):
-    network = model.network([16, 4, 5, 3], basis)
+def test_flops_are_those_that_torch_counts(model, basis, randn):
+    inputs = square(model)
+    network = model.network([inputs, 4, 5, 3], basis)
     theta = network.start(Default(), [generator(0, "init")], torch.float64)
     for samples in (1, 7):
         with FlopCounterMode(display=False) as counter:
-            network.plain(theta, torch.randn(1, 16, samples, dtype=torch.float64))
+            network.plain(theta, randn(1, inputs, samples))
         assert counter.get_total_flops() == samples * network.flops
 
 
@@ -233,14 +248,14 @@ def test_one_option_for_each_layer():
 
 
 @pytest.mark.parametrize("model", [ResidualKAN(), ResidualKAN(skip="linear"), ResidualKAN(norm="layer")], ids=name)
-def test_residuals_go_around_layers_that_start_as_those_of_a_kan(model):
+def test_residuals_go_around_layers_that_start_as_those_of_a_kan(model, randn):
     network, theta = network_and_weights(Fourier(), widths=(2, 4, 4, 3), model=model)
     plain, of_kan = network_and_weights(Fourier(), widths=(2, 4, 4, 3))
     assert torch.equal(theta[:, : plain.length], of_kan)
     named = network.unflatten(theta)
     linear = {"skip.0", "skip.1", "skip.2"} if model.skip == "linear" else {"skip.0", "skip.2"}
     assert {key for key in named if key.startswith("skip")} == linear
-    x = torch.randn(3, 2, 9, dtype=torch.float64)
+    x = randn(3, 2, 9)
     y = x
     for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
         seen = torch.nn.functional.layer_norm(y.mT, y.shape[1:2]).mT if model.norm == "layer" and i else y
@@ -268,10 +283,10 @@ def test_functions_see_inputs_normalized_over_the_features_of_their_layer():
     assert_close(network(theta + move, x), layer.combine(w, layer.basis.features(seen)), rtol=1e-12, atol=1e-12)
 
 
-def test_a_residual_network_without_residuals_is_a_kan():
+def test_a_residual_network_without_residuals_is_a_kan(randn):
     network, theta = network_and_weights(BSpline(), model=ResidualKAN(skip="none"))
     kan, of_kan = network_and_weights(BSpline())
-    x = torch.randn(1, 2, 20, dtype=torch.float64)
+    x = randn(1, 2, 20)
     assert torch.equal(theta, of_kan)
     assert_close(network(theta, x), kan(of_kan, x), rtol=1e-13, atol=1e-13)
 
@@ -288,8 +303,8 @@ class Reference(torch.nn.Module):
     def __init__(self, channels, side, patch, dim, depth, heads, classes):
         super().__init__()
         self.embed = torch.nn.Conv2d(channels, dim, patch, stride=patch)
-        self.token = torch.nn.Parameter(torch.randn(1, 1, dim))
-        self.positions = torch.nn.Parameter(torch.randn(1, (side // patch) ** 2 + 1, dim))
+        self.token = torch.nn.Parameter(torch.zeros(1, 1, dim))
+        self.positions = torch.nn.Parameter(torch.zeros(1, (side // patch) ** 2 + 1, dim))
         self.norms = torch.nn.ModuleList([torch.nn.LayerNorm(dim, eps=1e-6) for _ in range(2 * depth + 1)])
         self.attention = torch.nn.ModuleList(
             [torch.nn.MultiheadAttention(dim, heads, batch_first=True) for _ in range(depth)]
@@ -323,18 +338,17 @@ class Reference(torch.nn.Module):
             yield from (attention.out_proj, ffn[0], ffn[2])
 
 
-def test_the_vision_transformer_is_torchs():
-    torch.manual_seed(torch.randint(2**31, ()).item())  # torch.nn draws from the global generator
+def test_the_vision_transformer_is_torchs(draws, randn):
     model = ViT(ffn="mlp", patch=2, dim=12, depth=3, heads=3)
     reference = Reference(3, 6, 2, 12, 3, 3, 5).double()
     for parameter in reference.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
+        torch.nn.init.normal_(parameter, std=0.5, generator=draws)
     network = model.network([3 * 6 * 6, 5], Fourier())
     theta = torch.cat([w.detach().flatten() for w in reference.weights(lambda p: p)])[None].requires_grad_()
     assert theta.shape[1] == network.length == sum(p.numel() for p in reference.parameters())
-    pictures = torch.randn(7, 3, 6, 6, dtype=torch.float64)
+    pictures = randn(7, 3, 6, 6)
     expected = reference(pictures).T
-    pulled = torch.randn_like(expected)
+    pulled = randn(expected.shape)
     expected.backward(pulled)
     gradient = torch.cat([g.flatten() for g in reference.weights(lambda p: p.grad)])
     for outputs in (network(theta, pictures.flatten(1).T[None]), network.plain(theta, pictures.flatten(1).T[None])):

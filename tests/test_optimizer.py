@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from components import OPTIMIZERS, name
+from helpers.components import OPTIMIZERS, name
 from torch import Tensor
 
 from kanexp.optimizer.adam import Adam
@@ -90,33 +90,34 @@ def test_learning_rates_are_torchs(schedule, torchs, warmup):
 
 def test_lbfgs_needs_no_more_evaluations_than_torchs():
     """Both reach the same precision from the same starts; line searches differ in detail, so counts are compared."""
-    stepper = LBFGS().stepper(starts())
-    ours, theta = torch.zeros(4, dtype=torch.int64), starts()
-    needed = [0] * 4
+    theta = starts(32)
+    stepper = LBFGS().stepper(theta)
+    spent, ours = torch.zeros(32, dtype=torch.int64), torch.zeros(32, dtype=torch.int64)
     for _ in range(120):
-        theta, loss, evaluations = stepper.step(theta, rosenbrock)
-        ours += evaluations
-        needed = [n or (int(e) if low else 0) for n, e, low in zip(needed, ours, loss < 1e-8, strict=True)]
-    theirs = [torch_lbfgs(row) for row in starts()]
-    for i, count in enumerate(theirs):
-        if count is not None:  # both may end in the other, local minimum
-            assert 0 < needed[i] <= 1.3 * count
+        theta, _, evaluations = stepper.step(theta, rosenbrock)
+        spent += evaluations
+        ours = torch.where((ours == 0) & (rosenbrock(theta)[0] < 1e-8), spent, ours)
+    theirs = torch.tensor([torch_lbfgs(row) for row in starts(32)])
+    reached = (ours > 0) & (theirs > 0)  # each may end in the other, local minimum
+    assert reached.sum() >= 20
+    assert (ours[reached] <= 1.3 * theirs[reached]).all()
+    assert ours[reached].sum() <= 1.05 * theirs[reached].sum()
 
 
-def torch_lbfgs(start: Tensor) -> int | None:
+def torch_lbfgs(start: Tensor) -> int:
+    """Evaluations until the loss is below 1e-8; 0 where it never is."""
     point = start[None].clone().requires_grad_()
-    options = {"lr": 1, "max_iter": 1, "history_size": 10, "line_search_fn": "strong_wolfe"}
+    options = {"lr": 1, "max_iter": 120, "max_eval": 10_000, "history_size": 10, "line_search_fn": "strong_wolfe"}
     optimizer = torch.optim.LBFGS([point], **options, tolerance_grad=0, tolerance_change=0)
+    losses: list[float] = []
 
     def closure():
         loss, point.grad = rosenbrock(point)
+        losses.append(float(loss))
         return loss.sum()
 
-    for _ in range(120):
-        optimizer.step(closure)
-        if rosenbrock(point)[0] < 1e-8:
-            return optimizer.state[point]["func_evals"]
-    return None
+    optimizer.step(closure)
+    return next((count for count, loss in enumerate(losses, start=1) if loss < 1e-8), 0)
 
 
 def test_lbfgs_steps_fulfil_the_strong_wolfe_conditions():
@@ -215,14 +216,14 @@ def test_a_step_of_levenberg_marquardt_solves_the_damped_equations():
     settings = LevenbergMarquardt(damping=0.5, floor=0.1)
     residuals, jacobian = Rosenbrock().jacobian(theta)
     new, _, evaluations = settings.stepper(theta).step(theta, Rosenbrock())
-    for row in range(len(theta)):
-        if evaluations[row] == 2:  # the first trial was taken
-            J = jacobian[row].T.numpy()
-            diagonal = (J**2).sum(0)
-            rows = np.vstack([J, np.diag(np.sqrt(0.5 * np.maximum(diagonal, 0.1 * diagonal.max())))])
-            move = np.linalg.lstsq(rows, np.concatenate([-residuals[row].numpy(), np.zeros(6)]), rcond=None)[0]
-            torch.testing.assert_close(new[row] - theta[row], torch.from_numpy(move), rtol=1e-9, atol=1e-11)
-    assert (evaluations == 2).any()
+    first_trial_taken = (evaluations == 2).nonzero().flatten().tolist()
+    assert len(first_trial_taken) > 1
+    for row in first_trial_taken:
+        J = jacobian[row].T.numpy()
+        diagonal = (J**2).sum(0)
+        rows = np.vstack([J, np.diag(np.sqrt(0.5 * np.maximum(diagonal, 0.1 * diagonal.max())))])
+        move = np.linalg.lstsq(rows, np.concatenate([-residuals[row].numpy(), np.zeros(6)]), rcond=None)[0]
+        torch.testing.assert_close(new[row] - theta[row], torch.from_numpy(move), rtol=1e-9, atol=1e-11)
 
 
 def test_levenberg_marquardt_stops_at_its_floor_and_counts_no_more():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from test_train import TASK, experiment
+from helpers.training import TASK, experiment
 from torch.testing import assert_close
 
 from kanexp.config.catalog import Catalog, config_folder

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from components import BASES, name
-from own_layers import Gaussians, Waves
-from test_train import TASK, experiment, train
+from helpers.components import BASES, name
+from helpers.own_layers import Gaussians, Waves
+from helpers.training import TASK, experiment, train
 from torch.testing import assert_close
 
 from kanexp.init.default import Default
@@ -11,6 +11,7 @@ from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.layer.piecewise_linear import PiecewiseLinear
 from kanexp.layer.rbf import RBF
+from kanexp.layer.relu import ReLU
 from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.lbfgs import LBFGS
@@ -22,6 +23,16 @@ X = 2 * torch.rand((2, 400), generator=generator(3, "check"), dtype=torch.float6
 SIZED = [basis for basis in BASES if basis.size and getattr(basis, "points", 64) == 64]
 
 
+def finer(basis):
+    """The size that is twice as fine, on which whatever can be kept of a basis is."""
+    size = getattr(basis, basis.size)
+    return 2 * size - 1 if basis.size == "nodes" else 2 * size
+
+
+NESTED = [basis for basis in SIZED if basis.nests(basis.resized(finer(basis)))]
+APART = [basis for basis in SIZED if basis not in NESTED]
+
+
 def refined(basis, size, widths=(2, 4, 1), seeds=(0, 1, 2), x=X):
     old = KAN().network(widths, basis)
     theta = old.start(Default(), [generator(seed, "init") for seed in seeds], torch.float64, x)
@@ -30,22 +41,33 @@ def refined(basis, size, widths=(2, 4, 1), seeds=(0, 1, 2), x=X):
 
 
 def test_every_basis_with_a_size_is_here():
-    assert len(SIZED) >= 20
-    assert {basis.size for basis in SIZED} == {"intervals", "degree", "frequencies", "centers", "nodes"}
+    assert {type(basis) for basis in SIZED} == {type(basis) for basis in BASES if basis.size}
+    assert {type(basis) for basis in NESTED} >= {Fourier, Chebyshev, BSpline, PiecewiseLinear}
+    assert {type(basis) for basis in APART} >= {RBF, ReLU}
 
 
-@pytest.mark.parametrize("basis", SIZED, ids=name)
+@pytest.mark.parametrize("basis", NESTED, ids=name)
 def test_the_function_does_not_move_where_the_larger_basis_contains_it(basis):
-    size = getattr(basis, basis.size)
-    larger = 2 * size - 1 if basis.size == "nodes" else 2 * size
-    if basis.nests(basis.resized(larger)):
-        # Inputs that stay inside: the first layer's do, and a second layer's would have to.
-        low, high = basis.domain or (-1.0, 1.0)
-        x = low + (high - low) * (X + 1) / 2
-        old, theta, new, found = refined(basis, larger, widths=(2, 3), x=x)
-        assert found.shape == (3, new.length)
-        assert_close(new(found, x[None]), old(theta, x[None]), rtol=1e-9, atol=1e-9)
-        assert (refine.jump(old, theta, new, found, x[None]) < 1e-9).all()
+    # Inputs that stay inside: the first layer's do, and a second layer's would have to.
+    low, high = basis.domain or (-1.0, 1.0)
+    x = low + (high - low) * (X + 1) / 2
+    old, theta, new, found = refined(basis, finer(basis), widths=(2, 3), x=x)
+    assert found.shape == (3, new.length)
+    assert_close(new(found, x[None]), old(theta, x[None]), rtol=1e-9, atol=1e-9)
+    assert (refine.jump(old, theta, new, found, x[None]) < 1e-9).all()
+
+
+@pytest.mark.parametrize("basis", APART, ids=name)
+def test_the_function_moves_little_where_the_larger_basis_need_not_contain_it(basis):
+    """Twice as fine, and less on four times as fine: unless, as with quantiles of the same data, it is contained."""
+    low, high = basis.domain or (-1.0, 1.0)
+    x = 0.9 * (low + (high - low) * (X + 1) / 2)
+    moved = []
+    for size in (2 * getattr(basis, basis.size), 4 * getattr(basis, basis.size)):
+        old, theta, new, found = refined(basis, size, widths=(2, 3), x=x)
+        moved.append(float(refine.jump(old, theta, new, found, x[None]).max()))
+    assert moved[0] < 0.12
+    assert moved[1] < 0.7 * moved[0] or moved[1] < 1e-6
 
 
 def test_what_is_not_contained_moves_little_and_less_on_finer_grids():
@@ -84,12 +106,12 @@ def test_knots_move_to_the_quantiles_of_the_data():
     assert_close(inner.sum(dim=0), torch.ones(2, 400, dtype=torch.float64))  # a partition of unity between any knots
 
 
-def test_a_scale_multiplies_the_new_coefficients_as_it_did_the_old():
+def test_a_scale_multiplies_the_new_coefficients_as_it_did_the_old(randn):
     basis = BSpline(residual="none")
     old = KAN().network((2, 3), basis)
     theta = old.start(Default(), [generator(0, "init")], torch.float64)
     named = old.unflatten(theta)
-    theta = old.flatten(named | {"layers.0.scale": 3 * torch.randn(1, 3, 2, dtype=torch.float64)})
+    theta = old.flatten(named | {"layers.0.scale": 3 * randn(1, 3, 2)})
     new = refine.refine(old, 10)
     found = refine.refit(old, theta, new, X[None])
     assert torch.equal(new.unflatten(found)["layers.0.scale"], old.unflatten(theta)["layers.0.scale"])

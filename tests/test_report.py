@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from runs import make_many, make_run, never_ended
+from helpers.runs import make_many, make_run, never_ended
 
 from kanexp.error import ConfigError
 from kanexp.figure import arm_figures, axis_figures, run_figures

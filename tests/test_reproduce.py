@@ -260,7 +260,7 @@ def test_bent_functions_and_different_nodes_at_the_start(edges_are):
 
 
 def test_rows_were_found():
-    assert len(ROWS) == len(list((ROOT / "conf" / "reproduce").glob("*.yaml"))) == 14
+    assert set(ROWS) == {file.stem for file in (ROOT / "conf" / "reproduce").glob("*.yaml")} != set()
     assert set(ROWS) <= set(CATALOG.options["experiment"])
 
 

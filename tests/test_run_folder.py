@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,15 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"output_dir: cannot write to .* choose another with output_dir=PATH"):
         new_version(str(tmp_path / "file"), "name")
+
+
+def test_a_place_that_the_system_protects(tmp_path, monkeypatch):
+    def refuse(path, *given, **more):  # as it does to anyone but root, who may run these tests
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(ConfigError, match=r"output_dir: cannot write to '.*name' \(Permission denied\); choose"):
+        new_version(str(tmp_path), "name")
 
 
 RECORD = Record("running", choices={}, overrides=[], seeds=[3], widths=[2, 1])

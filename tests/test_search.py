@@ -7,7 +7,7 @@ from statistics import median
 
 import pandas as pd
 import pytest
-from test_sweep import NAME, assert_none_left, folders, record, start, user_starts, wait_for
+from helpers.sweeps import NAME, assert_none_left, folders, record, start_and_rest, user_starts
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.error import ConfigError
@@ -131,9 +131,8 @@ def test_n_trials_is_a_total(kanexp, tmp_path):
 
 @optuna
 def test_killed_it_goes_on_with_the_same_trials(kanexp, tmp_path):
-    words = [*SMALL, RATE, "steps=1500", "sweeper.n_trials=3", "checkpoint=0.05", "sweeper.pruner=none"]
-    process = start(tmp_path, *words)
-    wait_for(tmp_path, "outputs/x/v001/.packs/*.pt", process)
+    words = [*SMALL, RATE, "steps=200", "sweeper.n_trials=3", "checkpoint=0", "sweeper.pruner=none"]
+    process = start_and_rest(tmp_path, *words)
     process.kill()
     process.communicate()
     assert_none_left(tmp_path)

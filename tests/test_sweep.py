@@ -1,41 +1,30 @@
 """Sweeps by the real command: planned, packed, broken off, continued; and what goes wrong in them."""
 
 import json
-import os
-import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.sweeps import (
+    NAME,
+    SMALL,
+    assert_none_left,
+    folders,
+    record,
+    results,
+    start,
+    start_and_rest,
+    user_starts,
+    wait_for,
+)
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
 from kanexp.folder.run_folder import RunFolder
 from kanexp.run import run
-
-SMALL = ["task=function", "layer=chebyshev", "seeds=3", "steps=30", "widths=[in,3,out]", "task.train=50"]
-NAME = "name=x"
-
-
-def folders(root: Path, version: str = "v001") -> list[str]:
-    return sorted(path.parent.name for path in (root / f"outputs/x/{version}").glob("*/run.json"))
-
-
-def record(root: Path, job: str, version: str = "v001") -> dict:
-    return json.loads((root / f"outputs/x/{version}/{job}/run.json").read_text())
-
-
-def results(root: Path) -> dict[str, bytes]:
-    """Every file of every job that is no measurement of time, by its place."""
-    found = {p.relative_to(root): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
-    left = {p: data for p, data in found.items() if ".packs" not in p.parts and p.name not in ("timings.csv", ".lock")}
-    timed = r'"(started|ended|seconds|train_seconds|milliseconds_per_step|peak_memory_bytes)": .*'
-    return {str(p): re.sub(timed.encode(), b"", data) if p.name == "run.json" else data for p, data in left.items()}
 
 
 def test_a_plan_comes_first(kanexp, tmp_path):
@@ -73,6 +62,7 @@ def test_packed_and_apart_give_the_same(kanexp, tmp_path):
     assert kanexp(*words, "pack=false", "rerun=true").returncode == 0
     plans = [json.loads((tmp_path / f"outputs/x/{v}/sweep.json").read_text()) for v in ("v001", "v002")]
     assert [len(plan["packs"]) for plan in plans] == [1, 6]
+    assert len(folders(tmp_path)) == 6
     for job in folders(tmp_path):
         together, alone = (record(tmp_path, job, version) for version in ("v001", "v002"))
         assert together["pack"] == {"jobs": 6, "networks": 18}
@@ -81,17 +71,6 @@ def test_packed_and_apart_give_the_same(kanexp, tmp_path):
             assert together["test"]["mse"][seed] == pytest.approx(mse, rel=1e-6)
         tables = [pd.read_csv(tmp_path / f"outputs/x/{v}/{job}/metrics.csv") for v in ("v001", "v002")]
         assert tables[0].drop(columns="value").equals(tables[1].drop(columns="value"))
-
-
-def user_starts(root: Path, **bodies: str) -> None:
-    """Starts of a user's own: what each does before it returns Glorot's."""
-    (root / "conf/init").mkdir(parents=True)
-    code = "import os, signal, time\nimport torch\nfrom kanexp.init.glorot import Glorot\n"
-    for name, body in bodies.items():
-        code += f"class {name.title()}(Glorot):\n    def coef(self, *given):\n        {body}\n"
-        code += "        return super().coef(*given)\n"
-        (root / f"conf/init/{name}.yaml").write_text(f"# Mine.\n_target_: mine.{name.title()}\n")
-    (root / "mine.py").write_text(code)
 
 
 def test_nothing_takes_the_rest_down(kanexp, tmp_path):
@@ -135,50 +114,16 @@ def test_nothing_takes_the_rest_down(kanexp, tmp_path):
 LONG = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot,lecun", NAME, "checkpoint=0.05"]
 
 
-def start(root: Path, *words: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "kanexp.cli", *words],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def wait_for(root: Path, pattern: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while not list(root.glob(pattern)) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert list(root.glob(pattern)), f"no {pattern} came up"
-
-
-def workers(root: Path) -> list[int]:
-    """Processes that work in a folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(entry / "cwd") == str(root):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def assert_none_left(root: Path) -> None:
-    deadline = time.monotonic() + 20
-    while (left := workers(root)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not left
+# Read by every Python before anything else: training rests at its hundredth checkpoint, whatever time that takes.
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
 def test_killed_and_continued_it_ends_with_the_same_files(kanexp, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
-    assert kanexp(*LONG, "steps=400", cwd=tmp_path / "whole").returncode == 0
-    process = start(tmp_path / "broken", *LONG, "steps=400")
-    wait_for(tmp_path / "broken", "outputs/x/v001/.packs/*.pt", process)
+    words = [*LONG, "checkpoint=0", "steps=200"]
+    assert kanexp(*words, cwd=tmp_path / "whole").returncode == 0
+    process = start_and_rest(tmp_path / "broken", *words)
     process.kill()
     process.communicate()
     assert_none_left(tmp_path / "broken")
@@ -190,32 +135,36 @@ def test_killed_and_continued_it_ends_with_the_same_files(kanexp, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_five_times_at_random_moments(kanexp, tmp_path):
+def test_killed_five_times_at_random_moments(kanexp, tmp_path, rng):
     words = [*LONG, "init=default,glorot,lecun,power,smooth", "seeds=10", "steps=1500"]
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()
     assert kanexp(*words, cwd=tmp_path / "whole").returncode == 0
-    draw = random.Random()
-    for _ in range(5):
+    ended = []
+    for seconds in rng.uniform(4, 15, 5):
         process = start(tmp_path / "broken", *words)
-        time.sleep(draw.uniform(4, 15))
+        time.sleep(seconds)
+        ended.append(process.poll() is not None)
         process.kill()
         process.communicate()
+    assert not all(ended)
     done = kanexp(*words, cwd=tmp_path / "broken")
     assert done.returncode == 0, done.stderr
     assert results(tmp_path / "broken") == results(tmp_path / "whole")
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
-def test_ctrl_c_stops_cleanly_and_goes_on(kanexp, tmp_path):
-    process = start(tmp_path, *LONG, "steps=3000")
+def test_ctrl_c_stops_cleanly_and_leaves_everything_to_go_on_with(kanexp, tmp_path):
+    words = [*LONG, "steps=1000000"]
+    process = start(tmp_path, *words)
     wait_for(tmp_path, "outputs/x/v001/.packs/*.pt", process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "stopped; go on with the same command, or: kanexp resume outputs/x/v001" in out
     assert_none_left(tmp_path)
-    assert {record(tmp_path, job)["status"] for job in folders(tmp_path)} <= {"interrupted", "done"}
+    assert {record(tmp_path, job)["status"] for job in folders(tmp_path)} == {"interrupted"}
+    assert "3 jobs: 0 done, 3 to run" in kanexp(*words, "dry_run=true").stdout
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), "interrupted"), (ValueError("no"), "failed")])
@@ -235,14 +184,14 @@ def test_whatever_ends_it_before_the_first_step_is_recorded(error, status, tmp_p
 
 
 def test_a_single_run_is_resumed_too(kanexp, tmp_path):
-    words = [*SMALL[:3], "steps=2000", NAME, "checkpoint=0.05", "log_every=50"]
+    words = [*SMALL[:3], "steps=200", NAME, "checkpoint=0", "log_every=50"]
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
     assert kanexp(*words, cwd=tmp_path / "whole").returncode == 0
-    process = start(tmp_path / "broken", *words)
-    wait_for(tmp_path / "broken", "outputs/x/v001/checkpoint.pt", process)
+    process = start_and_rest(tmp_path / "broken", *words)
     process.kill()
     process.communicate()
+    assert (tmp_path / "broken/outputs/x/v001/checkpoint.pt").is_file()
     done = kanexp("resume", "outputs/x/latest", cwd=tmp_path / "broken")
     assert done.returncode == 0, done.stderr
     assert results(tmp_path / "broken") == results(tmp_path / "whole")
@@ -296,8 +245,22 @@ def test_ten_runs_at_once_get_ten_versions(tmp_path):
 def test_two_of_the_same_sweep_at_once_write_no_file_together(tmp_path):
     words = [*LONG, "steps=300"]
     processes = [start(tmp_path, *words) for _ in range(2)]
-    said = [process.communicate(timeout=300)[0] for process in processes]
+    for process in processes:
+        process.communicate(timeout=300)
     assert [process.returncode for process in processes] == [0, 0]
     assert folders(tmp_path) == ["default", "glorot", "lecun"]
-    if "another command is at work" in "".join(said):  # it may also have come when the other was through
-        assert folders(tmp_path, "v002") == ["default", "glorot", "lecun"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+def test_the_same_sweep_beside_one_at_work_makes_another_version(kanexp, tmp_path):
+    words = [*LONG, "checkpoint=0", "steps=200"]
+    (tmp_path / "here").mkdir()
+    process = start_and_rest(tmp_path / "here", *words)
+    beside = kanexp(*words, cwd=tmp_path / "here")
+    process.kill()
+    process.communicate()
+    assert_none_left(tmp_path / "here")
+    assert beside.returncode == 0, beside.stderr
+    assert "v001: another command is at work on the same sweep; this one makes another version" in beside.stdout
+    assert folders(tmp_path / "here", "v002") == ["default", "glorot", "lecun"]
+    assert {record(tmp_path / "here", job)["status"] for job in folders(tmp_path / "here")} == {"running"}
