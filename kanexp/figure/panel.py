@@ -1,4 +1,4 @@
-"""What several figures draw alike: pictures, bands and points of seeds, spectra, scales, legends, looks of arms."""
+"""Panels that several figures share: pictures, bands and points of seeds, spectra, scales, legends, looks of arms."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -83,6 +83,6 @@ class RBF(Bounded):
         return self.width * (self.high - self.low) / (self.centers - 1)
 
     def _distance(self, x: Tensor) -> Tensor:
-        """From each center, in standard deviations: (..., terms, n_in, batch)."""
+        """Distances from each center, in standard deviations: (..., terms, n_in, batch)."""
         centers = torch.linspace(self.low, self.high, self.centers, dtype=x.dtype, device=x.device)
         return (x.unsqueeze(-3) - centers[:, None, None]) / self._std

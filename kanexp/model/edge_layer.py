@@ -168,7 +168,7 @@ class EdgeLayer:
         return 2 * self.n_out * self.n_in * self.terms + self.basis.flops(self.n_out, self.n_in)
 
     def seen(self, x: Tensor, norm: Tensor | None = None, span: Tensor | None = None) -> Tensor:
-        """What the functions see of x (seeds, n_in, batch): normalized over the features, brought into the domain."""
+        """Inputs x (seeds, n_in, batch) as functions see them: normalized over the features and inside the domain."""
         x = self.normalized(x, norm)
         if self.basis.bound == "none":
             return x

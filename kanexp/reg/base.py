@@ -54,7 +54,7 @@ class Layerwise(Regularizer):
 
     @abstractmethod
     def layer(self, w: LayerWeights) -> Tensor:
-        """What one layer adds to the penalty, (seeds,)."""
+        """The cost of one layer, (seeds,)."""
 
     def penalty(self, layers: Sequence[LayerWeights]) -> Tensor:
         return torch.stack([self.layer(w) for w in layers]).sum(0)

@@ -83,7 +83,7 @@ def _resized(old: Network, new: Network) -> list[tuple[int, tuple[EdgeLayer, Edg
 
 
 def _measure(layer: EdgeLayer, entering: Tensor) -> dict[str, Tensor]:
-    """What the layer's functions measure on the data of each seed (seeds, n_in, samples): (seeds, n_in, ...) each."""
+    """Numbers (seeds, n_in, ...) by name that a layer measures on the data of each seed (seeds, n_in, samples)."""
     each = [layer.measured(data) for data in entering]
     return {name: torch.stack([one[name] for one in each]) for name in each[0]}
 
