@@ -140,6 +140,7 @@ def peers(name: str, basis: Basis, shape: Shape) -> dict[str, Side]:
     if name == "bspline" and find_spec("kan"):
         found["pykan"] = pykan_side(basis, rows, n_out)
     if name in JAXKAN and find_spec("jaxkan"):
+        compute_where_called()
         found["jaxKAN"] = jaxkan_side(name, basis, rows, n_out)
         found["JAX's floor"] = jax_floor(basis, rows, n_out)
     return found
@@ -153,6 +154,13 @@ def pykan_side(basis: Basis, rows: Tensor, n_out: int) -> Side:
     layer = KANLayer(rows.shape[1], n_out, num=basis.pieces, k=3, **constant)
     x = rows.clone().requires_grad_()
     return torch_side(lambda: layer(x)[0], [x, *(p for p in layer.parameters() if p.requires_grad)])
+
+
+def compute_where_called() -> None:
+    """Keep JAX from a thread of its own, which clears up while the next side is measured; before it makes any array."""
+    import jax
+
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def jaxkan_side(name: str, basis: Basis, rows: Tensor, n_out: int) -> Side:
@@ -200,7 +208,7 @@ def use_one_core() -> None:
     """Give every side the same single core; before any of them makes its threads."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    # Where a process cannot be bound to a core: what JAX counts its threads by. The flags of XLA do not bound them.
+    # What JAX counts its threads by where a process cannot be bound to a core: XLA's flags do not bound them.
     os.environ["NPROC"] = "1"
     torch.set_num_threads(1)
 
