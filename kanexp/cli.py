@@ -11,24 +11,29 @@ from importlib import import_module
 
 from kanexp.command.overview import COMMANDS
 from kanexp.error import ConfigError
+from kanexp.interrupt import exit_code, signals_raise
 from kanexp.paths import find_plugins
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a run failed, 2 a mistake in the command, 130 Ctrl-C."""
+    """Run one command; returns the exit code.
+
+    0 done, 1 a run failed, 2 a mistake in the command, 128 + n ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     find_plugins()
     _let_idle_threads_sleep()
     name = words.pop(0) if words and words[0] in COMMANDS else "run"
     try:
-        return import_module(f"kanexp.command.{name}").command(words)
+        with signals_raise():
+            return import_module(f"kanexp.command.{name}").command(words)
     except ConfigError as error:
         from kanexp import console
 
         console.mistakes(error.mistakes)
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        return exit_code(error)
     except BrokenPipeError:  # the reader of `kanexp list | head` has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -1,6 +1,8 @@
 """Training that is broken off goes on as if it had not been."""
 
 import importlib
+import io
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -39,7 +41,7 @@ class Killed(BaseException):
     """What no code of ours catches."""
 
 
-def train(members, folder, stop_at=None):
+def train(members, folder, stop_at=None, hashes=()):
     """One process' share of training in a folder, killed after that step if one is given."""
 
     def watch(progress):
@@ -54,10 +56,10 @@ def train(members, folder, stop_at=None):
     for run_folder in folders:
         run_folder.path.mkdir(parents=True, exist_ok=True)
     file = folder / "state.pt"
-    with folders[0].logs(file.is_file()) as first, folders[-1].logs(file.is_file()) as last:
-        logs = [first, last][: len(members)]
+    with ExitStack() as stack:
+        logs = [stack.enter_context(run_folder.logs(file.is_file())) for run_folder in folders]
         ledger = Ledger(logs, [e.settings.seed_list for e in members])
-        kept = Checkpoint(file, logs, seconds=0)
+        kept = Checkpoint(file, logs, seconds=0, runs=hashes)
         return training.train(ensemble, network, ensemble.start(network, data.train.x), data, ledger, watch, kept)
 
 
@@ -95,22 +97,82 @@ def test_a_finished_training_is_not_done_again(tmp_path):
     assert tables(tmp_path) == before
 
 
-def test_a_checkpoint_is_no_program(tmp_path):
+def test_a_checkpoint_is_no_program(tmp_path, capsys):
     class Trap:
         def __reduce__(self):
             return print, ("sprung",)
 
     (tmp_path / "0").mkdir()
     torch.save({"theta": Trap()}, tmp_path / "state.pt")
-    with pytest.raises(Exception, match="Weights only load failed"):
-        train(CASES["adam"], tmp_path)
+    train(CASES["adam"], tmp_path)
+    out = capsys.readouterr().out
+    assert "state.pt is damaged (Weights only load failed); it is ignored, and training goes on from step 0" in out
+    assert "sprung" not in out
 
 
-def test_a_checkpoint_of_something_else_is_refused(tmp_path):
-    (tmp_path / "0").mkdir()
-    torch.save({"theta": torch.zeros(2), "ends": [], "batches": {}}, tmp_path / "state.pt")
-    with pytest.raises(RuntimeError, match="is no checkpoint of this run; delete it to start anew"):
-        train(CASES["adam"], tmp_path)
+def of_another_start(file):
+    train([experiment(init=Default(), optimizer=Adam(), steps=12)], file.parent / "other", hashes=["other"])
+    return (file.parent / "other" / "state.pt").read_bytes()
+
+
+DAMAGED_CHECKPOINTS = {
+    "cut off": (lambda file: file.read_bytes()[:-1000], "is damaged"),
+    "empty": (lambda file: b"", "is damaged (it is empty)"),
+    "text": (lambda file: b"just text", "is damaged"),
+    "a byte": (lambda file: file.read_bytes()[:3000] + b"x" + file.read_bytes()[3001:], "is damaged"),
+    "of another run": (of_another_start, "is the checkpoint of another run"),
+    "of other things": (lambda file: saved({"theta": torch.zeros(2)}), "is the checkpoint of another run"),
+    "a list": (lambda file: saved([1, 2]), "is damaged (it holds no pairs)"),
+    "of other networks": (lambda file: saved(changed(file, theta=torch.zeros(3, 4))), "its theta is of other networks"),
+    "of words": (lambda file: saved(changed(file, step="three")), "its step is no int"),
+    "of odd batches": (lambda file: saved(changed(file, batches={"taken": 3})), "is damaged"),
+}
+
+
+def saved(values):
+    content = io.BytesIO()
+    torch.save(values, content)
+    return content.getvalue()
+
+
+def changed(file, **changes):
+    return torch.load(file, weights_only=False) | changes
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGED_CHECKPOINTS.values(), ids=DAMAGED_CHECKPOINTS)
+def test_a_damaged_checkpoint_is_named_and_ignored(damage, sentence, tmp_path, capsys):
+    members = CASES["minibatches"]
+    train(members, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(members, tmp_path / "broken", stop_at=9)
+    file = tmp_path / "broken" / "state.pt"
+    file.write_bytes(damage(file))
+    capsys.readouterr()
+    train(members, tmp_path / "broken")
+    out = capsys.readouterr().out
+    assert sentence in out
+    assert "it is ignored, and training goes on from step 0" in out
+    assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
+
+
+DAMAGED_TABLES = {
+    "missing": (lambda file: file.unlink(), "metrics.csv is cut off: 0 of its"),  # opened, it is there and empty
+    "cut off": (lambda file: file.write_bytes(file.read_bytes()[:100]), "metrics.csv is cut off: 2 of its"),
+    "garbled": (lambda file: file.write_bytes(bytes(file.stat().st_size)), "metrics.csv is damaged"),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGED_TABLES.values(), ids=DAMAGED_TABLES)
+def test_a_table_that_is_not_what_its_checkpoint_knows(damage, sentence, tmp_path, capsys):
+    train(CASES["adam"], tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(CASES["adam"], tmp_path / "broken", stop_at=9)
+    damage(tmp_path / "broken" / "0" / "metrics.csv")
+    train(CASES["adam"], tmp_path / "broken")
+    out = capsys.readouterr().out
+    assert sentence in out
+    assert "it is ignored, and training goes on from step 0" in out
+    assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
 
 
 def test_how_often_is_asked_for(monkeypatch, tmp_path):

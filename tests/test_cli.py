@@ -63,9 +63,8 @@ def test_a_run_leaves_the_folder_it_promises(kanexp, tmp_path):
     assert "test MSE" in done.stdout
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     figures = {f"figures/{n}.{s}" for n in FIGURES for s in ("png", "svg", "csv")}
-    assert (
-        names == {"config.yaml", "run.json", "model.pt", *(f"{t}.csv" for t in COLUMNS), "figures/signal.csv"} | figures
-    )
+    files = {"config.yaml", "run.json", "model.pt", ".lock", *(f"{t}.csv" for t in COLUMNS), "figures/signal.csv"}
+    assert names == files | figures
     assert os.readlink(folder.parent / "latest") == "v001"
 
     record = json.loads((folder / "run.json").read_text())

@@ -223,13 +223,15 @@ def test_lost_seeds_count_as_the_worst(tmp_path):
 def test_a_failed_job_counts_as_failures_and_a_running_one_not_at_all(tmp_path):
     make_run(tmp_path / "a", "default", errors(0.1, 0))
     never_ended(tmp_path / "b", "failed", init="crashing", mse=errors(0.1, 1), cause="RuntimeError: out of patience")
-    never_ended(tmp_path / "c", "running", init="slow", mse=errors(0.1, 1))
+    under_way = never_ended(tmp_path / "c", "running", init="slow", mse=errors(0.1, 1))
     never_ended(tmp_path / "d", "interrupted", init="gone", mse=errors(0.1, 1))
-    found = findings(tmp_path)
+    never_ended(tmp_path / "e", "running", init="killed", mse=errors(0.1, 1))
+    with under_way.hold():
+        found = findings(tmp_path)
     (pair,) = found.pairs
     assert (pair.arm, pair.other, pair.wins, pair.verdict) == ("default", "crashing", 10, BETTER)
     counts = found.rows["status"].map(str).value_counts().to_dict()
-    assert counts == {"ok": 10, "failed": 10, "running": 10, "interrupted": 10}
+    assert counts == {"ok": 10, "failed": 10, "running": 10, "interrupted": 10, "lost": 10}
     assert any(w.startswith("1 run is running and not compared: ") for w in found.warnings)
     assert any(w.startswith("1 run is interrupted and not compared: ") for w in found.warnings)
 
@@ -365,7 +367,7 @@ def test_compare_mistakes(tmp_path):
         with pytest.raises(ConfigError, match=text):
             compare(tmp_path / "a", tmp_path / other)
     never_ended(tmp_path / "running", "running")
-    with pytest.raises(ConfigError, match=r"running has no score \(running\)"):
+    with pytest.raises(ConfigError, match=r"running has no score \(lost\)"):
         compare(tmp_path / "a", tmp_path / "running")
 
 

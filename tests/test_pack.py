@@ -1,9 +1,10 @@
 """What trains together, and that it trains as it would alone."""
 
-import io
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import pandas as pd
 import pytest
 import torch
 from helpers.training import TASK, experiment
@@ -12,7 +13,8 @@ from torch.testing import assert_close
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
 from kanexp.config.experiment import build_experiment
-from kanexp.folder.logs import COLUMNS, Ledger, Logs
+from kanexp.folder.logs import COLUMNS, Ledger
+from kanexp.folder.run_folder import RunFolder
 from kanexp.init.default import Default
 from kanexp.init.glorot import Glorot
 from kanexp.init.smooth import Smooth
@@ -33,10 +35,15 @@ def run(*experiments, checkpoint=None, watch=lambda p: None):
     ensemble = Ensemble(experiments)
     data = TASK.load(generator(0, "data"))
     network = ensemble.first.network()
-    files = [{table: io.StringIO() for table in COLUMNS} for _ in experiments]
-    ledger = Ledger([Logs(own) for own in files], [e.settings.seed_list for e in experiments])
-    result = training.train(ensemble, network, ensemble.start(network, data.train.x), data, ledger, watch, checkpoint)
-    tables = [{name: pd.read_csv(io.StringIO(file.getvalue())) for name, file in own.items()} for own in files]
+    start = ensemble.start(network, data.train.x)
+    with ExitStack() as stack:
+        folders = [RunFolder(Path(stack.enter_context(TemporaryDirectory()))) for _ in experiments]
+        logs = [stack.enter_context(folder.logs()) for folder in folders]
+        ledger = Ledger(logs, [e.settings.seed_list for e in experiments])
+        result = training.train(ensemble, network, start, data, ledger, watch, checkpoint)
+        for own in logs:
+            own.marks()
+        tables = [{name: folder.read_table(name) for name in COLUMNS} for folder in folders]
     return [result.of(rows) for rows in ensemble.rows], tables
 
 

@@ -205,7 +205,8 @@ def test_folders_that_cannot_be_read_are_named_and_left_out(tmp_path):
 def test_runs_that_did_not_end_are_listed_as_they_are(tmp_path, status):
     folder = never_ended(tmp_path / "a", status)
     folder.metrics.write_text(folder.metrics.read_text() + "30,1,val_lo")  # cut in the middle of a line
-    out, _ = written(tmp_path)
+    with folder.hold():  # as the process does that is at work on a run
+        out, _ = written(tmp_path)
     rows = pd.read_csv(out / "report.csv")
     assert rows["status"].tolist() == [status] * 3
     assert rows["seed"].tolist() == [0, 1, 2]

@@ -51,7 +51,22 @@ def _resume_run(folder: RunFolder) -> int:
     from kanexp.run.run import run
 
     record = folder.read_record()
+    if record.status == "running":
+        raise ConfigError(f"{folder.path}: another process is at work on it; wait for it or stop it")
     if record.status == "done":
-        console.say(f"{folder.path}: done already")
-        return int(bool(record.lost))
-    return run(read_run_config(folder), folder.path)
+        try:
+            folder.check_tables(record)
+        except UnreadableRun as error:
+            console.say(f"{error}; the run is repeated from its start")
+        else:
+            console.say(f"{folder.path}: done already")
+            return int(bool(record.lost))
+    config = read_run_config(folder)
+    if record.config_hash not in ("", config.hash):
+        raise ConfigError(
+            f"{folder.path}: a file that its config.yaml names was changed since the run began; put it back, or start "
+            f"anew: {record.command}"
+        )
+    if record.status == "done":
+        folder.forget()
+    return run(config, folder.path)

@@ -4,7 +4,7 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
@@ -23,10 +23,12 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tu
         for key in values
         if key not in names
     ]
+    needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
+    mistakes += [f"{where}{name}: is missing" for name in needed if name not in values]
     given: dict[str, Any] = {}
     for name in names:
         if name in values:
-            fits, value = _fit(values[name], hints[name])
+            fits, value = fit(values[name], hints[name])
             if not fits:
                 mistakes.append(f"{where}{name}: must be {_type_text(hints[name])}, got {brief(values[name])}")
             given[name] = value
@@ -37,6 +39,11 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tu
     except ValueError as error:
         prefix = f"{where.removesuffix('.')}: {title}: " if where else ""
         return None, [prefix + line for line in str(error).splitlines()]
+
+
+def misfits(values: Mapping[str, Any], hints: Mapping[str, Any]) -> list[str]:
+    """Names that have no value, or one of another type than is hinted."""
+    return [name for name, hint in hints.items() if name not in values or not fit(values[name], hint)[0]]
 
 
 def as_options(values: Any, group: str, name: str) -> tuple[dict[str, Any], list[str]]:
@@ -58,28 +65,28 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; did you mean '{close}'?" if close else ""
 
 
-def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
+def fit(value: Any, hint: Any) -> tuple[bool, Any]:
     """Whether a value has the hinted type, and the value with whole numbers made floats where floats belong."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return value in args, value
     if origin in (typing.Union, types.UnionType):
         for arg in args:
-            fits, fitted = _fit(value, arg)
+            fits, fitted = fit(value, arg)
             if fits:
                 return True, fitted
         return False, value
     if origin is list:
         if not isinstance(value, list):
             return False, value
-        fitted_items = [_fit(item, args[0]) for item in value]
+        fitted_items = [fit(item, args[0]) for item in value]
         return all(fits for fits, _ in fitted_items), [item for _, item in fitted_items]
     if origin is dict:
         if not isinstance(value, dict):
             return False, value
-        pairs = [(_fit(key, args[0]), _fit(item, args[1])) for key, item in value.items()]
+        pairs = [(fit(key, args[0]), fit(item, args[1])) for key, item in value.items()]
         return all(k[0] and v[0] for k, v in pairs), {k[1]: v[1] for k, v in pairs}
-    if hint is object:  # judged by whoever takes it
+    if hint in (object, Any):  # judged by whoever takes it
         return True, value
     if isinstance(value, bool):  # True is an int to Python, a mistake to the user
         return hint is bool, value

@@ -1,8 +1,9 @@
 """The tables that a run writes while it is under way."""
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from kanexp.folder.table import Mark, TableFile, check
 
 COLUMNS = {
     "metrics": ("step", "seed", "metric", "value"),
@@ -15,43 +16,54 @@ Tell = Callable[[int, int, str, float], None]  # step, seed, metric, value
 
 
 class Logs:
-    """Open files of a run that is under way, one for every table of COLUMNS."""
+    """The tables of a run that is under way, one for each of COLUMNS."""
 
-    def __init__(self, files: dict[str, Any], tell: Tell | None = None):
-        self._files, self._tell = files, tell
-        self._tables = {name: csv.writer(file) for name, file in files.items()}
+    def __init__(self, files: Mapping[str, TableFile], tell: Tell | None = None):
+        self._tables, self._tell = dict(files), tell
+
+    def begin(self) -> None:
+        """All tables anew."""
         for name, table in self._tables.items():
-            table.writerow(COLUMNS[name])
+            table.begin(COLUMNS[name])
 
-    def ends(self) -> dict[str, int]:
-        """Where each file ends now, with all of it on its way to the disk."""
-        for file in self._files.values():
-            file.flush()
-        return {name: file.tell() for name, file in self._files.items()}
+    def marks(self) -> dict[str, Mark]:
+        """What each table holds now, all of it on its way to the disk."""
+        return {name: table.mark() for name, table in self._tables.items()}
 
-    def cut(self, ends: dict[str, int]) -> None:
-        """Forget what was written after those ends."""
-        for name, file in self._files.items():
-            file.seek(ends[name])
-            file.truncate()
+    def check(self, marks: Mapping[str, Mark]) -> None:
+        """Raise UnreadableRun where a table no longer holds what it did at those marks."""
+        for name, table in self._tables.items():
+            check(table.path, marks[name], more=True)
+
+    def go_on(self, marks: Mapping[str, Mark]) -> None:
+        """Forget what was written after those marks."""
+        for name, table in self._tables.items():
+            table.go_on(marks[name])
+
+    def seal(self) -> dict[str, Mark]:
+        """What the tables hold at the end of the run. Raises UnreadableRun where others have written in them."""
+        marks = self.marks()
+        for name, table in self._tables.items():
+            check(table.path, marks[name])
+        return marks
 
     def metrics(self, step: int, seeds: Iterable[int], metric: str, values: Iterable[float]) -> None:
         for seed, value in zip(seeds, values, strict=True):
-            self._tables["metrics"].writerow((step, seed, metric, number(value)))
+            self._tables["metrics"].row((step, seed, metric, number(value)))
             if self._tell:
                 self._tell(step, seed, metric, value)
 
     def diagnostics(self, step: int, seed: int, layer: int, metric: str, value: float) -> None:
-        self._tables["diagnostics"].writerow((step, seed, layer, metric, number(value)))
+        self._tables["diagnostics"].row((step, seed, layer, metric, number(value)))
 
     def spectrum(self, step: int, seed: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
-        pairs = zip(frequencies, power, strict=True)
-        self._tables["spectra"].writerows((step, seed, layer, f, number(p)) for f, p in pairs)
+        for frequency, p in zip(frequencies, power, strict=True):
+            self._tables["spectra"].row((step, seed, layer, frequency, number(p)))
 
     def timing(self, step: int, seconds: float, evaluations: int) -> None:
-        self._tables["timings"].writerow((step, f"{seconds:.4f}", evaluations))
-        for file in self._files.values():
-            file.flush()
+        self._tables["timings"].row((step, f"{seconds:.4f}", evaluations))
+        for table in self._tables.values():
+            table.flush()
 
 
 class Ledger:

@@ -4,4 +4,5 @@ FORMAT = 2  # of everything below; raised when a reader of the old one would mis
 
 CONFIG, RECORD, MODEL, FIGURES = "config.yaml", "run.json", "model.pt", "figures"
 DIAGNOSIS, CHECKPOINT = "diagnosis.json", "checkpoint.pt"
+LOCK, RESERVE = ".lock", ".reserve"
 PLAN, PACKS, STUDY, TRIALS = "sweep.json", ".packs", "study.log", "trials.csv"

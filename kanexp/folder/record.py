@@ -1,19 +1,26 @@
 """Record: run.json with types, what a run is and what became of it; SeedStatus: how one seed ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_type_hints
 
+from kanexp.config.schema import brief, fit
+from kanexp.folder.table import Mark
 from kanexp.score import score
 from kanexp.score.score import Score
 
-RunStatus = Literal["running", "done", "failed", "interrupted"]
-Kind = Literal["ok", "stalled", "stopped", "pruned", "restarted", "diverged", "running", "failed", "interrupted"]
+T = TypeVar("T")
+RunStatus = Literal["running", "done", "failed", "interrupted", "lost"]
+Kind = Literal[
+    "ok", "stalled", "stopped", "pruned", "restarted", "diverged", "running", "failed", "interrupted", "lost"
+]
 BySeed = dict[int, float | None]  # null in the file stands for what is not finite: JSON has no other word for it
 
 ENDED_WELL = ("ok", "stalled", "stopped", "pruned", "restarted")  # whatever made them stop, they were not lost
-UNFINISHED = ("running", "interrupted")  # these say nothing about their arm; all others count as failures
+UNFINISHED = ("running", "interrupted", "lost")  # these say nothing about their arm; all others count as failures
 
 
 @dataclass(frozen=True)
@@ -40,17 +47,20 @@ class SeedStatus:
     def read(cls, value: "str | Mapping[str, Any]") -> "SeedStatus":
         """From run.json; format 1 had the sentence. Raises ValueError where it is neither."""
         if isinstance(value, Mapping):
-            return cls(**value)
-        kind, _, rest = value.partition(" at step ")
-        step, _, cause = rest.partition(": ")
-        return cls(kind, int(step) if step else None, cause)  # type: ignore[arg-type]
+            status = cls(**value)
+        else:
+            kind, _, rest = value.partition(" at step ")
+            step, _, cause = rest.partition(": ")
+            status = cls(kind, int(step) if step else None, cause)  # type: ignore[arg-type]
+        return _checked(status)
 
 
 @dataclass
 class Record:
     """What run.json holds; it grows while the run is under way, and what is not known yet is None.
 
-    Maps by seed have the seed for a key; `test` and `scores` have a score's name. Times are ISO 8601 in UTC.
+    Maps by seed have the seed for a key; `test` and `scores` have a score's name. Times are ISO 8601 in UTC. Its status
+    is never written as "lost": whoever reads that nobody is at work any more on a run says so.
     """
 
     status: RunStatus
@@ -59,7 +69,8 @@ class Record:
     seeds: list[int]
     widths: list[int | str]
     command: str = ""
-    config_hash: str = ""
+    config_hash: str = ""  # of what determines the result
+    config_sha256: str = ""  # of the text of config.yaml
     config_dirs: list[str] | None = None  # the user's own folders of options
     cause: str | None = None  # of a failure
     traceback: str | None = None
@@ -79,6 +90,8 @@ class Record:
     steps: int | None = None
     train_seconds: float | None = None
     milliseconds_per_step: float | None = None
+    tables: dict[str, Mark] | None = None  # what metrics.csv and the others hold at the end
+    warnings: list[str] | None = None  # what a reader of the run should know beside its result
     evaluations: dict[int, int] | None = None
     refinement_jump: dict[int, BySeed] | None = None  # by step
     test_before_refinement: dict[int, dict[str, BySeed]] | None = None  # by step
@@ -107,27 +120,31 @@ class Record:
         return {name: _plain(value) for name, value in known if value is not None}
 
 
+FIRST = ("choices", "seeds", "status", "widths")  # what every run writes before it begins
+LAST = ("seed_status",)  # and what when it is done
+
+
 def read_record(values: Mapping[str, Any]) -> Record:
-    """From what run.json holds. Raises ValueError with the names of what it lacks that every run writes first."""
-    kinds = {"choices": dict, "seeds": list, "status": str, "widths": list}
-    if wrong := [name for name, kind in kinds.items() if not isinstance(values.get(name), kind)]:
-        raise ValueError(f"its record lacks {', '.join(wrong)}")
-    known = {f.name: values[f.name] for f in fields(Record) if values.get(f.name) is not None}
-    if "seed_status" in known:
-        known["seed_status"] = {seed: SeedStatus.read(status) for seed, status in known["seed_status"].items()}
-    known["scores"] = _scores(values)
-    for name in ("seed_status", "evaluations", "best_step", "best_val_loss"):
-        known[name] = _numbered(known.get(name))
-    if "test" in known:
-        known["test"] = {name: _numbered(found) for name, found in known["test"].items()}
-    if "refinement_jump" in known:
-        known["refinement_jump"] = {int(step): _numbered(found) for step, found in known["refinement_jump"].items()}
-    if "test_before_refinement" in known:
-        by_step = known["test_before_refinement"].items()
-        known["test_before_refinement"] = {
-            int(step): {name: _numbered(found) for name, found in scores.items()} for step, scores in by_step
-        }
-    return Record(**{"overrides": [], **known})
+    """From what run.json holds. Raises ValueError with the names of what it lacks or what is no such thing."""
+    needed = FIRST + (LAST if values.get("status") == "done" else ())
+    if lacks := [name for name in needed if values.get(name) is None]:
+        raise ValueError(f"its record lacks {', '.join(lacks)}")
+    known: dict[str, Any] = {"overrides": []}
+    for name, hint in _hints(Record).items():
+        if values.get(name) is None:
+            continue
+        try:
+            known[name] = _READERS.get(name, lambda value: value)(values[name])
+            fits = fit(known[name], hint)[0]
+        except (ValueError, TypeError, AttributeError, KeyError):
+            fits = False
+        if not fits:
+            raise ValueError(f"{name} cannot be {brief(values[name])[:80]}")
+    if not known["seeds"]:
+        raise ValueError("it has no seeds")
+    if values.get("format") == 1:
+        known["scores"] = {one.name: one for one in _FORMAT_1 if one.name in known.get("test", {})}
+    return Record(**known)
 
 
 # What tasks reported when format 1 declared nothing.
@@ -137,21 +154,50 @@ _FORMAT_1 = (
 )
 
 
-def _scores(values: Mapping[str, Any]) -> dict[str, Score]:
-    """The scores that a run declares; of one from before they were declared, those that kanexp itself had."""
-    if values.get("format") == 1:
-        return {one.name: one for one in _FORMAT_1 if one.name in (values.get("test") or {})}
-    return {name: Score(name, **said) for name, said in (values.get("scores") or {}).items()}
-
-
-def _numbered(by_seed: Mapping[str, Any] | None) -> dict[int, Any] | None:
+def _numbered(by_seed: Mapping[str, Any]) -> dict[int, Any]:
     """A map by seed with numbers for keys, which JSON has only as text."""
-    return None if by_seed is None else {int(seed): value for seed, value in by_seed.items()}
+    return {int(seed): value for seed, value in by_seed.items()}
+
+
+def _checked(made: T) -> T:
+    """The object itself. Raises ValueError where one of its fields has another type."""
+    if any(not fit(getattr(made, name), hint)[0] for name, hint in get_type_hints(type(made)).items()):
+        raise ValueError(f"no {type(made).__name__}")
+    return made
+
+
+def _each(read: Callable[[Any], Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    return lambda values: {name: read(value) for name, value in values.items()}
+
+
+def _time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+# From what JSON can hold to what the fields of a record are.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "seed_status": lambda values: _numbered(_each(SeedStatus.read)(values)),
+    "scores": lambda values: {name: Score(name, **said) for name, said in values.items()},
+    "tables": _each(lambda mark: _checked(Mark(**mark))),
+    "test": _each(_numbered),
+    "refinement_jump": lambda values: _numbered(_each(_numbered)(values)),
+    "test_before_refinement": lambda values: _numbered(_each(_each(_numbered))(values)),
+    **dict.fromkeys(("evaluations", "best_step", "best_val_loss"), _numbered),
+    **dict.fromkeys(("started", "ended"), _time),
+}
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, SeedStatus):
         return {name: part for name, part in vars(value).items() if part not in (None, "")}
+    if isinstance(value, Mark):
+        return value._asdict()
     if isinstance(value, Score):
         return {"better": value.better} | ({"unit": value.unit} if value.unit else {})
     if isinstance(value, dict):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kanexp.config.run_config import RunConfig
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.names import MODEL
 from kanexp.folder.record import Record
 from kanexp.folder.run_folder import RunFolder
 from kanexp.paths import recorded
@@ -46,21 +47,26 @@ def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> Rest
 
     Raises UnreadableRun where it is none or left no network, ConfigError where its words are no longer understood.
     """
-    import torch
-
     from kanexp.config.experiment import build_experiment
 
-    record, file = folder.ended()
+    record, model = folder.ended()
     config = read_run_config(folder)
     experiment = build_experiment(replace(config, values=config.values | dict(changes or {})))
-    model = torch.load(file, weights_only=True)
     network = experiment.network()
-    sized = [
-        layer if size is None else replace(layer, basis=layer.basis.resized(size))
-        for layer, size in zip(network.layers, model["sizes"], strict=True)
-    ]
-    network = network.with_layers(sized)
-    return Restored(record, experiment, network, network.flatten(model["state"]).double())
+    try:
+        if model["config"] != config.values:
+            raise ValueError("it is of another run, or config.yaml was changed since")
+        sized = [
+            layer if size is None else replace(layer, basis=layer.basis.resized(size))
+            for layer, size in zip(network.layers, model["sizes"], strict=True)
+        ]
+        network = network.with_layers(sized)
+        theta = network.flatten(model["state"]).double()
+        if model["seeds"] != record.seeds or theta.shape != (len(record.seeds), network.parameters):
+            raise ValueError("it is of other networks")
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise UnreadableRun(f"{folder.path}: {MODEL} does not fit the run: {error}") from error
+    return Restored(record, experiment, network, theta)
 
 
 def read_run_config(folder: RunFolder) -> RunConfig:
@@ -70,14 +76,18 @@ def read_run_config(folder: RunFolder) -> RunConfig:
     where the other cannot be read or the user's configuration folders are gone.
     """
     record = folder.read_record()
-    return with_values(folder, record.choices, record.overrides, recorded(record.config_dirs or ()))
+    return with_values(folder, record.choices, record.overrides, recorded(record.config_dirs or ()), record)
 
 
 def with_values(
-    folder: RunFolder, choices: dict[str, str], overrides: Sequence[str], config_dirs: tuple[str, ...]
+    folder: RunFolder,
+    choices: dict[str, str],
+    overrides: Sequence[str],
+    config_dirs: tuple[str, ...],
+    record: Record | None = None,
 ) -> RunConfig:
     """The words of a run that may not have begun, from its config.yaml. Raises ConfigError where it cannot be read."""
     try:
-        return RunConfig(folder.read_config(), choices, tuple(overrides), config_dirs)
+        return RunConfig(folder.read_config(record), choices, tuple(overrides), config_dirs)
     except UnreadableRun as error:
         raise ConfigError(f"{error}; start it anew") from error

@@ -1,20 +1,29 @@
 """Where a run lives: its record, its tables, its networks and its figures."""
 
 import contextlib
-import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from kanexp.folder.file import UnreadableRun, read_json, write, write_json
+from kanexp.folder.file import (
+    UnreadableRun,
+    read_csv,
+    read_json,
+    read_yaml,
+    write,
+    write_json,
+)
+from kanexp.folder.lock import LOOKED_AT, hold, is_held
 from kanexp.folder.logs import COLUMNS, Logs, Tell
-from kanexp.folder.names import CHECKPOINT, CONFIG, DIAGNOSIS, FIGURES, MODEL, RECORD
+from kanexp.folder.names import CHECKPOINT, CONFIG, DIAGNOSIS, FIGURES, LOCK, MODEL, RECORD, RESERVE
 from kanexp.folder.record import Record, read_record
+from kanexp.folder.table import TableFile, check
 
-# The C parser reads 2,000 configs in a few seconds, the other one in half a minute.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if TYPE_CHECKING:  # imported where a table is read
+    import pandas as pd
+
+ROOM = 2**16  # bytes that are kept for a run's last words, where the disk is full by then
 
 
 class RunFolder:
@@ -29,19 +38,19 @@ class RunFolder:
 
     @property
     def timings(self) -> Path:
-        return self._table("timings")
+        return self.table("timings")
 
     @property
     def metrics(self) -> Path:
-        return self._table("metrics")
+        return self.table("metrics")
 
     @property
     def diagnostics(self) -> Path:
-        return self._table("diagnostics")
+        return self.table("diagnostics")
 
     @property
     def spectra(self) -> Path:
-        return self._table("spectra")
+        return self.table("spectra")
 
     @property
     def config(self) -> Path:
@@ -51,7 +60,7 @@ class RunFolder:
     def checkpoint(self) -> Path:
         return self.path / CHECKPOINT
 
-    def _table(self, name: str) -> Path:
+    def table(self, name: str) -> Path:
         return self.path / f"{name}.csv"
 
     def known_record(self) -> Record | None:
@@ -70,62 +79,102 @@ class RunFolder:
         for file in (RECORD, CHECKPOINT):
             (self.path / file).unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def hold(self, seconds: float = LOOKED_AT) -> Iterator[None]:
+        """Be the one who writes here, within. Raises Taken where another process still is after so many seconds."""
+        with hold(self.path / LOCK, seconds):
+            for part in self.path.glob(".*.part"):  # of a process that was killed
+                part.unlink(missing_ok=True)
+            yield
+
+    @property
+    def held(self) -> bool | None:
+        """Whether a process is at work here; None where that cannot be told."""
+        return is_held(self.path / LOCK)
+
     def write_config(self, yaml: str) -> None:
         write(self.path / CONFIG, yaml)
 
-    def read_config(self) -> dict[str, Any]:
-        """config.yaml. Raises UnreadableRun where it is missing or no YAML of pairs."""
-        try:
-            values = yaml.load(self.config.read_text("utf-8"), Loader=_Loader)
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UnreadableRun(f"{self.path}: {CONFIG} cannot be read ({type(error).__name__})") from error
-        if not isinstance(values, dict):
-            raise UnreadableRun(f"{self.path}: {CONFIG} cannot be read (it holds no pairs)")
-        return values
+    def read_config(self, record: Record | None = None) -> dict[str, Any]:
+        """config.yaml, of the run that the record is of.
+
+        Raises UnreadableRun where it is missing, no YAML of pairs, or of another run.
+        """
+        return read_yaml(self.config, record.config_sha256 if record else "")
+
+    def reserve(self) -> None:
+        """Keep some room on the disk, so that how the run ends can be recorded when it is full."""
+        (self.path / RESERVE).write_bytes(bytes(ROOM))
 
     def write_record(self, record: Record) -> None:
-        """run.json, replaced as a whole."""
+        """run.json, replaced as a whole; the room kept for it is given back where the run has ended."""
+        if record.status != "running":
+            (self.path / RESERVE).unlink(missing_ok=True)
         write_json(self.path / RECORD, record.plain())
 
     def write_diagnosis(self, record: dict[str, Any]) -> None:
         write_json(self.path / DIAGNOSIS, record)
 
+    def write_model(self, model: dict[str, Any]) -> None:
+        """model.pt, replaced as a whole: plain tensors and values, which torch.load reads without kanexp."""
+        from kanexp.folder.tensors import write_tensors
+
+        write_tensors(self.path / MODEL, model)
+
     @contextlib.contextmanager
     def logs(self, go_on: bool = False, tell: Tell | None = None) -> Iterator[Logs]:
         """The tables of a run under way, open for rows and flushed with every group of them.
 
-        Whoever is to `tell` gets the rows of metrics.csv as well. To `go_on` keeps what is in them, for Logs.cut to
+        Whoever is to `tell` gets the rows of metrics.csv as well. To `go_on` keeps what is in them, for Logs.go_on to
         shorten.
         """
         with contextlib.ExitStack() as stack:
-            files = {}
-            for name in COLUMNS:
-                file = self._table(name)
-                mode = "r+" if go_on and file.is_file() else "w"
-                files[name] = stack.enter_context(file.open(mode, newline="", encoding="utf-8"))
-            yield Logs(files, tell)
+            files = {name: stack.enter_context(contextlib.closing(TableFile(self.table(name)))) for name in COLUMNS}
+            logs = Logs(files, tell)
+            if not go_on:
+                logs.begin()
+            yield logs
 
-    @contextlib.contextmanager
-    def model_file(self) -> Iterator[Path]:
-        """A path to write model.pt to; it gets its name when the block ends well."""
-        part = self.path / f".{MODEL}.part"
-        yield part
-        os.replace(part, self.path / MODEL)
+    def read_table(self, name: str, **options: Any) -> "pd.DataFrame":
+        """One of the tables of COLUMNS; of a run that was killed, without a line that it broke off in.
 
-    def ended(self) -> tuple[Record, Path]:
+        Raises UnreadableRun where it is missing or no such table.
+        """
+        file = self.table(name)
+        table = read_csv(file, on_bad_lines="skip", **options)
+        if tuple(table.columns) != COLUMNS[name]:
+            raise UnreadableRun(f"{self.path}: {file.name} is damaged: its columns are not {', '.join(COLUMNS[name])}")
+        return table
+
+    def read_figure(self, name: str) -> "pd.DataFrame":
+        """The table that a figure was drawn from. Raises UnreadableRun where it is missing or none."""
+        return read_csv(self.figures / f"{name}.csv")
+
+    def ended(self) -> tuple[Record, dict[str, Any]]:
         """run.json and model.pt of a run that came to its end or was stopped.
 
-        Raises UnreadableRun where it did not.
+        Raises UnreadableRun where it did not, or where they cannot be read.
         """
+        from kanexp.folder.tensors import read_tensors
+
         record = self.read_record()
         if not (self.path / MODEL).is_file():
             raise UnreadableRun(f"{self.path}: its status is '{record.status}' and it left no {MODEL}")
-        return record, self.path / MODEL
+        return record, read_tensors(self.path / MODEL)
 
     def read_record(self) -> Record:
-        """run.json. Raises UnreadableRun where it is missing, damaged, incomplete or of a newer format."""
+        """run.json, where "lost" stands for the "running" of a process that is gone.
+
+        Raises UnreadableRun where it is missing, damaged, incomplete or of a newer format.
+        """
         values = read_json(self.path / RECORD, "run folder")
         try:
-            return read_record(values)
-        except (ValueError, TypeError) as error:
-            raise UnreadableRun(f"{self.path}: {error}") from None
+            record = read_record(values)
+        except ValueError as error:
+            raise UnreadableRun(f"{self.path}: {RECORD} is damaged: {error}") from None
+        return replace(record, status="lost") if record.status == "running" and self.held is False else record
+
+    def check_tables(self, record: Record) -> None:
+        """Raise UnreadableRun where a table of a run that is done is not as the run left it."""
+        for name, mark in (record.tables or {}).items() if record.status == "done" else ():
+            check(self.table(name), mark)

@@ -39,8 +39,7 @@ def log(folder: RunFolder, seeds: Iterable[int], over: str) -> pd.DataFrame:
     columns = ["run", "seed", "metric", "value", over]
     if not folder.metrics.is_file():
         return pd.DataFrame(columns=columns)
-    # A killed run may end within a line.
-    table = pd.read_csv(folder.metrics, on_bad_lines="skip", dtype={"metric": "category"})
+    table = folder.read_table("metrics", dtype={"metric": "category"})
     table = table[table["metric"].isin([*LOSSES, over]) & table["seed"].isin(list(seeds))]
     table = table.assign(value=pd.to_numeric(table["value"], errors="coerce")).dropna()
     steps = np.unique(table["step"])
@@ -59,7 +58,7 @@ def _seconds(folder: RunFolder) -> "pd.Series[float]":
     """Training time at each step that was logged."""
     if not folder.timings.is_file():
         return pd.Series(dtype=float)
-    timings = pd.read_csv(folder.timings, on_bad_lines="skip").drop_duplicates("step")
+    timings = folder.read_table("timings").drop_duplicates("step")
     return pd.to_numeric(timings.set_index("step")["seconds"], errors="coerce")
 
 

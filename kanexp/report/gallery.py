@@ -9,6 +9,7 @@ import pandas as pd
 
 from kanexp.figure import arm_figures, axis_figures
 from kanexp.figure.style import Figure
+from kanexp.folder.file import UnreadableRun
 from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
 from kanexp.report.table import GROUPS, Run
@@ -43,6 +44,7 @@ class Subject:
     metrics: dict[str, Metric]  # by problem
     summary: pd.DataFrame
     over: str
+    left_out: list[str]  # sentences about what could not be drawn are added
 
     @property
     def compared(self) -> pd.DataFrame:
@@ -207,14 +209,25 @@ def _first_runs(s: Subject, problem: str) -> tuple[dict[str, Run], str]:
     return {arm: runs[label] for arm, label in zip(first["arm"], first["run"], strict=True)}, remark
 
 
+def _drawn(s: Subject, run: Run, name: str) -> pd.DataFrame | None:
+    """The table of a figure of a run on a picture; None where the run has none, or none that can be read."""
+    if (run.record.scene or {}).get("kind") != "picture" or not (run.folder.figures / f"{name}.csv").is_file():
+        return None
+    try:
+        return run.folder.read_figure(name)
+    except UnreadableRun as error:
+        s.left_out.append(f"{error}; it is not drawn")
+        return None
+
+
 def _pictures(s: Subject, problem: str) -> Iterable[Drawing]:
     tables, shapes = [], []
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():
-        scene, file = run.record.scene or {}, run.folder.figures / "prediction.csv"
-        if scene.get("kind") == "picture" and file.is_file():
-            tables.append(pd.read_csv(file).assign(arm=arm, run=run.label))
-            shapes.append(tuple(scene["shape"]))
+        table = _drawn(s, run, "prediction")
+        if table is not None:
+            tables.append(table.assign(arm=arm, run=run.label))
+            shapes.append(tuple((run.record.scene or {})["shape"]))
     if tables:
         table = pd.concat(tables, ignore_index=True)
         caption = f"Target and prediction, the seed of median validation loss of each arm{remark}"
@@ -226,9 +239,9 @@ def _spectra(s: Subject, problem: str) -> Iterable[Drawing]:
     tables = []
     runs, remark = _first_runs(s, problem)
     for arm, run in runs.items():
-        file = run.folder.figures / "spectra.csv"
-        if (run.record.scene or {}).get("kind") == "picture" and file.is_file():
-            power = pd.read_csv(file).groupby(["layer", "state", "frequency"], sort=False)["power"]
+        drawn = _drawn(s, run, "spectra")
+        if drawn is not None:
+            power = drawn.groupby(["layer", "state", "frequency"], sort=False)["power"]
             table = power.agg(low="min", median="median", high="max").reset_index()
             tables.append(table.assign(arm=arm, run=run.label))
     if tables:

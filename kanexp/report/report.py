@@ -134,7 +134,7 @@ def shared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[Metric]:
 
 
 def _write(found: Findings, out: Path, over: str) -> None:
-    subject = gallery.Subject(found.runs, found.rows, found.arms, found.metrics, found.summary, over)
+    subject = gallery.Subject(found.runs, found.rows, found.arms, found.metrics, found.summary, over, found.left_out)
     drawn = []
     for drawing in gallery.draw(subject):
         drawing.table.to_csv(out / f"{drawing.name}.csv", index=False, float_format="%.7g")

@@ -77,7 +77,8 @@ def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
     for folder in folders:
         try:
             record = folder.read_record()
-            runs.append(Run(folder, record, flat(folder.read_config())))
+            folder.check_tables(record)
+            runs.append(Run(folder, record, flat(folder.read_config(record))))
         except UnreadableRun as error:
             problems.append(str(error))
     return runs, problems

@@ -11,6 +11,7 @@ from kanexp.config.run_config import RunConfig
 from kanexp.data import picture_sets
 from kanexp.error import ConfigError
 from kanexp.folder.file import write
+from kanexp.interrupt import was_asked
 from kanexp.reproduce import latex, markdown, page
 from kanexp.reproduce.outcome import Outcome, judge, whole
 from kanexp.reproduce.row import Reproduction, row_files, split_command
@@ -21,7 +22,7 @@ def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
     """Run what has not run yet, print every verdict, write reproduce.csv, .tex, .md and .html below `out`.
 
     Their names say if they are of the quick version and, where these are not all rows, of which they are.
-    Returns 0 where every claim is met, 1 where one is not or a run failed, 130 on Ctrl-C.
+    Returns 0 where every claim is met, 1 where one is not or a run failed, 128 + n ended by signal n.
     Rows whose data is nowhere to be had are left out, and it is said why.
     Raises ConfigError, before the first run, with the mistakes of all commands, and where no row is left.
     """
@@ -35,8 +36,8 @@ def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
             console.say(f"\n{row.name}: {row.row.title}" + (f" (quick: {row.differs})" if row.quick else ""))
             for name, jobs in commands[row.name].items():
                 console.say(f"$ kanexp -m {row.commands[name]}")
-                if sweep(jobs) == 130:
-                    return 130
+                if was_asked(code := sweep(jobs)):
+                    return code
             outcomes.append(judge(row, out / row.folder))
             _say(outcomes[-1])
             _write(outcomes, left_out, stem)  # after every row: a table that is stopped half-way is half a table

@@ -52,7 +52,7 @@ def exponents(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """Exponent of the spectrum's decay of every layer over training: arm, step, seed, layer, value."""
     tables = []
     for run in runs.all:
-        own = pd.read_csv(run.folder.diagnostics)
+        own = run.folder.read_table("diagnostics")
         own = own[own["metric"] == "beta"].dropna()
         tables.append(own[["step", "seed", "layer", "value"]].assign(arm=_start_or_power(run)))
     return pd.concat(tables, ignore_index=True)
@@ -66,7 +66,7 @@ def edges(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """
     tables = []
     for arm, run in runs.named:
-        own = pd.read_csv(run.folder.figures / "edges.csv").assign(arm=arm, function="", fit=np.nan)
+        own = run.folder.read_figure("edges").assign(arm=arm, function="", fit=np.nan)
         for claim in claims:
             if isinstance(claim, Edge) and made_with(run, claim.of):
                 place = (own["layer"] == claim.layer) & (own["output"] == claim.output) & (own["input"] == claim.input)
@@ -91,7 +91,7 @@ def staircase(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
 
 def solution(runs: Runs, claims: Sequence[Claim]) -> pd.DataFrame:
     """The solution of the seed of median loss on a dense grid: x1, x2, channel, target, before, after."""
-    return pd.read_csv(runs.all[0].folder.figures / "prediction.csv")
+    return runs.all[0].folder.read_figure("prediction")
 
 
 def _pictures(runs: Sequence[Run]) -> pd.DataFrame:
@@ -111,14 +111,14 @@ def _picture(run: Run) -> pd.DataFrame:
     Parts target, before and after are the pixels of the seed of median loss; spectrum before and after are power over
     frequency x of layer y, median over seeds; psnr is on held-out pixels, of seed x.
     """
-    drawn = pd.read_csv(run.folder.figures / "prediction.csv")
+    drawn = run.folder.read_figure("prediction")
     side = (run.record.scene or {})["shape"][0]
     y, x = np.divmod(np.arange(side * side), side)
     parts = [
         pd.DataFrame({"part": part, "x": x, "y": y, "value": drawn.loc[drawn["channel"] == 0, part].to_numpy()})
         for part in ("target", "before", "after")
     ]
-    spectra = pd.read_csv(run.folder.figures / "spectra.csv")
+    spectra = run.folder.read_figure("spectra")
     power = spectra.groupby(["state", "layer", "frequency"])["power"].median().reset_index()
     part = "spectrum " + power["state"]
     parts.append(pd.DataFrame({"part": part, "x": power["frequency"], "y": power["layer"], "value": power["power"]}))

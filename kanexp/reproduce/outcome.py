@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kanexp.figure.style import save
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.version import find_runs
 from kanexp.report import table
 from kanexp.report.table import Run
@@ -64,7 +65,7 @@ def _newest(folder: Path) -> Path:
 def _verdict(claim: Claim, runs: Runs) -> tuple[Verdict, str]:
     try:
         verdict = claim.judge(runs)
-    except NotFound as error:
+    except (NotFound, UnreadableRun) as error:
         return Verdict(type(claim).__name__.lower(), "", str(error), "", 0, False), UNJUDGED
     return verdict, MET if verdict.met else NOT_MET
 
@@ -81,7 +82,7 @@ def _draw(row: Reproduction, runs: Runs, folder: Path) -> tuple[list[Path], list
     for name in row.row.figures if runs.all else ():
         try:
             found = FIGURES[name].table(runs, row.claims)
-        except (NotFound, OSError) as error:
+        except (NotFound, UnreadableRun) as error:
             problems.append(f"figure {name}: {error}")
             continue
         place.mkdir(exist_ok=True)

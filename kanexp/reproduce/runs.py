@@ -84,7 +84,7 @@ class Runs:
 def scores(run: Run, metric: str) -> "pd.Series[float]":
     """One score per seed of a run. Raises NotFound where it has no such score."""
     if metric == "train_loss":
-        table = pd.read_csv(run.folder.metrics)
+        table = run.folder.read_table("metrics")
         last = table[table["metric"] == metric].sort_values("step").groupby("seed")["value"].last()
         return _series(run, dict(last.items()), metric)
     test = run.record.test or {}

@@ -42,8 +42,8 @@ GAP = 2.0  # times lower loss, from which on the optimizer had left something
 def diagnose(path: Path, seconds: float) -> int:
     """Continue the best state of every seed of a run to a stationary point, in double precision on all samples.
 
-    Writes <run>/diagnosis/vNNN and prints the loss before and after. Returns 0, or 130 on Ctrl-C. Raises ConfigError
-    where the folder is no run that has ended.
+    Writes <run>/diagnosis/vNNN and prints the loss before and after. Returns 0, or 128 + n ended by signal n. Raises
+    ConfigError where the folder is no run that has ended.
     """
     tune()
     run = RunFolder(path)
@@ -67,7 +67,7 @@ def diagnose(path: Path, seconds: float) -> int:
         ledger = Ledger([logs], [experiment.settings.seed_list])
         result = train(Ensemble((experiment,)), network, theta, data, ledger, progress)
     after = _measure(experiment, network, result.last, data)
-    table = _table(experiment, before, after, result, pd.read_csv(folder.metrics))
+    table = _table(experiment, before, after, result, folder.read_table("metrics"))
     folder.figures.mkdir()
     table.to_csv(folder.figures / "diagnosis.csv", index=False, float_format="%.9g")
     save(diagnosis(table), folder.figures / "diagnosis")
@@ -85,7 +85,7 @@ def diagnose(path: Path, seconds: float) -> int:
         }
     )
     _say(table, sentence, result, folder)
-    return 130 if result.interrupted else 0
+    return 128 + result.interrupted if result.interrupted else 0
 
 
 def choose(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> Optimizer:

@@ -17,11 +17,15 @@ from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
+from kanexp.folder.file import digest, no_room, said
+from kanexp.folder.lock import Taken
 from kanexp.folder.logs import Ledger
 from kanexp.folder.names import FORMAT
 from kanexp.folder.record import Record, SeedStatus, by_seed
 from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.table import Mark
 from kanexp.folder.version import new_version
+from kanexp.interrupt import exit_code, no_exit, was_asked
 from kanexp.layer.base import Bumps
 from kanexp.machine import find_device, peak_memory, provenance, tune
 from kanexp.model.network import Network
@@ -48,18 +52,25 @@ class Prepared:
 def run(config: RunConfig, folder: Path | None = None) -> int:
     """Run one experiment in a new version of its folder; or go on with the one in that folder.
 
-    Returns the exit code: 0 done, 1 failed or a seed diverged, 130 stopped by Ctrl-C. Raises ConfigError before
-    anything is written.
+    Returns the exit code: 0 done, 1 failed or a seed diverged, 128 + n ended by signal n (130 by Ctrl-C). Raises
+    ConfigError before anything is written, and where another process is at work in the folder.
     """
     tune()
-    prepared = prepare([config])
+    with no_exit():
+        prepared = prepare([config])
     settings = prepared.ensemble.first.settings
     if folder is None:
         folder = new_version(settings.output_dir, default_name(config))
     run_folder = RunFolder(folder)
-    with console.TrainingProgress("training", settings.steps) as progress:
-        (code,) = carry_out(prepared, [run_folder], run_folder.checkpoint, progress)
-    if code == 130:
+    try:
+        with run_folder.hold(), console.TrainingProgress("training", settings.steps) as progress:
+            (code,) = carry_out(prepared, [run_folder], run_folder.checkpoint, progress)
+    except Taken as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:  # recorded by now, if it could be
+        console.mistakes([f"{folder}: {said(error)}; then go on: kanexp resume {folder}"])
+        return 1
+    if was_asked(code):
         console.say(f"interrupted; the best state so far is in {folder}; go on: kanexp resume {folder}")
     return code
 
@@ -107,29 +118,35 @@ def carry_out(
 
     Goes on from the checkpoint if it is there, and then leaves alone those runs that were done; it is deleted when
     all are. Whatever goes wrong in training is raised after it was recorded; in one run afterwards, it costs that run
-    alone. Runs are `brief` where they are some of many.
+    alone. Runs are `brief` where they are some of many. Whoever calls holds the folders.
     """
     ensemble = prepared.ensemble
     parts = zip(ensemble.experiments, folders, ensemble.rows, strict=True)
     runs = [_Run(e, prepared, folder, rows, brief) for e, folder, rows in parts]
     left = [run for run in runs if not run.folder.is_done()]
+    if not left:  # by a process that came before
+        return [0] * len(runs)
     try:
-        for run in left:
-            run.begin()
-        result = _train(prepared, folders, checkpoint, watch)
-        codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
+        with no_exit():
+            for run in left:
+                run.begin()
+            result, tables, ignored = _train(prepared, folders, checkpoint, watch)
+            for run, own in zip(runs, tables, strict=True):
+                run.record.tables, run.record.warnings = own, [ignored] if ignored else None
+            codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
     except BaseException as error:  # Ctrl-C too: between steps it is noted and kept, but not before the first
         for run in left:
             run.break_off(error)
         raise
-    if 130 not in codes:
+    if not any(map(was_asked, codes)):
         checkpoint.unlink(missing_ok=True)
     return codes
 
 
 def _train(
     prepared: Prepared, folders: Sequence[RunFolder], checkpoint: Path, watch: Callable[[Progress], SeedStatus | None]
-) -> Result:
+) -> tuple[Result, list[dict[str, Mark]], str]:
+    """The result, what each run's tables hold at the end, and why the checkpoint was ignored, if it was."""
     ensemble, go_on = prepared.ensemble, checkpoint.is_file()
     with ExitStack() as stack:
         logs = [
@@ -139,8 +156,10 @@ def _train(
             for e, folder in zip(ensemble.experiments, folders, strict=True)
         ]
         ledger = Ledger(logs, [e.settings.seed_list for e in ensemble.experiments])
-        kept = Checkpoint(checkpoint, logs, ensemble.first.settings.checkpoint)
-        return train(ensemble, prepared.network, prepared.start, prepared.data, ledger, watch, kept)
+        hashes = [e.config.hash for e in ensemble.experiments]
+        kept = Checkpoint(checkpoint, logs, ensemble.first.settings.checkpoint, hashes)
+        result = train(ensemble, prepared.network, prepared.start, prepared.data, ledger, watch, kept)
+        return result, [own.seal() for own in logs], kept.ignored
 
 
 class _Run:
@@ -163,6 +182,7 @@ class _Run:
         record.scene = {"kind": self.scene.kind, "shape": list(self.scene.shape)}
         record.data = {**counts, "notes": list(data.notes)}
         record.scores = {score.name: score for score in e.task.scores}
+        self.folder.reserve()
         self.folder.write_config(e.config.yaml)
         self.folder.write_record(record)
         if not self.brief:
@@ -177,12 +197,14 @@ class _Run:
 
     def break_off(self, error: BaseException) -> None:
         """Record why nobody is at work on it any more, if it has not ended."""
-        if self.record.status != "running":
-            return
-        if isinstance(error, Exception):
+        if self.record.status == "running":
+            self._lose(error)
+
+    def _lose(self, error: BaseException) -> None:
+        if isinstance(error, Exception) and not no_room(error):
             self.fail(error)
-        else:
-            self.record.status = "interrupted"
+        else:  # which says nothing about the run itself
+            self.record.status, self.record.cause = "interrupted", said(error) if isinstance(error, OSError) else None
             self._end()
 
     def finish(self, result: Result) -> int:
@@ -190,11 +212,13 @@ class _Run:
         began = time.perf_counter()
         try:
             code = self._finish(result)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             self.record.status = "interrupted"
-            code = 130
+            code = exit_code(error)
         except Exception as error:
-            self.fail(error)
+            self._lose(error)
+            if no_room(error):
+                raise
             return 1
         self.record.seconds = round(result.seconds + time.perf_counter() - began, 3)
         self._end()
@@ -202,7 +226,10 @@ class _Run:
 
     def _end(self) -> None:
         self.record.peak_memory_bytes, self.record.ended = peak_memory(self.device), _now()
-        self.folder.write_record(self.record)
+        try:
+            self.folder.write_record(self.record)
+        except OSError as error:
+            console.mistakes([f"{self.folder.path}: how the run ended could not be recorded: {said(error)}"])
 
     def _finish(self, result: Result) -> int:
         self._save_model(result)
@@ -211,7 +238,7 @@ class _Run:
             result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers), self.scene)
         self._record(result)
         if result.interrupted:
-            return 130
+            return 128 + result.interrupted
         draw(self.folder, self.experiment, self.data, self.scene, self.network, result)
         conclude(self.seeds, result, self.brief)
         if not self.brief:
@@ -250,8 +277,7 @@ class _Run:
             "seeds": self.seeds,
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
-        with self.folder.model_file() as file:
-            torch.save(model, file)
+        self.folder.write_model(model)
 
 
 # Numbers that a run's local functions make, from which on compiling pays: each takes about 3 ns plain and 1 ns compiled
@@ -283,6 +309,7 @@ def begun(folder: RunFolder, config: RunConfig, widths: Sequence[int | str], dev
         status="running",
         choices=config.choices,
         config_hash=config.hash,
+        config_sha256=digest(config.yaml),
         config_dirs=list(config.folders) or None,
         seeds=list(range(seeds)) if isinstance(seeds, int) else list(seeds),
         widths=list(widths),

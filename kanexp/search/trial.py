@@ -11,6 +11,7 @@ import torch
 from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
 from kanexp.config.sweeper import Search
+from kanexp.folder.file import digest
 from kanexp.folder.record import Record, SeedStatus
 from kanexp.folder.run_folder import RunFolder
 from kanexp.run.run import begun
@@ -44,7 +45,7 @@ class Trial(Guide):
         (config,) = load(overrides, self._catalog)
         config = replace(config, values=config.values | {"tune": self._tune})
         self.job.folder.write_config(config.yaml)
-        record.choices = config.choices
+        record.choices, record.config_sha256 = config.choices, digest(config.yaml)
         self.job.folder.write_record(record)
         self.job = replace(self.job, config=config)
         self._judge = self._study.watch(self._index)

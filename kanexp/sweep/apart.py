@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kanexp.interrupt import signals_raise
 from kanexp.paths import find_plugins
 
 LOOK = 0.2  # seconds between two looks at the process
@@ -70,7 +71,7 @@ def main(worker: str, folder: str, pack: str) -> int:
     from kanexp.sweep.worker import said_to
 
     sweep = SweepFolder(Path(folder))
-    with said_to(sweep.log(int(pack))):
+    with said_to(sweep.log(int(pack))), signals_raise():
         # A sweep that was killed may have left a job in a cluster's queue that has this pack: it is waited for.
         return import_module(worker).run_pack(sweep, int(pack), patience=-1)
 

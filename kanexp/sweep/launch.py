@@ -85,7 +85,7 @@ def launch(
 ) -> dict[int, str]:
     """Have these packs run by `run_pack` of the worker module and wait for them.
 
-    Returns what became of those that did not end by themselves.
+    Returns for each what its process died of, empty where it ended by itself; nothing where the launcher failed.
 
     `options` are those of the launcher, with its name in Hydra as `plugin`; null ones are left to the launcher.
     """
@@ -111,9 +111,8 @@ def launch(
         console.mistakes([f"launcher: {type(error).__name__}: {error}; what it still runs goes on without being shown"])
         return {}
     return {
-        number: str(result._return_value)
+        number: "" if result.status == JobStatus.COMPLETED else str(result._return_value)
         for number, result in zip(numbers, returns, strict=True)
-        if result.status != JobStatus.COMPLETED
     }
 
 

@@ -88,9 +88,9 @@ def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
     Raises UnreadableRun where there is none, ConfigError where a folder recorded is gone.
     """
     written = folder.read_plan()
-    folders = recorded(written.get("config_dirs", ())) if folders is None else folders
+    folders = recorded(written["config_dirs"]) if folders is None else folders
     jobs = [_restore(folder, entry, folders) for entry in written["jobs"]]
-    return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written.get("search"))
+    return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written["search"])
 
 
 def find(parent: Path, jobs: Sequence[RunConfig]) -> SweepFolder | None:

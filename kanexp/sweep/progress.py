@@ -106,6 +106,6 @@ def _line(job: Job) -> str:
         return f"{job.name}: failed: {record.cause}"
     name, values = next(iter((record.test or {}).items()))
     m = median_interval([float("nan") if value is None else value for value in values.values()])
-    trouble = [f"seed {seed} {record.status_of(seed)}" for seed in record.lost]
+    trouble = [f"seed {seed} {record.status_of(seed)}" for seed in record.lost] + (record.warnings or [])
     score = f"test {metric_label(name)} {m.median:.4g} ({m.low:.4g} .. {m.high:.4g}), {len(values)} seeds"
     return "; ".join([f"{job.name}: {score}", *trouble])

@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import Timeout
 
 from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
 from kanexp.config.launcher import launcher_options
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
+from kanexp.folder.lock import Taken
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version
+from kanexp.interrupt import exit_code
 from kanexp.machine import find_device
 from kanexp.run.run import write_failure
 from kanexp.sweep import plan
 from kanexp.sweep.estimate import estimate
 from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher
-from kanexp.sweep.plan import Plan
+from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.progress import Board
 from kanexp.train.ensemble import packs
 
@@ -30,8 +31,8 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     """Run all jobs in outputs/<name>/vNNN/<job>/; whatever becomes of one, the others go on.
 
     The newest version of the same sweep is continued: what is done there is left alone, and what was interrupted goes
-    on from its last checkpoint. Returns 0, 1 if any job failed, 130 on Ctrl-C. Raises ConfigError, before anything is
-    written, with the mistakes of all jobs.
+    on from its last checkpoint. Returns 0, 1 if any job failed, 128 + n ended by signal n. Raises ConfigError, before
+    anything is written, with the mistakes of all jobs.
     """
     experiments, samples = check(jobs)
     if jobs[0].choices["sweeper"] != "grid":
@@ -99,7 +100,7 @@ def threads(config: RunConfig, device: str, packs: int) -> int | None:
 
 def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, worker: str = WORKER) -> int:
     """Run what is left of a plan, by `run_pack` of the worker module; returns the exit code."""
-    interrupted = False
+    interrupted = 0
     numbers = todo.to_run()
     while numbers and not interrupted:
         for number in numbers:
@@ -107,11 +108,11 @@ def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, w
         options = _for_packs(launcher, todo, device, len(numbers))
         with Board(todo, numbers):
             try:
-                died = launch(todo.folder, numbers, options, worker)
-            except KeyboardInterrupt:
-                interrupted = True
+                ends = launch(todo.folder, numbers, options, worker)
+            except KeyboardInterrupt as interrupt:
+                interrupted = exit_code(interrupt)
                 break
-        numbers = _after_death(todo, died)
+        numbers = _after_death(todo, ends)
         if numbers:
             console.say("their jobs are run again, each alone")
             todo.update(command)
@@ -142,12 +143,10 @@ def check(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
 
 def claim(folder: SweepFolder, locks: ExitStack) -> bool:
     """Hold the folder's lock until the stack is left; False where another command does."""
-    lock = folder.lock()
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
+        locks.enter_context(folder.hold())
+    except Taken:
         return False
-    locks.callback(lock.release)
     return True
 
 
@@ -163,11 +162,14 @@ def _put_failed_anew(todo: Plan) -> None:
         todo.jobs[i].folder.forget()
 
 
-def _after_death(todo: Plan, died: dict[int, str]) -> list[int]:
-    """Record jobs that died alone; those that died together get packs of their own, whose numbers are returned."""
+def _after_death(todo: Plan, ends: dict[int, str]) -> list[int]:
+    """Record jobs whose process died alone; those of one process get packs of their own, whose numbers are returned."""
     again = []
-    for number, cause in died.items():
-        left = [i for i in todo.packs[number] if todo.jobs[i].status not in ("done", "failed")]
+    for number, cause in ends.items():
+        left = [i for i in todo.packs[number] if _has_no_process(todo.jobs[i])]
+        if not left:
+            continue
+        cause = cause or "given up by their process, which ended without a word"
         if len(todo.packs[number]) == 1:
             for i in left:
                 write_failure(todo.jobs[i].folder, todo.jobs[i].current, cause)
@@ -181,6 +183,11 @@ def _after_death(todo: Plan, died: dict[int, str]) -> list[int]:
             todo.packs.append([i])
             again.append(len(todo.packs) - 1)
     return again
+
+
+def _has_no_process(job: Job) -> bool:
+    """Whether a job of a pack that is over has not ended, nor been asked to, and nobody is at work on it."""
+    return job.status in ("waiting", "lost") or (job.status == "running" and not job.folder.held)
 
 
 def announce(todo: Plan, failed_too: bool = False) -> None:
@@ -208,20 +215,22 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def _summarize(todo: Plan, interrupted: bool) -> int:
+def _summarize(todo: Plan, interrupted: int) -> int:
     records = [(job, job.folder.known_record()) for job in todo.jobs]
     statuses = [record.status if record else "waiting" for _, record in records]
     diverged = [job for job, record in records if record and record.lost]
     for job, record in records:
-        if record and record.status == "failed":
-            console.say(f"failed: {job.name}: {record.cause}")
+        if record and (record.status == "failed" or record.cause):
+            console.say(f"{record.status}: {job.name}: {record.cause}")
+        elif record and record.status == "running":
+            console.say(f"running: {job.name}: another command is at work on it")
     for job in diverged:
         console.say(f"diverged, in part: {job.name}")
     folder = todo.folder.path
     console.say(f"{statuses.count('done')} of {len(todo.jobs)} jobs done, {folder}")
     if interrupted:
         console.say(f"stopped; go on with the same command, or: kanexp resume {folder}")
-        return 130
+        return interrupted
     console.say(f"compare them: kanexp report {folder}")
     return int(bool(diverged) or set(statuses) != {"done"})
 

@@ -6,7 +6,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from typing import Any
 import torch
 
 from kanexp import console
+from kanexp.folder.file import no_room
+from kanexp.folder.lock import Taken
 from kanexp.folder.record import SeedStatus
 from kanexp.folder.sweep_folder import SweepFolder
+from kanexp.interrupt import exit_code, no_exit
 from kanexp.machine import tune
 from kanexp.run.run import carry_out, prepare, write_failure
 from kanexp.sweep.plan import Job, Plan, read
@@ -57,32 +60,46 @@ def run_pack(
 
     A `guide` steers its only job. Another process that has the pack is given so many seconds to let go of it, any
     number where negative.
-    Returns the worst exit code: 0 done, 1 one failed or diverged, 130 stopped by Ctrl-C.
+    Returns the worst exit code: 0 done, 1 one failed, diverged or is another command's, 128 + n ended by signal n.
     """
     tune()
     plan = read(folder)
     if plan.threads is not None:
         torch.set_num_threads(plan.threads)
-    # A process of a sweep that was killed may need a moment to notice and to let go.
-    with folder.pack_lock(number).acquire(timeout=patience):
-        jobs, pulse = plan.members(number), Pulse(folder, number)
-        if all(job.status == "done" for job in jobs):  # by the process that was waited for
-            pulse.end()
-            return 0
-        steering = guide(plan, number) if guide else None
-        watch = Watch(pulse, steering)
+    with ExitStack() as locks:
         try:
+            # A process of a sweep that was killed may need a moment to notice and to let go.
+            locks.enter_context(folder.hold_pack(number, patience))
+            for job in plan.members(number):
+                if not job.folder.is_done():
+                    locks.enter_context(job.folder.hold(patience))
+        except Taken as error:
+            console.say(str(error))
+            return 1
+        return _run_pack(plan, number, guide)
+
+
+def _run_pack(plan: Plan, number: int, guide: Callable[[Plan, int], Guide] | None) -> int:
+    folder, jobs = plan.folder, plan.members(number)
+    pulse = Pulse(folder, number)
+    if all(job.status == "done" for job in jobs):  # by the process that was waited for
+        pulse.end()
+        return 0
+    steering = guide(plan, number) if guide else None
+    watch = Watch(pulse, steering)
+    try:
+        with no_exit():
             if steering:
                 jobs = [steering.begin()]
             codes = _together(jobs, folder.checkpoint(number), watch)
-        except KeyboardInterrupt:
-            codes = [130]
-        except Exception as error:
-            codes = _one_by_one(jobs, error, watch)
-        if steering:
-            steering.end()
-        pulse.end()
-    return 130 if 130 in codes else max(codes)
+    except KeyboardInterrupt as interrupt:
+        codes = [exit_code(interrupt)]
+    except Exception as error:
+        codes = [1] if no_room(error) else _one_by_one(jobs, error, watch)
+    if steering:
+        steering.end()
+    pulse.end()
+    return max(codes)
 
 
 def _together(jobs: Sequence[Job], checkpoint: Path, watch: "Watch") -> list[int]:
@@ -93,7 +110,7 @@ def _one_by_one(jobs: Sequence[Job], error: Exception, watch: "Watch") -> list[i
     """After the pack failed as a whole with an error, which is that of its only job if it has one."""
     if len(jobs) == 1:
         (job,) = jobs
-        if job.status != "failed":
+        if job.status not in ("failed", "interrupted"):
             trace = "".join(traceback.format_exception(error))
             write_failure(job.folder, job.current, f"{type(error).__name__}: {error}", trace)
         return [1]
@@ -101,9 +118,10 @@ def _one_by_one(jobs: Sequence[Job], error: Exception, watch: "Watch") -> list[i
     codes = []
     for job in jobs:
         try:
-            codes += _together([job], job.folder.checkpoint, watch)
-        except KeyboardInterrupt:
-            return [*codes, 130]
+            with no_exit():
+                codes += _together([job], job.folder.checkpoint, watch)
+        except KeyboardInterrupt as interrupt:
+            return [*codes, exit_code(interrupt)]
         except Exception as own:
             codes += _one_by_one([job], own, watch)
     return codes
@@ -139,7 +157,8 @@ class Pulse:
         self._write()
 
     def _write(self) -> None:
-        self._folder.write_progress(self._number, self._note)
+        with suppress(OSError):  # a run does not end because nobody can watch it
+            self._folder.write_progress(self._number, self._note)
         self._told = time.monotonic()
 
 

@@ -1,6 +1,5 @@
 """Checkpoint: training between two steps, on disk."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -8,11 +7,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Logs
 from kanexp.folder.record import SeedStatus
+from kanexp.folder.table import Mark
+from kanexp.folder.tensors import read_tensors, write_tensors
 from kanexp.optimizer.base import Optimizer, Stepper
 from kanexp.train.batches import Batches
 from kanexp.train.state import TrainingState
@@ -21,39 +22,57 @@ PLAIN = (slice, SeedStatus)  # slices say which rows are whose
 
 
 class Checkpoint:
-    """A file that is replaced every so many seconds, and the logs that end where it does."""
+    """A file that is replaced every so many seconds, and the logs that end where it does.
 
-    def __init__(self, file: Path, logs: Sequence[Logs], seconds: float | None):
-        self._file, self._logs, self._seconds = file, logs, seconds
+    It is of the runs whose hashes are given: what another run left is not gone on with.
+    """
+
+    def __init__(self, file: Path, logs: Sequence[Logs], seconds: float | None, runs: Sequence[str] = ()):
+        self._file, self._logs, self._seconds, self._runs = file, logs, seconds, list(runs)
         self._saved = time.monotonic()
+        self.ignored = ""  # why what is on disk was not gone on with
+
+    @property
+    def exists(self) -> bool:
+        return self._file.is_file()
 
     def due(self) -> bool:
         return self._seconds is not None and time.monotonic() - self._saved >= self._seconds
 
     def save(self, state: TrainingState, batches: Batches) -> None:
-        ends = [logs.ends() for logs in self._logs]
-        part = self._file.with_name(f".{self._file.name}.part")
-        torch.save({**vars(state), "batches": batches.position(), "ends": ends}, part)
-        os.replace(part, self._file)
+        marks = [{name: tuple(mark) for name, mark in logs.marks().items()} for logs in self._logs]
+        write_tensors(self._file, {**vars(state), "batches": batches.position(), "runs": self._runs, "marks": marks})
         self._saved = time.monotonic()
 
     def load(self, fresh: TrainingState, batches: Batches) -> TrainingState:
-        """The state on disk, with the batches and the logs brought to where they were then; `fresh` if there is none.
+        """The state on disk, with the batches and the logs brought to where they were then.
 
-        Raises RuntimeError where the file is of other networks.
+        Raises UnreadableRun where the file is damaged or of other networks, or where a log no longer holds what it did
+        then; the logs are as they were, and the batches are to be made anew.
         """
-        if not self._file.is_file():
-            return fresh
-        # Only tensors, plain values and the optimizer's own classes are read: a file is no program.
-        with torch.serialization.safe_globals(classes(fresh.stepper)):
-            found: dict[str, Any] = torch.load(self._file, map_location=fresh.theta.device, weights_only=True)
-        mine = {"batches", "ends", *(f.name for f in fields(TrainingState))}
-        if set(found) != mine or len(found["ends"]) != len(self._logs):
-            raise RuntimeError(f"{self._file}: is no checkpoint of this run; delete it to start anew")
-        batches.go_to({k: v.cpu() if isinstance(v, Tensor) else v for k, v in found.pop("batches").items()})
-        for logs, ends in zip(self._logs, found.pop("ends"), strict=True):
-            logs.cut(ends)
-        return TrainingState(**found)
+        found = read_tensors(self._file, classes(fresh.stepper), fresh.theta.device)
+        mine = {"batches", "marks", "runs", *(f.name for f in fields(TrainingState))}
+        if set(found) != mine or found["runs"] != self._runs or len(found["marks"]) != len(self._logs):
+            raise UnreadableRun(f"{self._file}: is the checkpoint of another run, or of another version of kanexp")
+        position, marks, _ = (found.pop(name) for name in ("batches", "marks", "runs"))
+        try:
+            state = TrainingState(**found).like(fresh)
+            batches.go_to({k: v.cpu() if isinstance(v, Tensor) else v for k, v in position.items()})
+            ends = [{name: Mark(*mark) for name, mark in own.items()} for own in marks]
+        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+            raise UnreadableRun(f"{self._file}: is damaged ({str(error).splitlines()[0]})") from error
+        for logs, own in zip(self._logs, ends, strict=True):
+            logs.check(own)
+        for logs, own in zip(self._logs, ends, strict=True):
+            logs.go_on(own)
+        return state
+
+    def ignore(self, why: str) -> None:
+        """Forget what is on disk: the logs begin anew."""
+        self.ignored = why
+        self._file.unlink(missing_ok=True)
+        for logs in self._logs:
+            logs.begin()
 
 
 def classes(stepper: Stepper) -> list[Any]:

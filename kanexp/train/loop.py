@@ -7,17 +7,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from kanexp import console
 from kanexp.config.settings import Settings
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger
 from kanexp.folder.record import SeedStatus
+from kanexp.interrupt import interrupts_between_steps
 from kanexp.measure.held_out import score
 from kanexp.measure.layer_log import due, look
 from kanexp.model.network import Network
 from kanexp.task.base import Data
-from kanexp.train.batches import batches
+from kanexp.train.batches import Batches, batches
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.interrupt import interrupts_between_steps
 from kanexp.train.objective import Objective
 from kanexp.train.refine import refine
 from kanexp.train.result import Progress, Result
@@ -36,15 +38,12 @@ def train(
 ) -> Result:
     """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
 
-    Goes on from the checkpoint where it has one. Ctrl-C ends the loop after the step under way; what was reached until
-    then is returned with `interrupted` set. Where `watch` returns a status, all seeds end with it. Whatever else ends a
-    seed, ends it alone: what becomes of a seed does not depend on those beside it.
+    Goes on from the checkpoint where it has one. Ctrl-C and its like end the loop after the step under way; what was
+    reached until then is returned with `interrupted` set. Where `watch` returns a status, all seeds end with it.
+    Whatever else ends a seed, ends it alone: what becomes of a seed does not depend on those beside it.
     """
     e, settings = ensemble.first, ensemble.first.settings
-    state = TrainingState.begin(ensemble, start)
-    samples = batches(e.task, data.train, settings.batch_size, ensemble.seeds, settings.data_seed)
-    if checkpoint:
-        state = checkpoint.load(state, samples)
+    state, samples = _begin(ensemble, start, data, checkpoint)
     stage = Stage(e, network if state.size is None else refine(network, state.size), data)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
     val_loss, last = state.best_val, True
@@ -110,22 +109,45 @@ def train(
             state.seconds = time.perf_counter() - began
             if checkpoint and checkpoint.due():
                 checkpoint.save(state, samples)
-            if interrupts.asked or not state.alive.any():
+            if interrupts.number or not state.alive.any():
                 break
 
     state.seconds = time.perf_counter() - began
-    stopped = interrupts.forced or (interrupts.asked and not last and bool(state.alive.any()))
+    stopped = interrupts.forced or (interrupts.number > 0 and not last and bool(state.alive.any()))
     if not stopped:
         state.step = settings.steps + 1  # nothing is left to do
     if checkpoint and not interrupts.forced:  # forced, it would be of a step half done
         checkpoint.save(state, samples)
     kept = ("best", "best_step", "best_val", "evaluations", "steps", "seconds", "status", "jumps", "coarse")
     own = {name: getattr(state, name) for name in kept}
-    result = Result(start=start, network=stage.network, last=state.theta, interrupted=stopped, **own)
+    result = Result(
+        start=start, network=stage.network, last=state.theta, interrupted=interrupts.number * stopped, **own
+    )
     if not stopped:
         result.test = score(e.task, stage.network, state.best, data, data.test)
         ledger.scores({f"test_{name}": values for name, values in result.test.items()}, state.best_step.tolist())
     return result
+
+
+def _begin(
+    ensemble: Ensemble, start: Tensor, data: Data, checkpoint: Checkpoint | None
+) -> tuple[TrainingState, Batches]:
+    """Where training goes on: at the checkpoint if there is one that can be read, which is said, or at its start."""
+    e, settings = ensemble.first, ensemble.first.settings
+
+    def fresh() -> tuple[TrainingState, Batches]:
+        samples = batches(e.task, data.train, settings.batch_size, ensemble.seeds, settings.data_seed)
+        return TrainingState.begin(ensemble, start), samples
+
+    state, samples = fresh()
+    if checkpoint and checkpoint.exists:
+        try:
+            return checkpoint.load(state, samples), samples
+        except UnreadableRun as error:
+            checkpoint.ignore(f"{error}; it is ignored, and training goes on from step 0")
+            console.say(f"warning: {checkpoint.ignored}")
+            return fresh()
+    return state, samples
 
 
 def _refine(ensemble: Ensemble, original: Network, state: TrainingState, stage: Stage, data: Data, size: int) -> Stage:

@@ -34,7 +34,7 @@ class Result:
     evaluations: Tensor
     steps: int = 0
     seconds: float = 0.0
-    interrupted: bool = False
+    interrupted: int = 0  # the signal that asked for the end before its time, 0 for none
     status: list[SeedStatus] = field(default_factory=list)
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement

@@ -55,6 +55,18 @@ class TrainingState:
             stepper=ensemble.stepper(start),
         )
 
+    def like(self, fresh: "TrainingState") -> "TrainingState":
+        """The state itself. Raises ValueError where it is not of as many networks of such numbers as a fresh one."""
+        for name, value in vars(fresh).items():
+            own = getattr(self, name)
+            if type(own) is not type(value) and name != "size":
+                raise ValueError(f"its {name} is no {type(value).__name__}")
+            if isinstance(value, Tensor) and (own.dtype, own.shape[:1]) != (value.dtype, value.shape[:1]):
+                raise ValueError(f"its {name} is of other networks")
+        if self.size is None and self.theta.shape != fresh.theta.shape:
+            raise ValueError("its theta is of other networks")
+        return self
+
     def refine(
         self, old: Network, new: Network, size: int, x: Tensor, carried: bool, fresh: Callable[[Tensor], Stepper]
     ) -> Tensor:

@@ -1,7 +1,6 @@
 """Run folders as runs leave them, without training anything."""
 
 import itertools
-import json
 
 import numpy as np
 
@@ -28,14 +27,19 @@ data_seed: {data_seed}
 OPTIONS = {"noise": 0.0, "frequencies": 5, "learning_rate": 0.001, "data_seed": 0}
 
 
-def make_run(path, init="default", mse=(0.1, 0.2, 0.3), status=None, options=None, choices=None, **changes):
-    """A run folder: options go to its config, changes to its record, where None takes an entry away."""
+def make_run(
+    path, init="default", mse=(0.1, 0.2, 0.3), status=None, options=None, choices=None, ended="done", **changes
+):
+    """A run folder: options go to its config, changes to its record, where None takes an entry away.
+
+    `status` is that of its seeds, where they are not ok, and `ended` its own.
+    """
     path.mkdir(parents=True)
     folder, seeds = RunFolder(path), changes.get("seeds", list(range(len(mse))))
     folder.write_config(CONFIG.format(**OPTIONS | (options or {}), init=init, name=path.name, seeds=len(mse)))
     by_seed = {str(s): value for s, value in zip(seeds, mse, strict=True)}
     record = {
-        "status": "done",
+        "status": ended,
         "choices": {
             "task": "function",
             "layer": "fourier",
@@ -76,10 +80,7 @@ def make_run(path, init="default", mse=(0.1, 0.2, 0.3), status=None, options=Non
 def never_ended(path, status, **changes):
     """A run that was stopped before it could say anything but that it began."""
     gone = dict.fromkeys(("seed_status", "test", "best_step", "best_val_loss", "evaluations"))
-    folder = make_run(path, **gone, **changes)
-    record = json.loads((path / "run.json").read_text()) | {"status": status}
-    (path / "run.json").write_text(json.dumps(record))
-    return folder
+    return make_run(path, ended=status, **gone, **changes)
 
 
 def make_many(path, count=2000, seeds=5):

@@ -1,15 +1,16 @@
 """Small experiments and their training, without a folder."""
 
-import io
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
-import pandas as pd
 import torch
 
 from kanexp.config.experiment import Experiment
 from kanexp.config.run_config import RunConfig
 from kanexp.config.settings import Settings
-from kanexp.folder.logs import COLUMNS, Ledger, Logs
+from kanexp.folder.logs import COLUMNS, Ledger
+from kanexp.folder.run_folder import RunFolder
 from kanexp.init.glorot import Glorot
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.logger.none import NoLogger
@@ -81,7 +82,8 @@ def train(e: Experiment, start=None, data=None, watch=lambda p: None):
 
 
 def train_with_tables(e: Experiment, network, start, data, watch=lambda p: None):
-    files = {table: io.StringIO() for table in COLUMNS}
-    ledger = Ledger([Logs(files)], [e.settings.seed_list])
-    result = training.train(Ensemble((e,)), network, start, data, ledger, watch)
-    return result, {table: pd.read_csv(io.StringIO(file.getvalue())) for table, file in files.items()}, network
+    with tempfile.TemporaryDirectory() as place:
+        folder = RunFolder(Path(place))
+        with folder.logs() as logs:
+            result = training.train(Ensemble((e,)), network, start, data, Ledger([logs], [e.settings.seed_list]), watch)
+        return result, {table: folder.read_table(table) for table in COLUMNS}, network

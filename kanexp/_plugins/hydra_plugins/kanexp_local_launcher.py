@@ -20,6 +20,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from kanexp.interrupt import signals_raise
 from kanexp.sweep.apart import cause_of_death
 
 PATIENCE = 20.0  # seconds that a process has for its last step when it is asked to stop
@@ -116,7 +117,8 @@ def _child(task: TaskFunction, config: DictConfig, line: Connection, gpu: int | 
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
     threading.Thread(target=_end_with_parent, args=(line,), daemon=True).start()
-    sys.exit(int(task(config) or 0))
+    with signals_raise():
+        sys.exit(int(task(config) or 0))
 
 
 def _end_with_parent(line: Connection) -> None:
