@@ -22,7 +22,8 @@ FREE = [
     ),
     (r"(run|diagnosis)\.json$", r'"(started|ended|host|system|git_commit)": [^,\n]+', r'"\1": <when and where>'),
     (r"(run|diagnosis)\.json$", r'"(kanexp|torch|numpy|hydra-core|python)": "[0-9][^"]*"', r'"\1": <version>'),
-    (r"run\.json$", r'"timings": \{[^}]*\}', '"timings": <digest of seconds>'),
+    (r"run\.json$", r'"timings\.csv": \{[^}]*\}', '"timings.csv": <digest of seconds>'),
+    (r"run\.json$", r'"seal": "\w*"', '"seal": <digest of the run and its times>'),
     (r"timings\.csv$", r"(?m)^([0-9]+),[^,\n]+,", r"\1,<seconds>,"),
     (r"\.html$", r"(Made by kanexp \S+ on )[^.]+ UTC", r"\1<date>"),
     # Lines of a traceback: which file and function an error passed is no result, what it says is.

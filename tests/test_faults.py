@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -142,9 +143,11 @@ def test_a_damaged_table_of_a_run_that_is_done_is_named(damage, sentence, copy):
     assert sentence in str(raised.value)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut off", "garbled"])
-def test_resume_repairs_a_run_whose_table_is_damaged(damage, copy, finished, capsys):
-    TABLES[damage][0](copy.metrics)
+@pytest.mark.parametrize(
+    ("name", "damage"), [("metrics.csv", "missing"), ("metrics.csv", "cut off"), ("model.pt", "garbled")]
+)
+def test_resume_repairs_a_run_that_is_damaged(name, damage, copy, finished, capsys):
+    TABLES[damage][0](copy.path / name)
     assert ask("resume", PLACE) == 0
     assert "the run is repeated from its start" in capsys.readouterr().out
     assert results(Path.cwd()) == results(finished)
@@ -278,7 +281,7 @@ VALUES = {
     "steps": ["many", 1.5],
     "parameters": [[], "many"],
     "train_seconds": ["long"],
-    "tables": [[], {"metrics": 3}, {"metrics": {"size": "x", "rows": 1, "sha256": ""}}],
+    "files": [[], {"metrics.csv": 3}, {"metrics.csv": {"size": "x", "rows": 1, "sha256": ""}}],
     "tune": ["text", []],
     "scene": ["text"],
     "evaluations": [[1], {"0": "x"}],
@@ -333,8 +336,7 @@ def test_every_damage_is_one_sentence(name, kind, word, copy, other, capsys):
     shutil.copytree(other, "outputs/other")
     make_run(Path("outputs/y/v001"))
     if word == "resume":  # of a run that is done nothing would be read
-        stopped = json.loads((copy.path / "run.json").read_text()) | {"status": "interrupted"}
-        (copy.path / "run.json").write_text(json.dumps(stopped))
+        copy.write_record(replace(copy.read_record(), status="interrupted"))
     DAMAGES[kind](copy.path / name)
     before = {path: path.read_bytes() for path in copy.path.rglob("*") if path.is_file()}
     code = ask(word, PLACE, *["outputs/y"] * (word == "compare"), *["--seconds", "1"] * (word == "diagnose"))
@@ -345,6 +347,18 @@ def test_every_damage_is_one_sentence(name, kind, word, copy, other, capsys):
     assert "Traceback" not in said.out + said.err
     after = {path: path.read_bytes() for path in copy.path.rglob("*") if path.is_file() and path.name != ".lock"}
     assert {path: held for path, held in before.items() if path.name != ".lock"} == after
+
+
+def test_a_digit_that_changes_in_a_record_is_seen(tmp_path):
+    for run in "ab":
+        make_run(tmp_path / run, init=run, mse=(0.125, 0.5))
+    file = tmp_path / "a" / "run.json"
+    assert "0.125" in file.read_text()
+    file.write_text(file.read_text().replace("0.125", "0.025"))
+    with pytest.raises(UnreadableRun, match=r"a: run\.json is damaged: it is not what the run wrote"):
+        RunFolder(tmp_path / "a").read_record()
+    (tmp_path / "b" / "run.json").write_text((tmp_path / "b" / "run.json").read_text().replace('"seal"', '"seel"'))
+    assert RunFolder(tmp_path / "b").read_record().test == {"mse": {0: 0.125, 1: 0.5}}  # of before there were seals
 
 
 PLANS = {

@@ -55,7 +55,7 @@ def _resume_run(folder: RunFolder) -> int:
         raise ConfigError(f"{folder.path}: another process is at work on it; wait for it or stop it")
     if record.status == "done":
         try:
-            folder.check_tables(record)
+            folder.check_files(record)
         except UnreadableRun as error:
             console.say(f"{error}; the run is repeated from its start")
         else:

@@ -1,5 +1,7 @@
 """Record: run.json with types, what a run is and what became of it; SeedStatus: how one seed ended."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -90,7 +92,7 @@ class Record:
     steps: int | None = None
     train_seconds: float | None = None
     milliseconds_per_step: float | None = None
-    tables: dict[str, Mark] | None = None  # what metrics.csv and the others hold at the end
+    files: dict[str, Mark] | None = None  # what the tables and the networks of a run that is done hold, by their names
     warnings: list[str] | None = None  # what a reader of the run should know beside its result
     evaluations: dict[int, int] | None = None
     refinement_jump: dict[int, BySeed] | None = None  # by step
@@ -115,9 +117,10 @@ class Record:
         return (self.seed_status or {}).get(seed, SeedStatus("failed"))
 
     def plain(self) -> dict[str, Any]:
-        """The record as JSON takes it, in the order of the fields and without what is not known."""
+        """The record as JSON takes it, in the order of the fields and without what is not known; sealed once done."""
         known = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: _plain(value) for name, value in known if value is not None}
+        values = {name: _plain(value) for name, value in known if value is not None}
+        return values | ({"seal": seal(values)} if self.status == "done" else {})
 
 
 FIRST = ("choices", "seeds", "status", "widths")  # what every run writes before it begins
@@ -142,6 +145,8 @@ def read_record(values: Mapping[str, Any]) -> Record:
             raise ValueError(f"{name} cannot be {brief(values[name])[:80]}")
     if not known["seeds"]:
         raise ValueError("it has no seeds")
+    if values.get("seal", seal(values)) != seal(values):
+        raise ValueError("it is not what the run wrote")
     if values.get("format") == 1:
         known["scores"] = {one.name: one for one in _FORMAT_1 if one.name in known.get("test", {})}
     return Record(**known)
@@ -152,6 +157,15 @@ _FORMAT_1 = (
     *(*score.ERRORS, *score.CLASS_SCORES, score.RELATIVE_L2, score.MAX_ERROR, score.R2, score.GRID_RELATIVE_L2),
     *(score.PSNR, score.PICTURE_SSIM, Score("diffusion_error", "lower")),
 )
+
+
+UNSEALED = ("format", "seal", "config_dirs")  # the last for a user to mend, who moved them
+
+
+def seal(values: Mapping[str, Any]) -> str:
+    """A digest of what run.json holds: a digit that changes in it is seen."""
+    sealed = {name: value for name, value in values.items() if name not in UNSEALED}
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
 
 
 def _numbered(by_seed: Mapping[str, Any]) -> dict[int, Any]:
@@ -179,7 +193,7 @@ def _time(text: str) -> str:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "seed_status": lambda values: _numbered(_each(SeedStatus.read)(values)),
     "scores": lambda values: {name: Score(name, **said) for name, said in values.items()},
-    "tables": _each(lambda mark: _checked(Mark(**mark))),
+    "files": _each(lambda mark: _checked(Mark(**mark))),
     "test": _each(_numbered),
     "refinement_jump": lambda values: _numbered(_each(_numbered)(values)),
     "test_before_refinement": lambda values: _numbered(_each(_each(_numbered))(values)),

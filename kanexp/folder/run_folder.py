@@ -18,7 +18,7 @@ from kanexp.folder.lock import LOOKED_AT, hold, is_held
 from kanexp.folder.logs import COLUMNS, Logs, Tell
 from kanexp.folder.names import CHECKPOINT, CONFIG, DIAGNOSIS, FIGURES, LOCK, MODEL, RECORD, RESERVE
 from kanexp.folder.record import Record, read_record
-from kanexp.folder.table import TableFile, check
+from kanexp.folder.table import Mark, TableFile, check
 
 if TYPE_CHECKING:  # imported where a table is read
     import pandas as pd
@@ -115,11 +115,11 @@ class RunFolder:
     def write_diagnosis(self, record: dict[str, Any]) -> None:
         write_json(self.path / DIAGNOSIS, record)
 
-    def write_model(self, model: dict[str, Any]) -> None:
+    def write_model(self, model: dict[str, Any]) -> Mark:
         """model.pt, replaced as a whole: plain tensors and values, which torch.load reads without kanexp."""
         from kanexp.folder.tensors import write_tensors
 
-        write_tensors(self.path / MODEL, model)
+        return write_tensors(self.path / MODEL, model)
 
     @contextlib.contextmanager
     def logs(self, go_on: bool = False, tell: Tell | None = None) -> Iterator[Logs]:
@@ -176,5 +176,11 @@ class RunFolder:
 
     def check_tables(self, record: Record) -> None:
         """Raise UnreadableRun where a table of a run that is done is not as the run left it."""
-        for name, mark in (record.tables or {}).items() if record.status == "done" else ():
-            check(self.table(name), mark)
+        for name, mark in (record.files or {}).items():
+            if name != MODEL:
+                check(self.path / name, mark)
+
+    def check_files(self, record: Record) -> None:
+        """Raise UnreadableRun where the networks, or a table, of a run that is done are not as the run left them."""
+        for name, mark in (record.files or {}).items():
+            check(self.path / name, mark)

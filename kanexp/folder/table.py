@@ -11,10 +11,10 @@ from kanexp.folder.file import UnreadableRun
 
 
 class Mark(NamedTuple):
-    """What a table holds up to some row."""
+    """What a file holds, of a table up to some row."""
 
     size: int  # bytes
-    rows: int  # below its header
+    rows: int  # of a table, below its header
     sha256: str
 
 
@@ -81,7 +81,7 @@ def damage(file: Path, mark: Mark, more: bool = False) -> str:
         return f"cannot be read ({error.strerror})"
     if size < mark.size:
         rows = max(held.count(b"\n") - 1, 0)
-        return f"is cut off: {rows} of its {mark.rows} rows are there"
+        return f"is cut off: {rows} of its {mark.rows} rows are there" if mark.rows else "is cut off"
     if hashlib.sha256(held).hexdigest() != mark.sha256:
         return "is damaged: it is not what the run wrote"
-    return "is damaged: something was written behind its last row" if size > mark.size and not more else ""
+    return "is damaged: something was written behind its end" if size > mark.size and not more else ""

@@ -1,5 +1,6 @@
 """Files of tensors: what torch saves, written as a whole and read as data that runs nothing."""
 
+import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,16 +10,18 @@ from zipfile import ZipFile
 import torch
 
 from kanexp.folder.file import UnreadableRun, content, replace
+from kanexp.folder.table import Mark
 
 
-def write_tensors(file: Path, values: dict[str, Any]) -> None:
-    """Write tensors and plain values as torch.save does, replaced as a whole.
+def write_tensors(file: Path, values: dict[str, Any]) -> Mark:
+    """Write tensors and plain values as torch.save does, replaced as a whole; returns what the file holds.
 
     Raises OSError where there is no room, of which torch itself would say less.
     """
     held = io.BytesIO()
     torch.save(values, held)
     replace(file, held.getbuffer())
+    return Mark(held.getbuffer().nbytes, 0, hashlib.sha256(held.getbuffer()).hexdigest())
 
 
 def read_tensors(file: Path, classes: Sequence[type] = (), device: Any = "cpu") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kanexp.error import ConfigError
 from kanexp.folder.file import digest, no_room, said
 from kanexp.folder.lock import Taken
 from kanexp.folder.logs import Ledger
-from kanexp.folder.names import FORMAT
+from kanexp.folder.names import FORMAT, MODEL
 from kanexp.folder.record import Record, SeedStatus, by_seed
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.table import Mark
@@ -132,7 +132,8 @@ def carry_out(
                 run.begin()
             result, tables, ignored = _train(prepared, folders, checkpoint, watch)
             for run, own in zip(runs, tables, strict=True):
-                run.record.tables, run.record.warnings = own, [ignored] if ignored else None
+                run.record.files = {f"{name}.csv": mark for name, mark in own.items()}
+                run.record.warnings = [ignored] if ignored else None
             codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
     except BaseException as error:  # Ctrl-C too: between steps it is noted and kept, but not before the first
         for run in left:
@@ -232,7 +233,7 @@ class _Run:
             console.mistakes([f"{self.folder.path}: how the run ended could not be recorded: {said(error)}"])
 
     def _finish(self, result: Result) -> int:
-        self._save_model(result)
+        self.record.files = (self.record.files or {}) | {MODEL: self._save_model(result)}
         if not result.interrupted:
             answers = result.network(result.best, self.scene.x[None])
             result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers), self.scene)
@@ -267,7 +268,7 @@ class _Run:
     def _by_seed(self, values: Tensor) -> dict[int, Any]:
         return by_seed(self.seeds, values.tolist())
 
-    def _save_model(self, result: Result) -> None:
+    def _save_model(self, result: Result) -> Mark:
         """Plain tensors and plain values: torch.load(weights_only=True) reads them without kanexp."""
         model = {
             "format": FORMAT,
@@ -277,7 +278,7 @@ class _Run:
             "seeds": self.seeds,
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
-        self.folder.write_model(model)
+        return self.folder.write_model(model)
 
 
 # Numbers that a run's local functions make, from which on compiling pays: each takes about 3 ns plain and 1 ns compiled
