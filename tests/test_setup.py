@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
@@ -125,3 +126,26 @@ def test_where_chromium_cannot_be_installed_a_sentence_says_how(setup, tmp_path)
     (tmp_path / "bin/chromium").symlink_to(shutil.which("true"))
     assert setup("--all", user=1000) == []
     assert setup.told == ""
+
+
+# -- no test is skipped ---------------------------------------------------------------------------------------------
+
+SKIPPED = """
+import pytest
+def test_gpu(): pytest.skip("torch finds no GPU")
+@pytest.mark.skipif(True, reason="needs an extra")
+def test_extra(): pass
+def test_browser(): pytest.skip("no browser")
+def test_good(): pass
+"""
+
+
+def test_where_none_may_be_a_skipped_test_is_no_success(tmp_path):
+    (tmp_path / "test_skipped.py").write_text(SKIPPED)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "--no-skips", tmp_path]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "1 failed, 1 passed, 1 skipped, 1 error" in done.stdout.splitlines()[-1]
+    assert "--no-skips: Skipped: no browser" in done.stdout
+    assert "--no-skips: Skipped: needs an extra" in done.stdout
+    assert done.returncode == 1
