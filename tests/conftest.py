@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_makereport(item: pytest.Item):
     """Where everything is said to be installed, a skipped test has not found what is."""
     report = yield
-    if report.skipped and item.config.getoption("no_skips"):
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("no_skips"):
         reason = str(report.longrepr[2])
         if "GPU" not in reason:
             report.outcome, report.longrepr = "failed", f"--no-skips: {reason}"
