@@ -23,6 +23,18 @@ hypothesis.settings.load_profile("kanexp")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=0, help="of the random inputs that tests draw; each has its own")
+    parser.addoption("--no-skips", action="store_true", help="a test that is skipped fails, unless a GPU decides it")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Where everything is said to be installed, a skipped test has not found what is."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("no_skips"):
+        reason = str(report.longrepr[2])
+        if "GPU" not in reason:
+            report.outcome, report.longrepr = "failed", f"--no-skips: {reason}"
+    return report
 
 
 def pytest_report_header() -> str:

@@ -152,7 +152,6 @@ def ray_nodes(monkeypatch):
             cluster.shutdown()
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # Ray's own
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs pip install 'kanexp[ray]'")
 def test_through_ray_on_two_nodes_the_same_files_are_left(kanexp, tmp_path, ray_nodes):

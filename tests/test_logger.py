@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -48,8 +49,6 @@ def test_mlflow_gets_the_same_rows(kanexp, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}  # SQLAlchemy's own
     done = kanexp(*SMALL, "logger=mlflow", env=environment)
     assert done.returncode == 0, done.stderr
-    import sqlite3
-
     with sqlite3.connect(tmp_path / "mlflow.db") as store:
         found = store.execute("select key, step, value from metrics").fetchall()
         runs = store.execute("select name, status from runs").fetchall()
@@ -59,6 +58,20 @@ def test_mlflow_gets_the_same_rows(kanexp, tmp_path):
     table = pd.read_csv(tmp_path / RUN / "metrics.csv")
     wanted = {(f"{row.metric}/seed_{row.seed}", row.step): row.value for row in table.itertuples()}
     assert {(key, step): value for key, step, value in found} == pytest.approx(wanted, rel=1e-6)
+
+
+@extra("mlflow")
+def test_jobs_that_begin_together_share_a_new_store(kanexp, tmp_path):
+    """Its tables and its experiment are made once; each row is there."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}  # SQLAlchemy's own
+    words = ["-m", *SMALL, "init=default,glorot,lecun", "pack=false", "log_every=1", "launcher.workers=3"]
+    done = kanexp(*words, "logger=mlflow", "logger.flush=0.01", env=environment)
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        found = dict(store.execute("select name, count(*) from runs natural join metrics group by name").fetchall())
+        assert store.execute("select count(*) from experiments where name = 'kanexp'").fetchone() == (1,)
+    jobs = ("default", "glorot", "lecun")
+    assert found == {f"x/v001/{job}": len(pd.read_csv(tmp_path / RUN / job / "metrics.csv")) for job in jobs}
 
 
 @pytest.mark.parametrize("option", [pytest.param(option, marks=extra(needs)) for option, needs in NEEDS.items()])

@@ -15,6 +15,7 @@ from kanexp.search.space import Range, Space, read
 
 CATALOG = Catalog((config_folder(),))
 HAS_OPTUNA = importlib.util.find_spec("optuna") is not None
+HAS_SUBMITIT = importlib.util.find_spec("submitit") is not None
 optuna = pytest.mark.skipif(not HAS_OPTUNA, reason="needs pip install 'kanexp[optuna]'")
 SMALL = ["-m", "task=function", "layer=chebyshev", "seeds=2", "widths=[in,3,out]", "task.train=50", NAME]
 SMALL += ["diagnostics=false", "sweeper=optuna", "log_every=5"]
@@ -63,6 +64,7 @@ MISTAKES = [
     ([RATE, "sweeper.n_trials=0"], "sweeper: optuna: n_trials must be at least 1, got 0"),
     ([RATE, "sweeper.pruner=hyperband"], "sweeper.pruner: must be one of median, asha, none, got 'hyperband'"),
     ([RATE, "sweeper.trials=3"], "sweeper=optuna has no option 'trials'; did you mean 'n_trials'?"),
+    ([RATE, "sweeper.at_once=2", "launcher=ray"], "sweeper.at_once: launcher=ray alone decides how many run at once"),
 ]
 
 
@@ -145,6 +147,21 @@ def test_killed_it_goes_on_with_the_same_trials(kanexp, tmp_path):
     assert {i: after[i].params for i in before} == before
     assert len(after) == 3
     assert all(t.state.name == "COMPLETE" for t in after.values())
+
+
+@optuna
+@pytest.mark.skipif(not HAS_SUBMITIT, reason="needs pip install 'kanexp[slurm]'")
+def test_through_submitit_it_begins_and_goes_on(kanexp, tmp_path):
+    words = [*SMALL, RATE, "init=default,glorot", "steps=30", "sweeper.pruner=none", "launcher=submitit_local"]
+    for trials in (2, 3):
+        done = kanexp(*words, f"sweeper.n_trials={trials}")
+        assert done.returncode == 0, done.stderr
+        assert f"{trials} of {trials} jobs done, outputs/x/v001" in done.stdout
+    assert folders(tmp_path) == ["trial-000", "trial-001", "trial-002"]
+    for number, trial in known(tmp_path).items():
+        own = record(tmp_path, f"trial-00{number}")
+        assert trial.state.name == "COMPLETE"
+        assert own["choices"]["init"] == trial.params["init"]
 
 
 @optuna

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from kanexp.logger.base import Logger, Tell
 
@@ -30,8 +32,26 @@ class MLflow(Logger):
     def needs(self) -> str:
         return "mlflow"
 
+    @property
+    def file(self) -> str:
+        """Where the store is a file of SQLite's; else empty."""
+        return self.uri.removeprefix("sqlite:///") if self.uri.startswith("sqlite:///") else ""
+
     def track(self, folder: Path, overrides: Sequence[str]) -> AbstractContextManager[Tell]:
         return _batches(self, folder, overrides)
+
+
+def _experiment(client: Any, name: str) -> str:
+    """Its number, under which runs are; made where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.create_experiment(name)
+    except MlflowException:
+        known = client.get_experiment_by_name(name)
+        if known is None:
+            raise
+        return known.experiment_id
 
 
 @contextmanager
@@ -39,9 +59,10 @@ def _batches(logger: MLflow, folder: Path, overrides: Sequence[str]) -> Iterator
     from mlflow.entities import Metric, Param
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(logger.uri)
-    known = client.get_experiment_by_name(logger.experiment)
-    owner = known.experiment_id if known else client.create_experiment(logger.experiment)
+    # One of a sweep's jobs at a time: MLflow takes no care that a new store is made once.
+    with FileLock(f"{file}.lock") if (file := logger.file) else nullcontext():
+        client = MlflowClient(logger.uri)
+        owner = _experiment(client, logger.experiment)
     run = client.create_run(owner, run_name="/".join(folder.resolve().parts[-3:])).info.run_id
     client.log_batch(run, params=[Param(*override.split("=", 1)) for override in overrides])
     rows: list[Any] = []

@@ -5,7 +5,7 @@ slowest of each. Here all trials are jobs of one plan, the launcher runs some at
 settings in its own process; so a search can do what a sweep can, continue, isolate, run on many machines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from kanexp.search.space import read
 from kanexp.search.study import check, range_text
 from kanexp.search.trial import objective, settle, space, study, was_pruned
 from kanexp.sweep import plan
-from kanexp.sweep.launch import require_launcher
+from kanexp.sweep.launch import LOCAL, require_launcher
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.sweep import announce, carry_out, claim, threads
 from kanexp.sweep.sweep import check as check_jobs
@@ -50,10 +50,10 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
     settings = check_jobs(jobs)[0][0].settings
     how, _ = build_sweeper(jobs[0])
     assert isinstance(how, Search)
-    require_launcher(launcher_options(jobs[0]))
+    name, base = default_name(jobs[0], jobs), _side_by_side(jobs[0], how)
+    require_launcher(launcher_options(base))
     if settings.tune is not None:
         raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")
-    name, base = default_name(jobs[0], jobs), _side_by_side(jobs[0], how)
     record = {"hash": base.hash, "fixed": list(wanted.fixed), "space": wanted.plain, "sweeper": asdict(how)}
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
@@ -103,8 +103,19 @@ def _side_by_side(config: RunConfig, how: Search) -> RunConfig:
     """The words of a search, with a launcher that runs so many trials at once."""
     launcher = launcher_options(config)
     if how.at_once is not None:
-        launcher["array_parallelism" if "array_parallelism" in launcher else "workers"] = how.at_once
+        launcher[_width(launcher)] = how.at_once
     return replace(config, values=config.values | {"launcher": launcher})
+
+
+def _width(launcher: Mapping[str, Any]) -> str:
+    """The launcher's option that says how many jobs run at once."""
+    if "array_parallelism" in launcher:
+        return "array_parallelism"
+    if launcher["plugin"] == LOCAL:
+        return "workers"
+    raise ConfigError(
+        f"sweeper.at_once: launcher={launcher['plugin']} alone decides how many run at once; leave it out"
+    )
 
 
 def _find(parent: Path, record: dict[str, Any]) -> SweepFolder | None:
