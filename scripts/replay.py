@@ -293,12 +293,12 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             if blank:
-                _paint_nothing()
-            _become(words, work, Path(streams))
+                paint_nothing()
+            become(words, work, Path(streams))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _paint_nothing() -> None:
+def paint_nothing() -> None:
     """Have matplotlib write empty pictures: laying out and painting figures takes nine tenths of a small run."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -307,7 +307,7 @@ def _paint_nothing() -> None:
     ConstrainedLayoutEngine.execute = lambda engine, figure: None
 
 
-def _become(words: Sequence[str], work: str, streams: Path) -> None:
+def become(words: Sequence[str], work: str, streams: Path) -> None:
     """Make this process what `python -m kanexp.cli` with these words is. Does not return."""
     signal.alarm(LIMIT)
     os.chdir(work)

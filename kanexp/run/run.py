@@ -17,7 +17,7 @@ from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
-from kanexp.folder.file import digest, no_room, said
+from kanexp.folder.file import UnreadableRun, digest, no_room, said
 from kanexp.folder.lock import Taken
 from kanexp.folder.logs import Ledger
 from kanexp.folder.names import FORMAT, MODEL
@@ -67,6 +67,8 @@ def run(config: RunConfig, folder: Path | None = None) -> int:
             (code,) = carry_out(prepared, [run_folder], run_folder.checkpoint, progress)
     except Taken as error:
         raise ConfigError(str(error)) from error
+    except UnreadableRun:  # another program wrote in its tables, which was said
+        return 1
     except OSError as error:  # recorded by now, if it could be
         console.mistakes([f"{folder}: {said(error)}; then go on: kanexp resume {folder}"])
         return 1

@@ -13,6 +13,7 @@ from kanexp.config.experiment import Experiment, build_experiment
 from kanexp.config.launcher import launcher_options
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.lock import Taken
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version
@@ -57,8 +58,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
             announce(todo, settings.rerun == "failed")
             return 0
         if found:
-            if settings.rerun == "failed":
-                _put_failed_anew(todo)
+            _put_anew(todo, _damaged(todo) + (_failed(todo) if settings.rerun == "failed" else []))
             todo.update(command)
         else:
             claim(todo.folder, locks)
@@ -72,7 +72,10 @@ def resume(folder: SweepFolder) -> int:
     with ExitStack() as locks:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
-        return _begin(todo, todo.jobs[0].config, folder.read_plan()["command"])
+        command = folder.read_plan()["command"]
+        _put_anew(todo, _damaged(todo))
+        todo.update(command)
+        return _begin(todo, todo.jobs[0].config, command)
 
 
 def _begin(todo: Plan, config: RunConfig, command: str) -> int:
@@ -150,15 +153,32 @@ def claim(folder: SweepFolder, locks: ExitStack) -> bool:
     return True
 
 
-def _put_failed_anew(todo: Plan) -> None:
-    """Failed jobs leave their packs, whose other jobs are as they are, and wait for another try."""
-    failed = [i for i, job in enumerate(todo.jobs) if job.status == "failed"]
+def _failed(todo: Plan) -> list[int]:
+    return [i for i, job in enumerate(todo.jobs) if job.status == "failed"]
+
+
+def _damaged(todo: Plan) -> list[int]:
+    """Jobs that are done, whose files are not as they were left; it is said."""
+    found = []
+    for i, job in enumerate(todo.jobs):
+        record = job.folder.known_record()
+        try:
+            if record and record.status == "done":
+                job.folder.check_files(record)
+        except UnreadableRun as error:
+            console.say(f"{error}; the job is repeated from its start")
+            found.append(i)
+    return found
+
+
+def _put_anew(todo: Plan, jobs: Sequence[int]) -> None:
+    """These jobs leave their packs, whose other jobs are as they are, and wait for another try."""
     for number, pack in enumerate(todo.packs):
-        todo.packs[number] = [i for i in pack if i not in failed]
+        todo.packs[number] = [i for i in pack if i not in jobs]
         if len(todo.packs[number]) < len(pack):
             todo.folder.checkpoint(number).unlink(missing_ok=True)  # it is of all of them
-    todo.packs += [[i] for i in failed]
-    for i in failed:
+    todo.packs += [[i] for i in jobs]
+    for i in jobs:
         todo.jobs[i].folder.forget()
 
 
