@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from helpers.runs import make_run
 from helpers.sweeps import NAME, SMALL, record, results, start, start_and_rest, user_starts, wait_for
+from helpers.training import TASK, experiment, train
 
 from kanexp import cli
 from kanexp.error import ConfigError
@@ -23,6 +25,8 @@ from kanexp.folder.lock import Taken
 from kanexp.folder.run_folder import RunFolder
 from kanexp.report.compare import compare
 from kanexp.report.report import report
+from kanexp.run import run
+from kanexp.seeding import generator
 
 RUN = [*SMALL[:3], "steps=200", NAME, "checkpoint=0", "log_every=10"]
 ENDLESS = [*SMALL, "steps=1000000", NAME, "log_every=1", "checkpoint=0.2"]
@@ -293,8 +297,8 @@ ODD = [(name, value) for name, values in VALUES.items() for value in values]
 
 @pytest.mark.parametrize(("name", "value"), ODD, ids=[f"{name}={json.dumps(value)}" for name, value in ODD])
 def test_an_odd_record_takes_no_other_run_down(name, value, tmp_path):
-    for run in "abc":
-        make_run(tmp_path / run, init=run)
+    for letter in "abc":
+        make_run(tmp_path / letter, init=letter)
     file = tmp_path / "b" / "run.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
     out, found = report([tmp_path], None)
@@ -350,8 +354,8 @@ def test_every_damage_is_one_sentence(name, kind, word, copy, other, capsys):
 
 
 def test_a_digit_that_changes_in_a_record_is_seen(tmp_path):
-    for run in "ab":
-        make_run(tmp_path / run, init=run, mse=(0.125, 0.5))
+    for letter in "ab":
+        make_run(tmp_path / letter, init=letter, mse=(0.125, 0.5))
     file = tmp_path / "a" / "run.json"
     assert "0.125" in file.read_text()
     file.write_text(file.read_text().replace("0.125", "0.025"))
@@ -487,3 +491,73 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         folder.write_model({"a": 1})
     assert sorted(os.listdir(folder.path)) == before
+
+
+# Numbers that are none
+
+
+SPOILED = """\
+from dataclasses import replace
+import torch
+from kanexp.init.glorot import Glorot
+from kanexp.task.function import Function
+
+class Void(Glorot):
+    def coef(self, *given):
+        return torch.full_like(super().coef(*given), float("nan"))
+
+class Spoiled(Function):
+    def load(self, generator):
+        data = super().load(generator)
+        y = data.{part}.y.clone()
+        y[0, 3] = {value}
+        return replace(data, {part}=replace(data.{part}, y=y))
+"""
+
+
+def spoil(root, part="train", value="float('nan')"):
+    for group, name in (("init", "void"), ("task", "spoiled")):
+        (root / "conf" / group).mkdir(parents=True, exist_ok=True)
+        (root / "conf" / group / f"{name}.yaml").write_text(f"# Mine.\n_target_: mine.{name.title()}\n")
+    (root / "mine.py").write_text(SPOILED.format(part=part, value=value))
+
+
+@pytest.mark.parametrize("words", [["layer=fourier", "task=image"], ["layer=chebyshev", "task=function"]])
+def test_a_start_of_no_numbers_is_a_lost_seed_with_all_its_figures(words, kanexp, tmp_path):
+    spoil(tmp_path)
+    done = kanexp("--config-dir", "conf", "init=void", "seeds=2", "steps=5", NAME, *words)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "seed 1: diverged at step 1: its loss is not finite" in done.stdout
+    folder = RunFolder(tmp_path / PLACE)
+    assert folder.read_record().status == "done"
+    assert (folder.figures / "edges.png").is_file()
+
+
+@pytest.mark.parametrize(("part", "value"), [("train", "1e308"), ("val", "float('nan')"), ("test", "float('inf')")])
+def test_data_that_are_no_numbers_are_refused(part, value, kanexp, tmp_path):
+    spoil(tmp_path, part, value)
+    done = kanexp("--config-dir", "conf", "task=spoiled", "seeds=2", "steps=5", NAME)
+    assert done.returncode == 2
+    assert f"targets of the {part} data are infinite or no numbers, as float32 has them" in done.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_network_whose_validation_loss_is_never_finite_is_lost():
+    data = TASK.load(generator(0, "data"))
+    blind = replace(data, val=replace(data.val, y=torch.full_like(data.val.y, torch.nan)))
+    result, _, _ = train(experiment(seeds=2, steps=5), data=blind)
+    assert [str(status) for status in result.status] == ["diverged at step 5: its validation loss was never finite"] * 2
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_result(tmp_path, monkeypatch, capsys):
+    def fail(*given):
+        raise ValueError("no ink")
+
+    monkeypatch.setattr(run, "draw", fail)
+    monkeypatch.chdir(tmp_path)
+    assert ask(*SMALL, NAME) == 1
+    assert f"{PLACE}: not all figures are drawn (ValueError: no ink)" in capsys.readouterr().err
+    known = RunFolder(Path(PLACE)).read_record()
+    assert (known.status, known.warnings) == ("done", ["not all figures are drawn (ValueError: no ink)"])
+    assert known.test["mse"][0] > 0

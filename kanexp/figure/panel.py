@@ -97,7 +97,9 @@ def spectrum(axes: Axes, table: pd.DataFrame, floor: float) -> None:
 
 
 def spectrum_axes(axes: Axes) -> None:
-    """Both axes logarithmic, with frequencies as plain numbers."""
+    """Both axes logarithmic, with frequencies as plain numbers, but for lost networks alone, which have no power."""
+    if not np.isfinite(axes.dataLim.minposy):
+        return
     axes.set(xscale="log", yscale="log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -106,7 +108,8 @@ def spectrum_axes(axes: Axes) -> None:
 
 def log_where_positive(axes: Axes, values: "pd.Series[float] | pd.DataFrame") -> bool:
     """Make the y axis logarithmic if all these values allow it, and tell whether it is."""
-    positive = bool(np.min(np.asarray(values.min())) > 0)
+    lowest = np.min(np.asarray(values.min()))
+    positive = bool(np.isfinite(lowest) and lowest > 0)
     if positive:
         axes.set_yscale("log")
     return positive

@@ -85,6 +85,7 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
         raise ConfigError(f"logger: {why}")
     device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
     data, scene = e.load_data()
+    _check_numbers(data.to(torch.device("cpu"), dtype))
     _check_scores(e.task, data)
     network = e.network()
     if why := e.optimizer.conflict(network.parameters):
@@ -96,6 +97,17 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return Prepared(ensemble, network, start.to(device), data.to(device, dtype), scene.to(device, dtype))
+
+
+def _check_numbers(data: Data) -> None:
+    """Raises ConfigError where data hold what is no number, which no score would be of."""
+    for name in ("train", "val", "test"):
+        for what, values in (("inputs", getattr(data, name).x), ("targets", getattr(data, name).y)):
+            if count := int((~values.isfinite()).sum()):
+                raise ConfigError(
+                    f"task: {count} of {values.numel()} {what} of the {name} data are infinite or no numbers, as "
+                    f"{str(values.dtype).removeprefix('torch.')} has them"
+                )
 
 
 def _check_scores(task: Task, data: Data) -> None:
@@ -133,6 +145,11 @@ def carry_out(
             for run in left:
                 run.begin()
             result, tables, ignored = _train(prepared, folders, checkpoint, watch)
+            if ignored:  # those that were done were trained once more
+                for run in runs:
+                    if run not in left:
+                        run.begin()
+                left = runs
             for run, own in zip(runs, tables, strict=True):
                 run.record.files = {f"{name}.csv": mark for name, mark in own.items()}
                 run.record.warnings = [ignored] if ignored else None
@@ -242,11 +259,24 @@ class _Run:
         self._record(result)
         if result.interrupted:
             return 128 + result.interrupted
-        draw(self.folder, self.experiment, self.data, self.scene, self.network, result)
+        drawn = self._draw(result)
         conclude(self.seeds, result, self.brief)
         if not self.brief:
             console.say(str(self.folder.path))
-        return int(bool(self.record.lost))
+        return int(bool(self.record.lost) or not drawn)
+
+    def _draw(self, result: Result) -> bool:
+        """Whether all figures are there; a result is not lost because one of them cannot be drawn."""
+        try:
+            draw(self.folder, self.experiment, self.data, self.scene, self.network, result)
+        except Exception as error:
+            if no_room(error):
+                raise
+            why = f"not all figures are drawn ({type(error).__name__}: {error})"
+            self.record.warnings = [*(self.record.warnings or []), why]
+            console.mistakes([f"{self.folder.path}: {why}"])
+            return False
+        return True
 
     def _record(self, result: Result) -> None:
         """What training came to."""

@@ -116,6 +116,7 @@ def train(
     stopped = interrupts.forced or (interrupts.number > 0 and not last and bool(state.alive.any()))
     if not stopped:
         state.step = settings.steps + 1  # nothing is left to do
+        state.condemn()
     if checkpoint and not interrupts.forced:  # forced, it would be of a step half done
         checkpoint.save(state, samples)
     kept = ("best", "best_step", "best_val", "evaluations", "steps", "seconds", "status", "jumps", "coarse")

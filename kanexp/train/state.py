@@ -96,6 +96,12 @@ class TrainingState:
         both = zip(ending.tolist(), statuses, self.status, strict=True)
         self.status = [new if ends else old for ends, new, old in both]
 
+    def condemn(self) -> None:
+        """Mark networks as lost, at the end, of which no state could be selected."""
+        for i in numbers(~self.best_val.isfinite()):
+            if self.status[i].ended_well:
+                self.status[i] = SeedStatus("diverged", self.steps, "its validation loss was never finite")
+
     def recover(self, new: Tensor, loss: Tensor) -> Tensor:
         """The step's weights `new` where they and the loss before it are finite; where not, the last good state.
 
