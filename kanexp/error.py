@@ -1,5 +1,7 @@
 """What the user can put right: shown as sentences, never as a traceback."""
 
+LONGEST = 100  # characters of what was got that a sentence repeats
+
 
 class ConfigError(Exception):
     """Mistakes in what the user asked for, one sentence each."""
@@ -17,3 +19,9 @@ def require(*conditions: tuple[bool, str]) -> None:
     failed = [message for holds, message in conditions if not holds]
     if failed:
         raise ValueError("\n".join(failed))
+
+
+def quoted(text: str) -> str:
+    """A text in quotes as one sentence can hold it: cut where it is long, escaped where it cannot be printed."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LONGEST])
+    return f"'{shown}'" if len(text) <= LONGEST else f"'{shown}...' ({len(text)} characters)"

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import yaml
 from conftest import ROOT
 from PIL import Image as Picture
 
+from kanexp.cli import main
 from kanexp.folder.logs import COLUMNS
 
 FIGURES = ("loss", "prediction", "edges", "spectra", "layers", "training_spectra")
@@ -274,6 +276,59 @@ def test_the_composed_configuration_can_be_shown_alone(kanexp, tmp_path):
     done = kanexp("--cfg", "layer=bspline", "layer.intervals=9")
     assert yaml.safe_load(done.stdout)["layer"]["intervals"] == 9
     assert list(tmp_path.iterdir()) == []
+
+
+REFUSED = [
+    ["task=function", "task.expression=x1/0"],
+    ["task=function", "task.expression=9**9**9"],
+    ["task=function", "refine={10: 11, 10: 12}"],
+    ["task=function", "seeds=1000000000"],
+    ["task=tabular", "task.path=nowhere.csv", "task.target=y"],
+    ["task=image", "task.path=nowhere.png"],
+    ["optimizer=levenberg_marquardt", "dtype=float64", "widths=[in,100,100,out]"],
+    ["sweeper=optuna"],
+    ["launcher=slurm"],
+    ["launcher.workers=2"],
+    *([] if torch.cuda.is_available() else [["device=cuda"]]),
+    ["-m", "launcher.workers=0"],
+    ["-m", "launcher.workers=junk"],
+    ["-m", "seeds=2,1000000000"],
+    ["-m", "task=function", "task.low=0,1", "task.high=0.5"],
+    ["-m", "sweeper=optuna", "layer=chebyshev,fourier", "task=function", "task.expression=x1/0"],
+    ["-m", "sweeper=optuna", "task=function"],
+]
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_what_a_run_refuses_its_configuration_does_too(words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for extra in ([], ["--cfg"]):
+        assert main([*words, *extra, "steps=20"]) == 2
+        said.append(capsys.readouterr())
+    free = re.compile(r"[\d.]+ GB are free")  # which changes from one moment to the next
+    assert free.sub("", said[0].err) == free.sub("", said[1].err) != ""
+    assert (said[0].out, said[1].out) == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_words_of_sweeps_are_none_of_a_run(capsys):
+    words = ["launcher=slurm", "sweeper=optuna", "sweeper.n_trials=3"]
+    assert main(words) == 2
+    expected = [f"error: {word}: is for the jobs of a sweep, but this is one run; add -m" for word in words]
+    assert capsys.readouterr().err.splitlines() == expected
+
+
+def test_the_configuration_of_a_search_is_a_run_and_what_is_searched(capsys):
+    pytest.importorskip("optuna")
+    rate = "optimizer.learning_rate=tag(log, interval(1e-4, 1e-1))"
+    assert main(["-m", "--cfg", "sweeper=optuna", "task=function", rate, "init=default,glorot"]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[:2] == [
+        "# optimizer.learning_rate: 0.0001 .. 0.1 by ratios",
+        "# init: default, glorot",
+    ]
+    assert yaml.safe_load(text)["optimizer"]["learning_rate"] == 1e-4
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):

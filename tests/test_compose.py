@@ -74,6 +74,74 @@ def test_mistakes_in_patterns(word, sentence):
     assert sentence in str(caught.value)
 
 
+WORDS = [
+    ("refine={10: 5, 10: 6}", "refine={10: 5, 10: 6}: '10' is given twice; give it once"),
+    ("refine={10: 5, '10': 6}", "'10' is given twice; give it once"),
+    ("match={like: {model: mlp, model: kan}}", "'model' is given twice; give it once"),
+    ("reg.parts={l1: 1, l2: {weight: 1, weight: 2}}", "'weight' is given twice; give it once"),
+    ("widths=" + "[" * 100 + "1" + "]" * 100, "must have at most 20 brackets inside each other"),
+    ("seeds=" + "1" * 5000, "not of the form key=value"),
+    ("seeds=[" + "1," * 20000 + "1]", "must have at most 20000 characters; write it to a file of experiment/"),
+    ("seeds=${oc.decode:'{'}", "mismatched input"),
+    ("seeds=1" + "0" * 400, "seeds: must have whole numbers below 2^63, got '1000"),
+    ("seeds=[0,9223372036854775808]", "seeds: must have whole numbers below 2^63, got [0, 9223372036854775808]"),
+    ("optimizer.learning_rate=1" + "0" * 400, "optimizer.learning_rate: must have whole numbers below 2^63"),
+    ("match={parameters: 1" + "0" * 400 + "}", "match: must have whole numbers below 2^63"),
+    ("match={like: [mlp]}", "match.like: there is no model"),
+    ("layers=[[fourier]]", "layers.0: there is no layer"),
+]
+
+
+@pytest.mark.parametrize(("word", "sentence"), WORDS, ids=lambda text: text[:30])
+def test_a_hostile_word_gets_one_short_sentence(word, sentence):
+    with pytest.raises(ConfigError) as caught:
+        build_experiment(load(["task=function", word], CATALOG)[0])
+    (mistake,) = caught.value.mistakes
+    assert sentence in mistake
+    assert len(mistake) < 400
+    assert mistake.replace("\n  options of", "").isprintable()
+
+
+@pytest.mark.parametrize("word", ["refine={10: 5, 20: 6}", "layers=[{layer: rbf},{layer: rbf},{layer: rbf}]"])
+def test_equal_keys_of_different_pairs_are_no_mistake(word):
+    assert load(["task=function", word], CATALOG)
+
+
+SWEPT = [
+    ("steps=range(5,2)", "steps=range(5,2): a range that has no values"),
+    ("steps=range(1,5,0)", "a range needs finite ends and a step that is not 0"),
+    ("steps=range(1,1000000000)", "a range of 1e+09 values, and a sweep may have 100000 jobs"),
+    ("steps=range(0,1,1e-9)", "a range of 1e+09 values, and a sweep may have 100000 jobs"),
+    ("sweeper=optuna sweeper.n_trials=1000000000", "n_trials must be at most 100000, got 1000000000"),
+    ("layer.frequencies=range(1,1000) seeds=range(1,1000)", "-m: a sweep may have 100000 jobs, got 998001"),
+    ("tune={trials:1000000000,optimizer.learning_rate:[1e-4,1e-1]}", "tune: must give 2 to 10000 trials"),
+    ("tune={trials:3,layer.frequencies:[1,1" + "0" * 400 + "]}", "tune: must give 2 to 10000 trials"),
+    ("tune={trials:3,optimizer.learning_rate:[1e-4,inf]}", "tune: must give 2 to 10000 trials"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), SWEPT, ids=lambda text: text[:30])
+def test_a_sweep_without_end_is_not_begun(words, sentence):
+    with pytest.raises(ConfigError) as caught:
+        build_experiment(load(words.split(), CATALOG, sweep=True)[0])
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "words"),
+    [
+        ("experiment", "# @package _global_\nrefine: {10: 5, 10: 6}\n", ["experiment=mine"]),
+        ("layer", "_target_: kanexp.layer.rbf.RBF\ncenters: 5\ncenters: 6\n", ["layer=mine"]),
+        ("layer", "_target_: kanexp.layer.rbf.RBF\ncenters: 5\ncenters: 6\n", ["layers=[mine]"]),
+    ],
+)
+def test_a_key_that_stands_twice_in_a_file_is_a_mistake(group, text, words, tmp_path):
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="duplicate key"):
+        load(words, Catalog((config_folder(), tmp_path)))
+
+
 FILES = {group: sorted((config_folder() / group).glob("*.yaml")) for group in KINDS}
 SHARED = [file for files in FILES.values() for file in files if file.name.startswith("_")]
 TARGETS = [option.content["_target_"] for group in KINDS for option in CATALOG.options[group].values()]

@@ -207,7 +207,7 @@ def test_a_single_run_is_resumed_too(kanexp, tmp_path):
             ["tune={trials: 3, optimizer.learning_rate: [1e-3, 1e-2]}"],
             "error: tune: makes several jobs, but this is one",
         ),
-        (["-m", "tune={trials: 1}"], "error: tune: must give at least 2 trials and ranges of options, as in"),
+        (["-m", "tune={trials: 1}"], "error: tune: must give 2 to 10000 trials and ranges of options, as in"),
         (
             ["-m", "tune={trials: 2, optimizer.rate: [1e-3, 1e-2]}"],
             "error: tune: optimizer.rate=0.001: optimizer=adam has no option 'rate'",

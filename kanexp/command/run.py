@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kanexp.command.overview import page
 from kanexp.config.catalog import Catalog, find_catalog
+from kanexp.error import ConfigError
 from kanexp.paths import find_components
 
 
@@ -32,41 +33,48 @@ def command(arguments: Sequence[str]) -> int:
         print(page(catalog))
         return 0
     find_components(given.config_dir)
-    if given.cfg:
-        return _show(given, catalog)
     if given.multirun:
         return _many(given, catalog, " ".join(["kanexp", *arguments]))
     from kanexp.config.compose import load
 
-    (job,) = load(given.overrides, catalog)  # without torch where a word of it is wrong
-    from kanexp.run.run import run
+    job = load(given.overrides, catalog)[0]  # without torch where a word of it is wrong
+    _refuse_words_of_sweeps(given.overrides)
+    from kanexp.run.run import prepare, run
 
-    return run(job)
-
-
-def _show(given: Namespace, catalog: Catalog) -> int:
-    """The configuration of every job, checked."""
-    from kanexp.config.compose import load
-    from kanexp.config.experiment import build_experiment
-
-    jobs = load(given.overrides, catalog, sweep=given.multirun)
-    for job in jobs:
-        build_experiment(job)
-        print(job.yaml, end="" if len(jobs) == 1 else "---\n")
+    if not given.cfg:
+        return run(job)
+    prepare([job])
+    print(job.yaml, end="")
     return 0
 
 
+def _refuse_words_of_sweeps(overrides: Sequence[str]) -> None:
+    """Raises ConfigError where one run is asked to be found or started as only the jobs of a sweep are."""
+    ignored = [text for text in overrides if text.lstrip("+").split("=")[0].split(".")[0] in ("sweeper", "launcher")]
+    if ignored:
+        raise ConfigError(*(f"{text}: is for the jobs of a sweep, but this is one run; add -m" for text in ignored))
+
+
 def _many(given: Namespace, catalog: Catalog, words: str) -> int:
+    """Several runs, or with --cfg the configuration of each, checked as they would be."""
     from kanexp.config.compose import load
     from kanexp.sweep.launch import warm_up
 
     warm_up()
     sweepers = [text.removeprefix("sweeper=") for text in given.overrides if text.startswith("sweeper=")]
     if sweepers[-1:] == ["optuna"]:
-        from kanexp.search.search import search
+        from kanexp.search import search
 
-        return search(given.overrides, catalog, words)
+        if not given.cfg:
+            return search.search(given.overrides, catalog, words)
+        wanted, jobs, *_ = search.accept(given.overrides, catalog)
+        print(*(f"# {line}" for line in search.describe(wanted)), jobs[0].yaml, sep="\n", end="")
+        return 0
     jobs = load(given.overrides, catalog, sweep=True)
-    from kanexp.sweep.sweep import sweep
+    from kanexp.sweep.sweep import accept, sweep
 
-    return sweep(jobs, words)
+    if not given.cfg:
+        return sweep(jobs, words)
+    accept(jobs)
+    print(*(job.yaml for job in jobs), sep="---\n", end="" if len(jobs) == 1 else "---\n")
+    return 0

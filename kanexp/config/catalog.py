@@ -78,6 +78,10 @@ class Option:
         except yaml.YAMLError:
             return {}
 
+    def check(self) -> None:
+        """Raises YAMLError where a key stands twice in its file, of which Hydra would take one."""
+        _read(self.file)
+
     def complete(self, content: dict[str, Any]) -> dict[str, Any]:
         """Its content, from wherever, with the shared lines that it lacks: a base's around those of a derived one."""
         if "_target_" in content:
@@ -130,7 +134,18 @@ def config_folder() -> Path:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as Hydra does; YAML 1.1 asks for a point and a sign in it."""
+    """Reads 1e-3 as a number, as Hydra does; YAML 1.1 asks for a point and a sign in it. A key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"found duplicate key {key.value}", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kanexp.config.memory import too_many_weights
 from kanexp.config.settings import Settings
 
 if TYPE_CHECKING:  # the components import torch, which a typo should not wait for
@@ -43,6 +44,8 @@ def check_together(
         mistakes.append(
             f"layers: must name one option for each of the {depth} layers between widths {widths}, got {len(layers)}"
         )
+    if why := _too_large(settings, model, widths, layers or [layer], mistakes):
+        return widths, [*mistakes, why]
     bases = dict.fromkeys(model.bases(layers or [layer], depth))
     for basis in bases:
         basis_name = type(basis).__name__
@@ -59,6 +62,25 @@ def check_together(
     if settings.refine:
         mistakes += [mistake for basis in bases for mistake in _refinement_mistakes(settings, basis, model)]
     return widths, list(dict.fromkeys(mistakes))
+
+
+def _too_large(
+    settings: Settings, model: "Model", widths: list[int], layers: Sequence["Basis"], mistakes: list[str]
+) -> str:
+    """Why the network has no place in memory, at its start or at its finest; empty where it has one.
+
+    Before anything else is asked of the layers, whose orders alone may be too many to list.
+    """
+    sizes = [None, max((settings.refine or {}).values(), default=None)]
+    for size in dict.fromkeys(sizes):
+        try:
+            sized = [layer if size is None or not layer.size else layer.resized(size) for layer in layers]
+        except ValueError:  # of the basis, which does not come in this size
+            continue
+        weights = max(layer.terms for layer in sized) if mistakes else model.network(widths, *sized).length
+        if why := too_many_weights(settings, weights):
+            return why
+    return ""
 
 
 def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", optimizer: "Optimizer") -> list[str]:

@@ -1,6 +1,7 @@
 """The words of a command, composed with Hydra and checked. With run_config.py, all that knows OmegaConf."""
 
 import copy
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -24,7 +25,10 @@ from kanexp.config.experiment import value_mistakes
 from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import closest, did_you_mean
 from kanexp.config.tune import trials
+from kanexp.config.word import form_mistake, formula_quoted, shown
 from kanexp.error import ConfigError
+
+MOST_JOBS = 100_000  # of a sweep; composing so many takes an hour
 
 
 def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[RunConfig]:
@@ -33,8 +37,12 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
     Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
     """
     parsed, mistakes = parse(overrides, catalog, sweep)
+    try:
+        todo = combinations(parsed, catalog)
+    except ConfigError as error:
+        raise ConfigError(*mistakes, *error.mistakes) from error
     jobs: list[RunConfig] = []
-    for job in combinations(parsed, catalog):
+    for job in todo:
         config, found = _compose_job(job, catalog)
         if config and not found and config.values.get("tune") is not None:
             made, found = _tuned(config, job, catalog, sweep)
@@ -57,10 +65,15 @@ def parse(
     """
     parser, right, mistakes = OverridesParser.create(), [], []
     for text in overrides:
+        word = formula_quoted(text)
+        if why := form_mistake(word):
+            mistakes.append(f"{shown(text)}: {why}")
+            continue
         try:
-            override = parser.parse_override(_quoted(text))
-        except (HydraException, OmegaConfBaseException):
-            mistakes.append(f"{text}: not of the form key=value; quote values with spaces or commas: 'key=\"a, b\"'")
+            override = parser.parse_override(word)
+        except (HydraException, OmegaConfBaseException, ValueError):  # the last of a number of thousands of digits
+            quote = "quote values with spaces or commas: 'key=\"a, b\"'"
+            mistakes.append(f"{shown(text)}: not of the form key=value; {quote}")
             continue
         found = _word_mistakes(override, text, catalog, sweep)
         if not found and override.is_interval_sweep() and not search:
@@ -70,15 +83,9 @@ def parse(
     return right, mistakes
 
 
-def _quoted(text: str) -> str:
-    """A formula with the quotes that the shell took away: Hydra's grammar knows no operators."""
-    key, _, value = text.partition("=")
-    return f"{key}='{value}'" if key == "task.expression" and not value.startswith(("'", '"')) else text
-
-
-def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool) -> list[str]:
+def _word_mistakes(override: Override, text: str, catalog: Catalog, several: bool) -> list[str]:
     key = override.key_or_group
-    if override.is_sweep_override() and not sweep:
+    if override.is_sweep_override() and not several:
         return [f"{text}: several values, but this is one run; add -m to run each of them"]
     top = key.split(".")[0]
     known = [*GROUPS, *catalog.settings]
@@ -90,6 +97,8 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
         return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
     if override.is_sweep_override() and top in ("launcher", "sweeper"):
         return [f"{text}: all jobs of a sweep have one {top}; give one value"]
+    if isinstance(sweep := override.value(), RangeSweep) and (why := _range_mistake(sweep)):
+        return [f"{text}: {why}"]
     if override.is_delete():
         return [f"{text}: nothing can be deleted; choose another option instead"]
     if key not in GROUPS:
@@ -111,15 +120,34 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool)
     ]
 
 
+def _range_mistake(sweep: RangeSweep) -> str:
+    """Why nobody should write out a range; empty where there is no reason."""
+    start, stop, step = float(sweep.start or 0), float(sweep.stop or 0), float(sweep.step)
+    count = (stop - start) / step if step else math.nan
+    if not math.isfinite(count):
+        return "a range needs finite ends and a step that is not 0"
+    if count <= 0:
+        return "a range that has no values; the second number is where it ends"
+    return "" if count <= MOST_JOBS else f"a range of {count:.3g} values, and a sweep may have {MOST_JOBS} jobs"
+
+
 def combinations(parsed: Sequence[Override], catalog: Catalog) -> list[list[Override]]:
-    """The overrides of every combination: the last key changes fastest; of a key said twice the last words count."""
+    """The overrides of every combination: the last key changes fastest; of a key said twice the last words count.
+
+    Raises ConfigError where there are too many of them, or one cannot be read once more.
+    """
     parser = OverridesParser.create()
     words: dict[str, list[str]] = {}
     for override in parsed:
         key, swept = override.get_key_element(), override.is_sweep_override()
         values = swept_values(override, catalog) if swept else [override.get_value_element_as_str()]
         words[key] = [f"{key}={value}" for value in values]
-    return [parser.parse_overrides(list(job)) for job in product(*words.values())]
+    if (count := math.prod(map(len, words.values()))) > MOST_JOBS:
+        raise ConfigError(f"-m: a sweep may have {MOST_JOBS} jobs, got {count}; give fewer values")
+    try:
+        return [parser.parse_overrides(list(job)) for job in product(*words.values())]
+    except HydraException as error:  # quotes inside ${...}, which do not survive
+        raise ConfigError(_plain(error)) from error
 
 
 def swept_values(override: Override, catalog: Catalog) -> list[str]:
@@ -147,7 +175,7 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | Non
         return (None if unknown else composed), mistakes + unknown
     except (HydraException, OmegaConfBaseException) as error:
         return None, [_plain(error)]
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:  # the latter of brackets without end
         return None, [f"not a YAML file: {' '.join(str(error).split())}"]
 
 
@@ -219,7 +247,7 @@ def _complete(group: str, entry: Any, where: str, catalog: Catalog) -> tuple[Any
     """All values of an option given as its name, or as {group: name, key: value}; and what is wrong with it."""
     given = entry if isinstance(entry, dict) else {group: entry}
     name, options = given.get(group), catalog.options[group]
-    if name in options:
+    if isinstance(name, str) and name in options:
         return {group: name} | options[name].content | given, []
     what = f"there is no {group} '{name}'{did_you_mean(str(name), list(options))}"
     if group not in given:
@@ -271,6 +299,8 @@ def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfi
     config.pop("hydra")
     for group, name in choices.items():
         option = catalog.options[group].get(name)
+        if option:
+            option.check()
         if option and isinstance(composed := config.get(group), DictConfig):
             config[group] = _with_shared_lines(composed, option)
     return config, choices

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kanexp.config.compatibility import check_together
 from kanexp.config.launcher import launcher_mistakes
+from kanexp.config.memory import too_many_weights, too_much_data
 from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import as_options, build
 from kanexp.config.settings import Settings
@@ -61,13 +62,20 @@ class Experiment:
 
     def load_data(self) -> tuple["Data", "Scene"]:
         """The task's data and what is drawn of them, on the CPU. Raises ConfigError where they cannot be had."""
+        from kanexp.machine import out_of_memory
         from kanexp.seeding import generator
 
+        if why := too_much_data(self.task):
+            raise ConfigError(why)
         try:
             data = self.task.load(generator(self.settings.data_seed, "data"))
             return data, self.task.scene(data)
         except ValueError as error:
             raise ConfigError(f"task.{error}") from error
+        except (MemoryError, RuntimeError) as error:
+            if why := out_of_memory(error):
+                raise ConfigError(f"task: {type(self.task).__name__}: {why}") from error
+            raise
 
 
 def build_experiment(config: RunConfig) -> Experiment:
@@ -87,6 +95,8 @@ def build_experiment(config: RunConfig) -> Experiment:
         raise ConfigError(*mistakes)
     assert settings is not None
     plan, match = _match(settings, parts["model"], widths, layers or [parts["layer"]])
+    if match and (why := too_many_weights(settings, match.parameters)):
+        raise ConfigError(why)
     parts |= {"model": plan.model} | ({} if layers else {"layer": plan.layers[0]})
     widths = plan.widths if plan.model.uses_widths else [widths[0], widths[-1]]
     return Experiment(

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
+from kanexp.error import LONGEST, quoted
+
 T = TypeVar("T")
+LARGEST = 2**63  # beyond which a whole number is no size, no seed, and may not even be a float
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tuple[T | None, list[str]]:
@@ -29,7 +32,9 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, title: str) -> tu
     for name in names:
         if name in values:
             fits, value = fit(values[name], hints[name])
-            if not fits:
+            if _is_huge(values[name]):
+                mistakes.append(f"{where}{name}: must have whole numbers below 2^63, got {brief(values[name])}")
+            elif not fits:
                 mistakes.append(f"{where}{name}: must be {_type_text(hints[name])}, got {brief(values[name])}")
             given[name] = value
     if mistakes:
@@ -90,9 +95,18 @@ def fit(value: Any, hint: Any) -> tuple[bool, Any]:
         return True, value
     if isinstance(value, bool):  # True is an int to Python, a mistake to the user
         return hint is bool, value
-    if hint is float and isinstance(value, int):
+    if hint is float and isinstance(value, int) and not _is_huge(value):
         return True, float(value)
     return isinstance(value, hint), value
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether there is a whole number in a value that no program can take."""
+    if isinstance(value, dict):
+        return any(_is_huge(key) or _is_huge(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(_is_huge, value))
+    return isinstance(value, int) and not -LARGEST <= value < LARGEST
 
 
 def _type_text(hint: Any) -> str:
@@ -120,9 +134,17 @@ _PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}", 
 
 
 def brief(value: Any) -> str:
-    """A value as it is typed: [in, 10, out], {200: 10}, null."""
+    """A value as it is typed: [in, 10, out], {200: 10}, null; cut where it is long."""
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, list):
-        return "[" + ", ".join(str(v) for v in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {v}" for k, v in value.items()) + "}"
-    return "null" if value is None else f"'{value}'" if isinstance(value, str) else str(value).lower()
+        text = "[" + ", ".join(map(_inside, value)) + "]"
+    elif isinstance(value, dict):
+        text = "{" + ", ".join(f"{_inside(k)}: {_inside(v)}" for k, v in value.items()) + "}"
+    else:
+        text = "null" if value is None else str(value).lower()
+    return text if len(text) <= LONGEST and text.isprintable() else quoted(text)
+
+
+def _inside(value: Any) -> str:
+    return value if isinstance(value, str) else brief(value)

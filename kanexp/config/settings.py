@@ -48,11 +48,12 @@ class Settings:
     output_dir: Where[str]
 
     def __post_init__(self):
-        seeds, name, batch = self.seed_list, self.name, self.batch_size
+        name, batch = self.name, self.batch_size
+        listed = self.seeds if isinstance(self.seeds, list) else []  # a count may be too large to be written out
         require(
-            (bool(seeds), f"seeds: must be at least 1, got {brief(self.seeds)}"),
+            (self.seed_count >= 1, f"seeds: must be at least 1, got {brief(self.seeds)}"),
             (
-                min(seeds, default=0) >= 0 and len(set(seeds)) == len(seeds),
+                min(listed, default=0) >= 0 and len(set(listed)) == len(listed),
                 f"seeds: must be different numbers from 0, got {brief(self.seeds)}",
             ),
             (self.data_seed >= 0, f"data_seed: must be 0 or more, got {self.data_seed}"),
@@ -89,6 +90,10 @@ class Settings:
                 f"name: must be a plain folder name, got '{name}'",
             ),
         )
+
+    @property
+    def seed_count(self) -> int:
+        return self.seeds if isinstance(self.seeds, int) else len(self.seeds)
 
     @property
     def seed_list(self) -> list[int]:

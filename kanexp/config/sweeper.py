@@ -7,6 +7,8 @@ from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import as_options, build
 from kanexp.error import require
 
+MOST_TRIALS = 100_000  # each has a folder
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -26,6 +28,7 @@ class Search:
     def __post_init__(self):
         require(
             (self.n_trials >= 1, f"n_trials must be at least 1, got {self.n_trials}"),
+            (self.n_trials <= MOST_TRIALS, f"n_trials must be at most {MOST_TRIALS}, got {self.n_trials}"),
             (self.at_once is None or self.at_once >= 1, f"at_once must be at least 1, got {self.at_once}"),
             (self.seed >= 0, f"seed must be 0 or more, got {self.seed}"),
         )

@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kanexp.config.schema import LARGEST
+
 LOG_FROM = 10.0  # ratio of the ends of a positive range from which on its values are spaced by ratios
+
+MOST = 10_000  # trials of one arm
 
 
 def trials(tune: Mapping[str, Any]) -> list[dict[str, float | int]]:
@@ -14,10 +18,10 @@ def trials(tune: Mapping[str, Any]) -> list[dict[str, float | int]]:
     Raises ValueError where it is of no such form.
     """
     count, ranges = tune.get("trials"), {k: v for k, v in tune.items() if k != "trials"}
-    if not (isinstance(count, int) and count >= 2 and ranges and all(map(_is_range, ranges.values()))):
+    if not (isinstance(count, int) and 2 <= count <= MOST and ranges and all(map(_is_range, ranges.values()))):
         given = ", ".join(f"{key}: {value}" for key, value in tune.items())
         raise ValueError(
-            "tune: must give at least 2 trials and ranges of options, as in "
+            f"tune: must give 2 to {MOST} trials and ranges of options, as in "
             f"{{trials: 8, optimizer.learning_rate: [1e-4, 1e-1]}}, got {{{given}}}"
         )
     if len(ranges) == 1:
@@ -33,7 +37,7 @@ def trials(tune: Mapping[str, Any]) -> list[dict[str, float | int]]:
 
 def _is_range(value: object) -> bool:
     numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
-    return numbers and value[0] < value[1]  # type: ignore[index]
+    return numbers and -LARGEST <= value[0] < value[1] < LARGEST  # type: ignore[index]
 
 
 def _at(ends: Sequence[float], share: float) -> float | int:

@@ -2,13 +2,18 @@
 
 import ast
 import operator
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from kanexp.error import quoted
+
 LONGEST = 1000  # characters; a formula that needs more is a program
+DEEPEST = 200  # operations inside each other, to which a sum of many terms comes as well; far more end Python's stack
 
 CONSTANTS = {"pi": np.pi, "e": np.e, "euler_gamma": np.euler_gamma}
 
@@ -38,11 +43,16 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 def function_named(name: str) -> tuple[Callable[..., Any], int] | None:
-    """A function of real numbers and how many it takes: an elementary or a special one; None where there is none."""
+    """A function of real numbers and how many it takes: an elementary or a special one; None where there is none.
+
+    Those that take whole numbers alone, or give complex ones, are none.
+    """
     if name in _FRESNEL:
         return _FRESNEL[name], 1
     found = _NUMPY.get(name) or _SHORT.get(name) or getattr(special, name, None)
-    return (found, found.nin) if isinstance(found, np.ufunc) and found.nout == 1 else None
+    if not isinstance(found, np.ufunc) or f"{'d' * found.nin}->d" not in found.types:
+        return None
+    return found, found.nin
 
 
 class Expression:
@@ -57,15 +67,18 @@ class Expression:
         if len(text) > LONGEST:
             raise ValueError(f"must have at most {LONGEST} characters, got {len(text)}")
         try:
-            self._root = ast.parse(text.strip(), mode="eval").body
+            with warnings.catch_warnings(action="ignore"):  # of Python's style, which nobody asked about
+                self._root = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ValueError(f"is not a formula: '{text}' ({getattr(error, 'msg', error)})") from None
+            raise ValueError(f"is not a formula: {quoted(text)} ({getattr(error, 'msg', error)})") from None
+        if (depth := _depth(self._root)) > DEEPEST:
+            raise ValueError(f"must have at most {DEEPEST} operations inside each other, got {depth}: {quoted(text)}")
         names = {node.id for node in ast.walk(self._root) if isinstance(node, ast.Name)}
         names -= {n.func.id for n in ast.walk(self._root) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
         if variables is None:
             numbers = [int(name[1:]) for name in names if name[0] == "x" and name[1:].isdecimal()]
             if not all(1 <= number <= 100 for number in numbers):
-                raise ValueError(f"must use the variables x1, x2, ... x100, got '{text}'")
+                raise ValueError(f"must use the variables x1, x2, ... x100, got {quoted(text)}")
             variables = [f"x{i + 1}" for i in range(max(numbers, default=1))]
         self.variables = list(variables)
         self._check(self._root)
@@ -81,18 +94,21 @@ class Expression:
         match node:
             case ast.Constant(value=bool() | complex()) | ast.Constant(value=str() | bytes() | None):
                 raise ValueError(f"may hold real numbers only, got {node.value!r}")
-            case ast.Constant(value=int() | float()):
+            case ast.Constant(value=int() | float() as number):
+                if not abs(number) <= sys.float_info.max:
+                    raise ValueError(f"may hold numbers up to {sys.float_info.max:.2g} only, got {quoted(str(number))}")
                 return
             case ast.Name(id=name):
                 if name not in self.variables and name not in CONSTANTS:
                     known = ", ".join([*self.variables, *CONSTANTS])
-                    raise ValueError(f"has no variable '{name}'; it knows {known}")
+                    raise ValueError(f"has no variable {quoted(name)}; it knows {known}")
                 return
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 found = function_named(name)
                 if found is None:
                     raise ValueError(
-                        f"has no function '{name}'; it knows numpy's elementary and scipy.special's functions"
+                        f"has no function {quoted(name)}; it knows numpy's elementary and scipy.special's functions "
+                        "of real numbers"
                     )
                 if len(arguments) != found[1]:
                     raise ValueError(f"gives {name} {len(arguments)} arguments, but it takes {found[1]}")
@@ -108,7 +124,7 @@ class Expression:
             case _:
                 raise ValueError(
                     f"may hold numbers, variables, + - * / ** %, function calls and 'a if x1 < b else c' only, "
-                    f"got '{ast.unparse(node)[:60]}'"
+                    f"got {quoted(ast.unparse(node))}"
                 )
         for child in children:
             self._check(child)
@@ -133,3 +149,11 @@ class Expression:
             case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body, orelse=other):
                 return np.where(_COMPARE[type(op)](at(left), at(right)), at(body), at(other))
         raise AssertionError("checked at the start")
+
+
+def _depth(root: ast.AST) -> int:
+    """Operations inside each other, counted without recursion, which the deepest of them would break."""
+    depth, level = 0, [root]
+    while level := [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]:
+        depth += 1
+    return depth

@@ -92,8 +92,8 @@ class BSpline(Bumps):
         start, end = (s.unsqueeze(1) for s in span(x, self.low, self.high))
         share = torch.linspace(0, 1, self.intervals + 1, dtype=x.dtype, device=x.device)
         uniform = start + (end - start) * share
-        samples = x if x.shape[1] else uniform
-        inner = UNIFORM * uniform + (1 - UNIFORM) * torch.quantile(samples, share, dim=1).T.clamp(start, end)
+        quantiles = torch.quantile(x, share, dim=1).T if x.shape[1] else uniform
+        inner = UNIFORM * uniform + (1 - UNIFORM) * quantiles.clamp(start, end)
         steps = (end - start) / self.intervals * torch.arange(1, self.order + 1, dtype=x.dtype, device=x.device)
         return torch.cat([start - steps.flip(1), inner, end + steps], dim=1)
 

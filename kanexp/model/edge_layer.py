@@ -45,6 +45,9 @@ class Kernels(NamedTuple):
 CHUNK = 2**22
 KEPT = 2**23
 
+# Numbers in a layer that is quickly drawn; torch takes a second before it can do without memory.
+SMALL = 2**22
+
 # A recurrence is compiled as one long expression: minutes at 120 terms, and nothing gained over the fast path.
 MOST_UNROLLED = 32
 
@@ -123,8 +126,23 @@ class EdgeLayer:
     @cached_property
     def inner_shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the numbers inside the functions, for one seed; empty where all edges share functions."""
-        drawn = self.basis.draw_weights(self.n_out, self.n_in, Generator())
-        return {name: tuple(w.shape) for name, w in (drawn | self.basis.fixed_weights(_no_data(self))).items()}
+        drawn = self._for_shapes(lambda: self.basis.draw_weights(self.n_out, self.n_in, Generator("cpu")))
+        return {name: tuple(w.shape) for name, w in (drawn | self._fixed).items()}
+
+    @cached_property
+    def _fixed(self) -> dict[str, Tensor]:
+        """Tensors like those that are measured inside the functions, for their names and shapes."""
+        return self._for_shapes(lambda: self.basis.fixed_weights(_no_data(self)))
+
+    def _for_shapes(self, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Tensors for their shapes alone: of a large layer without memory, of which they might need more than is."""
+        if max(self.n_out * self.n_in * self.basis.terms, self.basis.flops(self.n_out, self.n_in)) <= SMALL:
+            return make()
+        try:
+            with torch.device("meta"):
+                return make()
+        except RuntimeError:  # of a basis that looks at its numbers
+            return make()
 
     def measured(self, x: Tensor) -> dict[str, Tensor]:
         """The numbers that inputs x (n_in, samples) determine and training leaves alone, float64."""
@@ -136,7 +154,7 @@ class EdgeLayer:
     @cached_property
     def kept(self) -> frozenset[str]:
         """Names of the numbers that are measured and not trained."""
-        return frozenset(self.measured(_no_data(self)))
+        return frozenset({"span"} if self.basis.bound == "affine" else self._fixed)
 
     @property
     def normalizes(self) -> bool:
@@ -335,7 +353,7 @@ class EdgeLayer:
 
 
 def _no_data(layer: EdgeLayer) -> Tensor:
-    return torch.zeros(layer.n_in, 0, dtype=torch.float64)
+    return torch.empty(layer.n_in, 0, dtype=torch.float64)
 
 
 def variance(values: Tensor) -> Tensor:

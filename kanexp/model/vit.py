@@ -18,6 +18,7 @@ from kanexp.model.network import Network
 from kanexp.model.wiring import Apply, Wiring
 
 EPSILON = 1e-6  # of layer normalization, as in the published transformer
+MOST_BLOCKS = 10_000  # far more than anyone trained; each is an object
 LINEAR, GELU = Activation(name="identity"), Activation(name="gelu")
 
 
@@ -111,6 +112,7 @@ class ViT(Model):
         sizes = {name: getattr(self, name) for name in ("patch", "dim", "depth", "heads")}
         require(
             *((size >= 1, f"{name} must be at least 1, got {size}") for name, size in sizes.items()),
+            (self.depth <= MOST_BLOCKS, f"depth must be at most {MOST_BLOCKS}, got {self.depth}"),
             (self.hidden is None or self.hidden >= 1, f"hidden must be at least 1, or null, got {self.hidden}"),
             (
                 self.heads < 1 or self.dim % self.heads == 0,

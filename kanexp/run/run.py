@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kanexp import console
 from kanexp.config.experiment import Experiment, build_experiment
+from kanexp.config.memory import too_large
 from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun, digest, no_room, said
@@ -27,7 +28,7 @@ from kanexp.folder.table import Mark
 from kanexp.folder.version import new_version
 from kanexp.interrupt import exit_code, no_exit, was_asked
 from kanexp.layer.base import Bumps
-from kanexp.machine import find_device, peak_memory, provenance, tune
+from kanexp.machine import find_device, out_of_memory, peak_memory, provenance, tune
 from kanexp.model.network import Network
 from kanexp.run.drawing import draw
 from kanexp.run.messages import conclude, introduce
@@ -72,6 +73,10 @@ def run(config: RunConfig, folder: Path | None = None) -> int:
     except OSError as error:  # recorded by now, if it could be
         console.mistakes([f"{folder}: {said(error)}; then go on: kanexp resume {folder}"])
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return 1  # recorded and said
     if was_asked(code):
         console.say(f"interrupted; the best state so far is in {folder}; go on: kanexp resume {folder}")
     return code
@@ -81,22 +86,44 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
     """What jobs that go together need. Raises ConfigError with what is wrong with them."""
     ensemble = Ensemble(tuple(build_experiment(config) for config in jobs))
     e = ensemble.first
-    if why := e.logger.missing():
-        raise ConfigError(f"logger: {why}")
+    data, scene = load(e)
+    network = check(e, data.train.x.shape[1], sum(one.settings.seed_count for one in ensemble.experiments))
     device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
-    data, scene = e.load_data()
-    _check_numbers(data.to(torch.device("cpu"), dtype))
-    _check_scores(e.task, data)
-    network = e.network()
-    if why := e.optimizer.conflict(network.parameters):
-        raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
     if _worth_compiling(e, network, len(ensemble.seeds), data.train.x.shape[1]):
         network = network.compile()
     try:
         start = ensemble.start(network, data.train.x)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        if why := out_of_memory(error):
+            raise ConfigError(f"memory: {why}") from error
+        raise
     return Prepared(ensemble, network, start.to(device), data.to(device, dtype), scene.to(device, dtype))
+
+
+def load(e: Experiment) -> tuple[Data, Scene]:
+    """The data of a run. Raises ConfigError where they cannot be had, or its task says too little of its scores."""
+    data, scene = e.load_data()
+    _check_numbers(data.to(torch.device("cpu"), getattr(torch, e.settings.dtype)))
+    _check_scores(e.task, data)
+    return data, scene
+
+
+def check(e: Experiment, samples: int, rows: int, here: bool = True) -> Network:
+    """The network of a run of so many rows, on so many training samples.
+
+    Raises ConfigError where this machine, or with `here` unset another, cannot train it.
+    """
+    if why := e.logger.missing():
+        raise ConfigError(f"logger: {why}")
+    device = find_device(e.settings.device)
+    network = e.network()
+    if why := e.optimizer.conflict(network.parameters):
+        raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
+    if here and (why := too_large(e, network, rows, samples, device.type)):
+        raise ConfigError(why)
+    return network
 
 
 def _check_numbers(data: Data) -> None:
@@ -210,7 +237,7 @@ class _Run:
 
     def fail(self, error: Exception) -> None:
         """Record what went wrong."""
-        self.record.status, self.record.cause = "failed", f"{type(error).__name__}: {error}"
+        self.record.status, self.record.cause = "failed", cause(error)
         self.record.traceback = traceback.format_exc()
         self._end()
         console.mistakes([f"{self.folder.path}: the run failed: {self.record.cause}; its run.json has more"])
@@ -326,6 +353,11 @@ def _worth_compiling(experiment: Experiment, network: Network, rows: int, sample
     batch = min(samples, settings.batch_size or samples)
     terms = sum(layer.n_in * layer.basis.terms for layer in network.layers[1:] if isinstance(layer.basis, Bumps))
     return rows * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
+
+
+def cause(error: Exception) -> str:
+    """What ended a run, as its record says it."""
+    return out_of_memory(error) or f"{type(error).__name__}: {error}"
 
 
 def write_failure(folder: RunFolder, config: RunConfig, cause: str, trace: str = "") -> None:

@@ -18,6 +18,7 @@ from kanexp.config.catalog import Catalog
 from kanexp.config.compose import load
 from kanexp.config.launcher import launcher_options
 from kanexp.config.run_config import RunConfig, default_name
+from kanexp.config.settings import Settings
 from kanexp.config.sweeper import Search, build_sweeper
 from kanexp.error import ConfigError
 from kanexp.figure.search_figures import history
@@ -26,7 +27,7 @@ from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version, versions
-from kanexp.search.space import read
+from kanexp.search.space import Space, read
 from kanexp.search.study import check, range_text
 from kanexp.search.trial import objective, settle, space, study, was_pruned
 from kanexp.sweep import plan
@@ -44,16 +45,8 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
     Returns as a sweep does. Raises ConfigError, before anything is written, with what is wrong in the command or at
     any choice or end of an interval.
     """
-    check()
-    wanted = read(overrides, catalog)
-    jobs = [load(wanted.overrides(values), catalog)[0] for values in wanted.corners()]
-    settings = check_jobs(jobs)[0][0].settings
-    how, _ = build_sweeper(jobs[0])
-    assert isinstance(how, Search)
+    wanted, jobs, how, settings = accept(overrides, catalog)
     name, base = default_name(jobs[0], jobs), _side_by_side(jobs[0], how)
-    require_launcher(launcher_options(base))
-    if settings.tune is not None:
-        raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")
     record = {"hash": base.hash, "fixed": list(wanted.fixed), "space": wanted.plain, "sweeper": asdict(how)}
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
@@ -65,14 +58,36 @@ def search(overrides: Sequence[str], catalog: Catalog, command: str = "") -> int
         todo.search = record
         _add_trials(todo, base, how.n_trials)
         todo.threads = todo.threads or threads(base, settings.device, len(todo.jobs))
-        for key, values in wanted.searched.items():
-            console.say(f"{key}: {range_text(values)}")
+        for line in describe(wanted):
+            console.say(line)
         if settings.dry_run:
             announce(todo, settings.rerun == "failed")
             return 0
         if not found:
             claim(todo.folder, locks)
         return _begin(todo, base, command, again=settings.rerun == "failed")
+
+
+def accept(overrides: Sequence[str], catalog: Catalog) -> tuple[Space, list[RunConfig], Search, Settings]:
+    """What a search may choose from, a run for every choice and end of an interval, the sweeper's options and theirs.
+
+    Raises ConfigError with all for which a search is refused.
+    """
+    check()
+    wanted = read(overrides, catalog)
+    jobs = [load(wanted.overrides(values), catalog)[0] for values in wanted.corners()]
+    settings = check_jobs(jobs)[0][0].settings
+    how, _ = build_sweeper(jobs[0])
+    assert isinstance(how, Search)
+    require_launcher(launcher_options(_side_by_side(jobs[0], how)))
+    if settings.tune is not None:
+        raise ConfigError("tune: sweeper=optuna chooses the values itself; leave one of the two out")
+    return wanted, jobs, how, settings
+
+
+def describe(wanted: Space) -> list[str]:
+    """What is searched, a line for each key."""
+    return [f"{key}: {range_text(values)}" for key, values in wanted.searched.items()]
 
 
 def resume(folder: SweepFolder) -> int:

@@ -1,6 +1,7 @@
 """What a sweep is to do, written in its folder before it begins: its jobs, and which of them train together."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,8 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
         ]
         names.append(re.sub(r"[^\w=.,+\[\]-]+", "_", "-".join(parts))[:100] or "job")
     # Values that differ only in what a file name cannot hold still get folders of their own.
-    return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+    times = Counter(names)
+    return [name if times[name] == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
 
 
 def _restore(folder: SweepFolder, entry: dict[str, Any], folders: tuple[str, ...]) -> Job:

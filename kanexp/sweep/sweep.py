@@ -18,8 +18,8 @@ from kanexp.folder.lock import Taken
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version
 from kanexp.interrupt import exit_code
-from kanexp.machine import find_device
-from kanexp.run.run import write_failure
+from kanexp.run.run import check as check_run
+from kanexp.run.run import load, write_failure
 from kanexp.sweep import plan
 from kanexp.sweep.estimate import estimate
 from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher
@@ -35,11 +35,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     on from its last checkpoint. Returns 0, 1 if any job failed, 128 + n ended by signal n. Raises ConfigError, before
     anything is written, with the mistakes of all jobs.
     """
-    experiments, samples = check(jobs)
-    if jobs[0].choices["sweeper"] != "grid":
-        chosen = jobs[0].choices["sweeper"]
-        raise ConfigError(f"sweeper: an experiment chose {chosen}; say so in the command as well: sweeper={chosen}")
-    require_launcher(launcher_options(jobs[0]))
+    experiments, samples = accept(jobs)
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
     parent = Path(settings.output_dir).expanduser() / name
@@ -122,26 +118,38 @@ def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, w
     return _summarize(todo, interrupted)
 
 
+def accept(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
+    """What `check` gives of the jobs of a sweep. Raises ConfigError with all for which a sweep is refused."""
+    experiments, samples = check(jobs)
+    if (chosen := jobs[0].choices["sweeper"]) != "grid":
+        raise ConfigError(f"sweeper: an experiment chose {chosen}; say so in the command as well: sweeper={chosen}")
+    require_launcher(launcher_options(jobs[0]))
+    return experiments, samples
+
+
 def check(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
     """All experiments built, their training samples counted. Raises ConfigError with the mistakes of all of them."""
     experiments, samples, mistakes = [], [], []
     counted: dict[str, int] = {}  # jobs of a sweep mostly share their data
-    for config in jobs:
+    for name, config in zip(plan.job_names(jobs), jobs, strict=True):
         try:
             e = build_experiment(config)
-            find_device(e.settings.device)
-            if why := e.logger.missing():
-                raise ConfigError(f"logger: {why}")
             data = repr((e.task, e.settings.data_seed))
             if data not in counted:
-                counted[data] = e.load_data()[0].train.x.shape[1]
+                counted[data] = load(e)[0].train.x.shape[1]
+            check_run(e, counted[data], e.settings.seed_count, launcher_options(config)["plugin"] == LOCAL)
             experiments.append(e)
             samples.append(counted[data])
         except ConfigError as error:
-            mistakes += error.mistakes
+            mistakes += [_of_job(name, mistake) if len(jobs) > 1 else mistake for mistake in error.mistakes]
     if mistakes:
         raise ConfigError(*dict.fromkeys(mistakes))
     return experiments, samples
+
+
+def _of_job(name: str, mistake: str) -> str:
+    """A mistake with its job, where it does not say itself which word is wrong."""
+    return f"{name}: {mistake}" if mistake.startswith("memory:") else mistake
 
 
 def claim(folder: SweepFolder, locks: ExitStack) -> bool:

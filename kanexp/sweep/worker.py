@@ -20,7 +20,7 @@ from kanexp.folder.record import SeedStatus
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.interrupt import exit_code, no_exit
 from kanexp.machine import tune
-from kanexp.run.run import carry_out, prepare, write_failure
+from kanexp.run.run import carry_out, cause, prepare, write_failure
 from kanexp.sweep.plan import Job, Plan, read
 from kanexp.train.result import Progress
 
@@ -114,7 +114,7 @@ def _one_by_one(jobs: Sequence[Job], error: Exception, watch: "Watch") -> list[i
         (job,) = jobs
         if job.status not in ("failed", "interrupted"):
             trace = "".join(traceback.format_exception(error))
-            write_failure(job.folder, job.current, f"{type(error).__name__}: {error}", trace)
+            write_failure(job.folder, job.current, cause(error), trace)
         return [1]
     console.say(f"together: {type(error).__name__}: {error}; each of the {len(jobs)} jobs is run alone")
     codes = []

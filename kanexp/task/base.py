@@ -124,6 +124,11 @@ class Task(ABC):
     def outputs(self) -> int:
         """Numbers per sample that come out."""
 
+    @property
+    def made(self) -> int:
+        """Samples that `load` makes, as far as options say; 0 where a file says how many there are."""
+        return 0
+
     @abstractmethod
     def load(self, generator: Generator) -> Data:
         """Draw or read the data; everything random comes from the generator.
@@ -194,6 +199,10 @@ class Regression(Task):
     @property
     def outputs(self) -> int:
         return 1
+
+    @property
+    def made(self) -> int:
+        return self.train + self.val + self.test
 
     def load(self, generator: Generator) -> Data:
         train, val, test = (self._sample(n, generator) for n in (self.train, self.val, self.test))

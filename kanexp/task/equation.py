@@ -89,6 +89,10 @@ class Equation(Task):
     def known_points(self) -> int:
         return len(self.edges) * self.edge_points
 
+    @property
+    def made(self) -> int:
+        return self.points + self.known_points
+
     def load(self, generator: Generator) -> Data:
         train = self.sample(generator)
         within = self._draw(max(4, self.points // 4), "uniform", generator)

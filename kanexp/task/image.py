@@ -58,6 +58,10 @@ class Image(Task):
     def outputs(self) -> int:
         return 3 if self.color else 1
 
+    @property
+    def made(self) -> int:
+        return self.size**2
+
     def load(self, generator: Generator) -> Data:
         x, y = self._pixels()
         order = torch.randperm(self.size**2, generator=generator)

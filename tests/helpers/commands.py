@@ -8,7 +8,6 @@ import shlex
 import sys
 import tomllib
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -53,15 +52,11 @@ def _check_kanexp(words: list[str], folder: Path) -> None:
         return
     if words[0] == "reproduce":
         words = [*words, "--list"]
-    elif "sweeper=optuna" in words:
-        words = [*words, "dry_run=true"]
     elif words[0] not in ("list", "--help", "--cfg"):
         words = ["--cfg", *words]
     code, told = _run(words, folder)
-    if "sweeper=optuna" in words and not find_spec("optuna"):
-        assert "pip install 'kanexp[optuna]'" in told, told  # said before the words are looked at
-    else:
-        assert code == 0, told
+    # An extra that is not on this machine is asked for after the words are looked at, but for optuna, which reads them.
+    assert code == 0 or re.fullmatch(r"error: .*; install it with: pip install 'kanexp\[\w+\]'\n", told), told
 
 
 def _run(words: list[str], folder: Path) -> tuple[int, str]:
