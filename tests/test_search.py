@@ -11,7 +11,9 @@ from helpers.sweeps import NAME, assert_none_left, folders, record, start_and_re
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.error import ConfigError
+from kanexp.folder.file import UnreadableRun
 from kanexp.search.space import Range, Space, read
+from kanexp.search.study import check_journal
 
 CATALOG = Catalog((config_folder(),))
 HAS_OPTUNA = importlib.util.find_spec("optuna") is not None
@@ -129,6 +131,21 @@ def test_n_trials_is_a_total(kanexp, tmp_path):
     summary = pd.read_csv(tmp_path / "outputs/x/report/summary.csv")
     assert summary["arm"].nunique() == 1
     assert set(summary["trials"]) == {4}
+
+    (tmp_path / "outputs/x/v001/study.log").write_bytes(b"")
+    damaged = kanexp("resume", "outputs/x/v001")
+    assert damaged.returncode == 2
+    assert "study.log is damaged: it knows nothing of trial-000, which has begun" in damaged.stderr
+
+
+def test_a_damaged_journal_is_named_and_a_killed_one_is_not(tmp_path):
+    file = tmp_path / "study.log"
+    check_journal(file)
+    file.write_text('{"op_code": 0}\n{"op_code": 4, "tri')
+    check_journal(file)
+    file.write_text('{"op_code": 0}\n{"op_code": 4, "tri\n{"op_code": 5}\n')
+    with pytest.raises(UnreadableRun, match=r"study\.log is damaged: line 2 is no record of a trial"):
+        check_journal(file)
 
 
 @optuna

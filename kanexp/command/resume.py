@@ -35,7 +35,9 @@ def resume(path: Path) -> int:
         folder = SweepFolder(path)
         return _resume_sweep(folder) if folder.is_sweep() else _resume_run(RunFolder(path))
     except UnreadableRun as error:
-        raise ConfigError(f"{error}; give the folder of a run or of a sweep") from error
+        known = SweepFolder(path).is_sweep() or RunFolder(path).is_run()
+        advice = "put it back, or start anew" if known else "give the folder of a run or of a sweep"
+        raise ConfigError(f"{error}; {advice}") from error
 
 
 def _resume_sweep(folder: SweepFolder) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kanexp.error import ConfigError
 from kanexp.folder.names import FORMAT
 
 if TYPE_CHECKING:  # imported where a table is read
@@ -20,7 +21,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 5000  # brackets: of ten times as many within each other, its recursion brings Python down
 
 
-class UnreadableRun(Exception):
+class UnreadableRun(ConfigError):
     """A folder that is no run, or a run that this version cannot read; the message says which and why."""
 
 

@@ -63,6 +63,9 @@ class RunFolder:
     def table(self, name: str) -> Path:
         return self.path / f"{name}.csv"
 
+    def is_run(self) -> bool:
+        return (self.path / RECORD).exists()
+
     def known_record(self) -> Record | None:
         """run.json; None where there is none that can be read."""
         with contextlib.suppress(UnreadableRun):

@@ -24,11 +24,12 @@ from kanexp.error import ConfigError
 from kanexp.figure.search_figures import history
 from kanexp.figure.style import save
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.names import STUDY
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version, versions
 from kanexp.search.space import Space, read
-from kanexp.search.study import check, range_text
+from kanexp.search.study import check, check_journal, range_text
 from kanexp.search.trial import objective, settle, space, study, was_pruned
 from kanexp.sweep import plan
 from kanexp.sweep.launch import LOCAL, require_launcher
@@ -160,7 +161,10 @@ def _add_trials(todo: Plan, base: RunConfig, count: int) -> None:
 
 def _ask(todo: Plan, again: bool) -> None:
     """A trial of the study for every job, and with `again` another for each that failed."""
+    check_journal(todo.folder.study)
     known = study(todo)
+    if begun := [job.name for job in todo.jobs[len(known.jobs()) :] if job.status != "waiting"]:
+        raise UnreadableRun(f"{todo.folder.path}: {STUDY} is damaged: it knows nothing of {begun[0]}, which has begun")
     for number in range(len(known.jobs()), len(todo.jobs)):
         known.ask(number)
     _settle(todo)

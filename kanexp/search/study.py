@@ -1,5 +1,6 @@
 """What Optuna knows of a search, in one file that all its processes append to. The only file that imports Optuna."""
 
+import json
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from kanexp.config.sweeper import Search
 from kanexp.error import ConfigError
+from kanexp.folder.file import UnreadableRun
 from kanexp.search.space import Range, Space
 
 NAME = "kanexp"
@@ -115,6 +117,18 @@ class Watch:
             self._trial.report(value, step)
             self._last = step
         return self._trial.should_prune()
+
+
+def check_journal(file: Path) -> None:
+    """Raise UnreadableRun where what is written of a study is damaged; a last line may be half there, after a kill."""
+    lines = file.read_bytes().split(b"\n")[:-1] if file.is_file() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            json.loads(line)
+        except ValueError:
+            raise UnreadableRun(
+                f"{file.parent}: {file.name} is damaged: line {number} is no record of a trial"
+            ) from None
 
 
 def check() -> None:
