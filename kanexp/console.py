@@ -118,6 +118,11 @@ def say(text: str) -> None:
     out.print(text, markup=False)
 
 
+def warn(sentence: str) -> None:
+    """Print what the user should know of, on standard error; the command goes on."""
+    err.print(Text("warning: ", style="bold yellow"), Text(sentence), sep="")
+
+
 def mistakes(sentences: Sequence[str]) -> None:
     """Print what the user can put right, on standard error."""
     for sentence in sentences:
