@@ -4,6 +4,7 @@ A command's module is imported when it is asked for, and torch, pandas and matpl
 help is quick.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 a run failed, 2 a mistake in the command, 128 + n ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
     """
+    if arguments is None:
+        _read_utf8()
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     find_plugins()
     _let_idle_threads_sleep()
@@ -37,6 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of `kanexp list | head` has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _read_utf8() -> None:
+    """Begin again with UTF-8 where the locale has ASCII alone (LC_ALL=C): names and columns are in any script."""
+    if sys.getfilesystemencoding() == "ascii" and not sys.flags.utf8_mode:
+        os.environ["PYTHONUTF8"] = "1"  # of the processes of a sweep, too
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _open_streams() -> None:
+    """Streams that can always be written to: what they cannot encode is escaped, and closed ones lead nowhere."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed from the start: no other file may get its number
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            os.set_inheritable(number, True)  # which it is not yet where it was opened under this number
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _let_idle_threads_sleep() -> None:

@@ -1,8 +1,10 @@
 """What the terminal shows: progress, tables, mistakes."""
 
-import sys
+import contextlib
+import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -11,8 +13,26 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Patient(Console):
+    """Whoever reads may leave, and a disk may be full: then nothing more is shown, and the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """By rich it would end the process, in the middle of a training."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # of a stream that is closed or is no file
+            # What is still in the stream's own buffer goes nowhere as well.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
+
+
+out = _Patient(highlight=False, soft_wrap=True)
+err = _Patient(stderr=True, highlight=False, soft_wrap=True)
 
 PLAIN_SECONDS = 5.0  # between lines of progress where the output is no terminal
 
@@ -98,8 +118,12 @@ def say(text: str) -> None:
     out.print(text, markup=False)
 
 
+def warn(sentence: str) -> None:
+    """Print what the user should know of, on standard error; the command goes on."""
+    err.print(Text("warning: ", style="bold yellow"), Text(sentence), sep="")
+
+
 def mistakes(sentences: Sequence[str]) -> None:
     """Print what the user can put right, on standard error."""
     for sentence in sentences:
         err.print(Text("error: ", style="bold red"), Text(sentence), sep="")
-    sys.stderr.flush()

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -329,6 +330,65 @@ def test_the_configuration_of_a_search_is_a_run_and_what_is_searched(capsys):
         "# init: default, glorot",
     ]
     assert yaml.safe_load(text)["optimizer"]["learning_rate"] == 1e-4
+
+
+def shell(words, tail: str, cwd, **environment: str) -> subprocess.CompletedProcess:
+    """kanexp with these words and, by a shell, what is done with its streams; its own exit code is printed."""
+    command = f"{sys.executable} -m kanexp.cli {shlex.join(words)} {tail}; echo ${{PIPESTATUS[0]}} > code"
+    env = os.environ | environment
+    return subprocess.run(["bash", "-c", command], capture_output=True, check=True, cwd=cwd, timeout=300, env=env)
+
+
+@pytest.mark.parametrize("tail", ["| head -1", "| true", ">&-", "2>&-", ">&- 2>&- <&-", "> /dev/full", "2>&1 | true"])
+def test_a_run_goes_on_when_nobody_reads(tail, tmp_path):
+    if "full" in tail and not os.path.exists("/dev/full"):
+        pytest.skip("no device that is full")
+    shell([*SMALL, "name=x"], tail, tmp_path)
+    assert (tmp_path / "code").read_text() == "0\n"
+    folder = tmp_path / "outputs" / "x" / "v001"
+    assert json.loads((folder / "run.json").read_text())["status"] == "done"
+    assert {f"{name}.png" for name in FIGURES} <= {path.name for path in (folder / "figures").iterdir()}
+
+
+@pytest.mark.parametrize("tail", [">&- 2>&-", "| true"])
+def test_a_sweep_goes_on_when_nobody_reads(tail, tmp_path):
+    shell(["-m", *SMALL, "name=x", "init=default,glorot"], tail, tmp_path)
+    assert (tmp_path / "code").read_text() == "0\n"
+    records = (tmp_path / "outputs").glob("x/v001/*/run.json")
+    assert [json.loads(path.read_text())["status"] for path in records] == ["done", "done"]
+
+
+@pytest.mark.parametrize("words", [["--cfg", *SMALL], ["--help"], ["list"]])
+def test_pages_end_quietly_when_nobody_reads(words, tmp_path):
+    assert shell(words, "| true", tmp_path).stderr == b""
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
+    ],
+    ids=lambda environment: " ".join(f"{k}={v}" for k, v in environment.items()),
+)
+def test_any_script_in_any_locale(environment, tmp_path):
+    rows = "\n".join(f"{i % 7},{i}" for i in range(30))
+    (tmp_path / "t_ä.csv").write_text(f"größe,λ x\n{rows}\n", "utf-8")
+    words = ["task=tabular", "task.path=t_ä.csv", "task.target=größe", "task.kind=regression", "name=ünï — код"]
+    words += ["output_dir=aus gänge", "layer=chebyshev", "widths=[in,3,out]", "seeds=2", "steps=5"]
+    done = shell(words, "", tmp_path, **environment)
+    assert (tmp_path / "code").read_text() == "0\n", done.stderr
+    folder = tmp_path / "aus gänge" / "ünï — код" / "v001"
+    assert yaml.safe_load((folder / "config.yaml").read_text("utf-8"))["task"]["target"] == "größe"
+    ascii_only = "PYTHONIOENCODING" in environment
+    assert (r"'gr\xf6\xdfe' is a number" if ascii_only else "'größe' is a number").encode() in done.stdout
+
+
+def test_words_of_another_encoding_are_a_mistake(capsys):
+    assert main(["name=gr\udcf6\udcdf"]) == 2
+    assert capsys.readouterr().err.startswith(r"error: 'name=gr\udcf6\udcdf': is no text in UTF-8")
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):

@@ -8,7 +8,7 @@ import torch
 import yaml
 from conftest import ROOT
 
-from kanexp.config.catalog import GROUPS, SUBJECTS, Catalog, config_folder
+from kanexp.config.catalog import GROUPS, SUBJECTS, Catalog, config_folder, find_catalog
 from kanexp.config.compose import load
 from kanexp.config.experiment import KINDS, build_experiment
 from kanexp.config.run_config import default_name
@@ -123,6 +123,23 @@ def test_names():
     assert name("experiment=jaxkan_t3", "init=smooth") == "jaxkan_t3"
     assert name("name=mine") == "mine"
     assert name("layer=fourier,chebyshev", "init=smooth") == "image-fourier+chebyshev-smooth"
+
+
+@pytest.mark.parametrize("stem", ["a\nb", "-x", " x", "a\x1b", "ü" * 101])
+def test_files_of_a_user_have_names_that_can_be_typed(stem, tmp_path):
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer" / f"{stem}.yaml").write_text("_target_: kanexp.layer.rbf.RBF\n")
+    with pytest.raises(ConfigError, match=r"^--config-dir: '.*(; give it another name)$") as caught:
+        find_catalog([tmp_path])
+    assert str(caught.value).isprintable()
+
+
+def test_names_of_jobs_are_folders(tmp_path):
+    values = ["'a\tb'", "'a/b'", "'" + "ж" * 120 + "'", "'..'"]
+    names = job_names(load([f"task.path={','.join(values)}"], Catalog((config_folder(),)), sweep=True))
+    assert len(set(names)) == 4
+    for name in names:
+        (tmp_path / name).mkdir()
 
 
 def test_sweeps_are_the_product():
@@ -296,7 +313,24 @@ MISTAKES = [
     (["seeds=0"], ["seeds: must be at least 1, got 0"], 1),
     (["seeds=[3,3]"], ["seeds: must be different numbers from 0, got [3, 3]"], 1),
     (["seeds=true"], ["seeds: must be a whole number or a list like [3, 7], got true"], 1),
-    (["name=a/b"], ["name: must be a plain folder name, got 'a/b'"], 1),
+    (["name=a/b"], ["name: must be a plain folder name, got 'a/b'; it has a slash"], 1),
+    (["name='a\nb'"], [r"name: must be a plain folder name, got 'a\nb'; it has characters that cannot be printed"], 1),
+    (["name='\x1b[31m'"], [r"got '\x1b[31m'; it has characters that cannot be printed"], 1),
+    (["name='a\u202eb'"], [r"got 'a\u202eb'; it has characters that cannot be printed"], 1),
+    (["name='x '"], ["name: must be a plain folder name, got 'x '; it begins or ends with a space"], 1),
+    (["name=.."], ["name: must be a plain folder name, got '..'; it has nothing but dots and spaces"], 1),
+    (
+        ["name='-x'"],
+        ["name: must be a plain folder name, got '-x'; it begins with a minus, as options of commands do"],
+        1,
+    ),
+    (["name=" + 101 * "ü"], ["' (101 characters); it has 202 bytes, and 200 are the most"], 1),
+    (
+        ["output_dir='a\tb\n'"],
+        [r"output_dir: must be the path of a folder, of characters that can be printed, got 'a\tb\n'"],
+        1,
+    ),
+    (["output_dir=''"], ["output_dir: must be the path of a folder, of characters that can be printed, got ''"], 1),
     (["widths=[6,6]"], ["must begin with the task's 2 inputs", "for example widths=[in,6,6,out]"], 1),
     (["widths=[in,0,out]"], ["widths: hidden widths must be numbers of at least 1, got [in, 0, out]"], 1),
     (["task.val=0.7", "task.test=0.4"], ["val and test must leave pixels to train on, got 0.7 + 0.4"], 1),

@@ -16,6 +16,19 @@ from kanexp.folder.version import find_runs, new_version
 from kanexp.score.score import Score
 
 
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_called_latest_and_is_no_link_stays(kind, tmp_path, capsys):
+    there = tmp_path / "name" / "latest"
+    there.parent.mkdir()
+    there.mkdir() if kind == "folder" else there.write_text("mine")
+    assert new_version(str(tmp_path), "name").name == "v001"
+    assert capsys.readouterr().err == (
+        f"warning: '{there}' is no link and is left as it is; move it away to find the newest version there\n"
+    )
+    assert there.is_dir() if kind == "folder" else there.read_text() == "mine"
+    assert sorted(path.name for path in there.parent.iterdir()) == ["latest", "v001"]
+
+
 def test_versions_count_up_and_latest_points_at_the_newest(tmp_path):
     made = [new_version(str(tmp_path), "name") for _ in range(3)]
     assert [m.name for m in made] == ["v001", "v002", "v003"]

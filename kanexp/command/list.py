@@ -30,5 +30,5 @@ def command(arguments: Sequence[str]) -> int:
             if option.values:
                 print(f"  {'':<14} {pairs(option.values)}")
     if not given.groups:
-        print(f"settings\n  {pairs(catalog.settings)}")
+        print(f"settings\n  {pairs(catalog.settings)}", flush=True)
     return 0

@@ -30,7 +30,7 @@ def command(arguments: Sequence[str]) -> int:
         print(f"kanexp {version('kanexp')}")
         return 0
     if given.help:
-        print(page(catalog))
+        print(page(catalog), flush=True)
         return 0
     find_components(given.config_dir)
     if given.multirun:
@@ -44,7 +44,7 @@ def command(arguments: Sequence[str]) -> int:
     if not given.cfg:
         return run(job)
     prepare([job])
-    print(job.yaml, end="")
+    print(job.yaml, end="", flush=True)
     return 0
 
 
@@ -68,7 +68,7 @@ def _many(given: Namespace, catalog: Catalog, words: str) -> int:
         if not given.cfg:
             return search.search(given.overrides, catalog, words)
         wanted, jobs, *_ = search.accept(given.overrides, catalog)
-        print(*(f"# {line}" for line in search.describe(wanted)), jobs[0].yaml, sep="\n", end="")
+        print(*(f"# {line}" for line in search.describe(wanted)), jobs[0].yaml, sep="\n", end="", flush=True)
         return 0
     jobs = load(given.overrides, catalog, sweep=True)
     from kanexp.sweep.sweep import accept, sweep
@@ -76,5 +76,5 @@ def _many(given: Namespace, catalog: Catalog, words: str) -> int:
     if not given.cfg:
         return sweep(jobs, words)
     accept(jobs)
-    print(*(job.yaml for job in jobs), sep="---\n", end="" if len(jobs) == 1 else "---\n")
+    print(*(job.yaml for job in jobs), sep="---\n", end="" if len(jobs) == 1 else "---\n", flush=True)
     return 0

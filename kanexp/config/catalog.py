@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from kanexp.config.inheritance import declared_by
-from kanexp.error import ConfigError
+from kanexp.config.plain_name import why_not
+from kanexp.error import ConfigError, quoted
 
 # What is run, in the order of help, list and folder names; and how jobs are found, where they run, and who watches.
 SUBJECTS = ("task", "layer", "init", "reg", "optimizer", "model", "experiment")
@@ -120,9 +121,15 @@ class Catalog:
 
 
 def find_catalog(folders: Sequence[Path] = ()) -> Catalog:
-    """The package's options and a user's own. Raises ConfigError where one of the user's folders is not there."""
+    """The package's options and a user's own. Raises ConfigError where one of the user's folders is not there.
+
+    Nor may a file in them have a name that is no word of a command.
+    """
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise ConfigError(*(f"--config-dir: no such folder '{folder}'" for folder in missing))
+    files = [file for folder in folders for group in GROUPS for file in sorted((folder / group).glob("*.yaml"))]
+    if named := [(file, why) for file in files if (why := why_not(file.stem))]:
+        raise ConfigError(*(f"--config-dir: {quoted(str(file))}: {why}; give it another name" for file, why in named))
     return Catalog((config_folder(), *(folder.resolve() for folder in folders)))
 
 

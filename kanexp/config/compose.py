@@ -25,7 +25,7 @@ from kanexp.config.experiment import value_mistakes
 from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import closest, did_you_mean
 from kanexp.config.tune import trials
-from kanexp.config.word import form_mistake, formula_quoted, shown
+from kanexp.config.word import form_mistake, requoted, shown
 from kanexp.error import ConfigError
 
 MOST_JOBS = 100_000  # of a sweep; composing so many takes an hour
@@ -65,7 +65,7 @@ def parse(
     """
     parser, right, mistakes = OverridesParser.create(), [], []
     for text in overrides:
-        word = formula_quoted(text)
+        word = requoted(text)
         if why := form_mistake(word):
             mistakes.append(f"{shown(text)}: {why}")
             continue

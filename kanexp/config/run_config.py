@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from kanexp.config.catalog import SUBJECTS
+from kanexp.config.plain_name import cut
 from kanexp.config.settings import role_of
 
 
@@ -51,7 +52,7 @@ def default_name(config: RunConfig, jobs: Sequence[RunConfig] = ()) -> str:
         swept = dict.fromkeys(job.choices[group] for job in jobs or [config] if group in job.choices)
         if group in config.choices and list(swept) != [usual.get(group)]:
             parts.append("+".join(swept))
-    return "-".join(parts)[:120]
+    return cut("-".join(parts), 120)
 
 
 def _with_content(group: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Annotated, Literal, TypeVar, get_type_hints
 
 from kanexp.config.catalog import SUBJECTS
+from kanexp.config.plain_name import why_not
 from kanexp.config.schema import brief
 from kanexp.error import require
 
@@ -48,7 +49,8 @@ class Settings:
     output_dir: Where[str]
 
     def __post_init__(self):
-        name, batch = self.name, self.batch_size
+        name, batch, folder = self.name, self.batch_size, self.output_dir
+        why = why_not(name) if name is not None else ""
         listed = self.seeds if isinstance(self.seeds, list) else []  # a count may be too large to be written out
         require(
             (self.seed_count >= 1, f"seeds: must be at least 1, got {brief(self.seeds)}"),
@@ -85,9 +87,10 @@ class Settings:
             ),
             (self.log_every >= 1, f"log_every: must be at least 1, got {self.log_every}"),
             (batch is None or batch >= 1, f"batch_size: must be at least 1, or null for all samples, got {batch}"),
+            (not why, f"name: must be a plain folder name, got {brief(name)}; {why}"),
             (
-                name is None or (bool(name.strip(" .")) and not set(name) & set("/\\\0")),
-                f"name: must be a plain folder name, got '{name}'",
+                bool(folder.strip()) and folder.isprintable(),
+                f"output_dir: must be the path of a folder, of characters that can be printed, got {brief(folder)}",
             ),
         )
 

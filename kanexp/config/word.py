@@ -11,10 +11,12 @@ def shown(text: str) -> str:
     return text if len(text) <= 2 * LONGEST and text.isprintable() else quoted(text)
 
 
-def formula_quoted(text: str) -> str:
-    """A formula with the quotes that the shell took away: Hydra's grammar knows no operators."""
+def requoted(text: str) -> str:
+    """A word with the quotes that the shell took away: Hydra's grammar knows no operator and no foreign letter."""
     key, _, value = text.partition("=")
-    return f"{key}='{value}'" if key == "task.expression" and not value.startswith(("'", '"')) else text
+    formula = key == "task.expression" and not value.startswith(("'", '"'))
+    foreign = not value.isascii() and not set(value) & set("'\"[]{}(),$\\")
+    return f"{key}='{value}'" if formula or foreign else text
 
 
 def form_mistake(text: str) -> str:
@@ -22,6 +24,8 @@ def form_mistake(text: str) -> str:
 
     Of a key that stands twice in one pair of braces the grammar takes the last value and drops the others.
     """
+    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes of another encoding
+        return "is no text in UTF-8, which is what files are written in"
     if len(text) > LONGEST_WORD:
         return f"must have at most {LONGEST_WORD} characters; write it to a file of experiment/"
     inside: list[tuple[str, set[str]]] = []  # open brackets and the keys seen in each, outermost first

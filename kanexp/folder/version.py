@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from kanexp import console
 from kanexp.error import ConfigError
 from kanexp.folder.names import RECORD
 from kanexp.folder.run_folder import RunFolder
@@ -41,12 +42,15 @@ def new_version(output_dir: str, name: str) -> Path:
 
 
 def _point_latest(parent: Path, target: str) -> None:
+    if (latest := parent / "latest").exists() and not latest.is_symlink():
+        console.warn(f"'{latest}' is no link and is left as it is; move it away to find the newest version there")
+        return
     # Made aside and renamed: a reader never finds the link missing. Systems without links do without.
     aside = parent / f".latest.{os.getpid()}"
     with contextlib.suppress(OSError):
         aside.unlink(missing_ok=True)
         aside.symlink_to(target, target_is_directory=True)
-        os.replace(aside, parent / "latest")
+        os.replace(aside, latest)
 
 
 def find_runs(path: Path) -> list[RunFolder]:

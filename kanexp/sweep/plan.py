@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kanexp.config.catalog import SUBJECTS
+from kanexp.config.plain_name import cut
 from kanexp.config.run_config import RunConfig
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.restore import read_run_config, with_values
@@ -117,7 +118,7 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
         parts = [
             value if key in SUBJECTS else f"{key.split('.')[-1]}={value}" for key, value in job if key in differing
         ]
-        names.append(re.sub(r"[^\w=.,+\[\]-]+", "_", "-".join(parts))[:100] or "job")
+        names.append(cut(re.sub(r"[^\w=.,+\[\]-]+", "_", "-".join(parts)), 100) or "job")
     # Values that differ only in what a file name cannot hold still get folders of their own.
     times = Counter(names)
     return [name if times[name] == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
