@@ -125,7 +125,7 @@ def test_names():
     assert name("layer=fourier,chebyshev", "init=smooth") == "image-fourier+chebyshev-smooth"
 
 
-@pytest.mark.parametrize("stem", ["a\nb", "-x", " x", "a\x1b", "ü" * 101])
+@pytest.mark.parametrize("stem", ["a\nb", "-x", " x", "a\x1b", "ü" * 101, "nan", "1e3", "3", "Null"])
 def test_files_of_a_user_have_names_that_can_be_typed(stem, tmp_path):
     (tmp_path / "layer").mkdir()
     (tmp_path / "layer" / f"{stem}.yaml").write_text("_target_: kanexp.layer.rbf.RBF\n")

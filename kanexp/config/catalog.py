@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kanexp.config.inheritance import declared_by
-from kanexp.config.plain_name import why_not
+from kanexp.config.plain_name import why_no_word
 from kanexp.error import ConfigError, quoted
 
 # What is run, in the order of help, list and folder names; and how jobs are found, where they run, and who watches.
@@ -128,7 +128,7 @@ def find_catalog(folders: Sequence[Path] = ()) -> Catalog:
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise ConfigError(*(f"--config-dir: no such folder '{folder}'" for folder in missing))
     files = [file for folder in folders for group in GROUPS for file in sorted((folder / group).glob("*.yaml"))]
-    if named := [(file, why) for file in files if (why := why_not(file.stem))]:
+    if named := [(file, why) for file in files if (why := why_no_word(file.stem))]:
         raise ConfigError(*(f"--config-dir: {quoted(str(file))}: {why}; give it another name" for file, why in named))
     return Catalog((config_folder(), *(folder.resolve() for folder in folders)))
 

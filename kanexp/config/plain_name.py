@@ -1,5 +1,7 @@
 """Names that people type and that become folders, arguments of commands and lines of output."""
 
+from contextlib import suppress
+
 MOST_BYTES = 200  # of the 255 that file systems take
 
 
@@ -17,6 +19,14 @@ def why_not(name: str) -> str:
         return "it begins with a minus, as options of commands do"
     size = len(name.encode())
     return f"it has {size} bytes, and {MOST_BYTES} are the most" if size > MOST_BYTES else ""
+
+
+def why_no_word(name: str) -> str:
+    """Why no option can have a name: a command would read something else; empty where one can."""
+    with suppress(ValueError):
+        float(name)
+        return "it is read as a number"
+    return "it is read as a value" if name.lower() in ("null", "true", "false") else why_not(name)
 
 
 def cut(name: str, most: int) -> str:
