@@ -267,6 +267,23 @@ def test_components_that_end_their_process_are_failures(kanexp, tmp_path):
     assert causes == {"leaving": leaving, "gone": by_itself, "vanished": by_itself}
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [("import sys; sys.exit(0)", "SystemExit: 0"), ("def (", "SyntaxError: "), ("1 / 0", "ZeroDivisionError: ")],
+)
+def test_a_component_that_cannot_be_read_is_one_sentence(body, why, tmp_path, monkeypatch, capsys):
+    module = f"mine_{why[:6].lower()}"
+    (tmp_path / "conf/layer").mkdir(parents=True)
+    (tmp_path / "conf/layer/mine.yaml").write_text(f"# Mine.\n_target_: {module}.Mine\n")
+    (tmp_path / f"{module}.py").write_text(body + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ask("--config-dir", "conf", "layer=mine", "task=function") == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: layer=mine: cannot import {module}.Mine ({why}")
+    assert "Traceback" not in said
+
+
 # Damage is a sentence, and only about what is damaged
 
 

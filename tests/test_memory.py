@@ -15,7 +15,8 @@ from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model import edge_layer
 from kanexp.model.edge_layer import EdgeLayer
-from kanexp.run.run import cause, check, prepare
+from kanexp.run.prepare import check, prepare
+from kanexp.run.run import cause
 from kanexp.sweep.sweep import accept
 
 CATALOG = Catalog((config_folder(),))

@@ -25,6 +25,7 @@ from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
 from kanexp.folder.run_folder import RunFolder
 from kanexp.run import run
+from kanexp.run.prepare import prepare
 
 
 def test_a_plan_comes_first(kanexp, tmp_path):
@@ -178,7 +179,7 @@ def test_whatever_ends_it_before_the_first_step_is_recorded(error, status, tmp_p
     for folder in folders:
         folder.path.mkdir()
     with pytest.raises(type(error)):
-        run.carry_out(run.prepare(jobs), folders, tmp_path / "pack.pt", lambda progress: None, brief=True)
+        run.carry_out(prepare(jobs), folders, tmp_path / "pack.pt", lambda progress: None, brief=True)
     assert [folder.read_record().status for folder in folders] == [status, status]
     assert all(folder.read_record().ended for folder in folders)
 

@@ -39,7 +39,8 @@ def command(arguments: Sequence[str]) -> int:
 
     job = load(given.overrides, catalog)[0]  # without torch where a word of it is wrong
     _refuse_words_of_sweeps(given.overrides)
-    from kanexp.run.run import prepare, run
+    from kanexp.run.prepare import prepare
+    from kanexp.run.run import run
 
     if not given.cfg:
         return run(job)

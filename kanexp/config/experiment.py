@@ -134,6 +134,8 @@ def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -
         cls = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
         return None, [f"{chosen}: cannot import {target} ({error}); check _target_ and the Python path"]
+    except (Exception, SystemExit) as error:  # whatever a user's file does when it is read
+        return None, [f"{chosen}: cannot import {target} ({type(error).__name__}: {error}); mend {module_name}"]
     base_module, base_name = KINDS[group]
     base = getattr(importlib.import_module(base_module), base_name)
     if not (isinstance(cls, type) and issubclass(cls, base)):

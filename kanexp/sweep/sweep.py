@@ -18,8 +18,9 @@ from kanexp.folder.lock import Taken
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version
 from kanexp.interrupt import exit_code
-from kanexp.run.run import check as check_run
-from kanexp.run.run import load, write_failure
+from kanexp.run.prepare import check as check_run
+from kanexp.run.prepare import load
+from kanexp.run.run import write_failure
 from kanexp.sweep import plan
 from kanexp.sweep.estimate import estimate
 from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher

@@ -20,7 +20,8 @@ from kanexp.folder.record import SeedStatus
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.interrupt import exit_code, no_exit
 from kanexp.machine import tune
-from kanexp.run.run import carry_out, cause, prepare, write_failure
+from kanexp.run.prepare import prepare
+from kanexp.run.run import carry_out, cause, write_failure
 from kanexp.sweep.plan import Job, Plan, read
 from kanexp.train.result import Progress
 
