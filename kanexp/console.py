@@ -13,6 +13,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from kanexp.error import printable
+
 
 class _Patient(Console):
     """Whoever reads may leave, and a disk may be full: then nothing more is shown, and the work goes on."""
@@ -115,15 +117,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], not
 
 
 def say(text: str) -> None:
-    out.print(text, markup=False)
+    out.print(printable(text), markup=False)
 
 
 def warn(sentence: str) -> None:
     """Print what the user should know of, on standard error; the command goes on."""
-    err.print(Text("warning: ", style="bold yellow"), Text(sentence), sep="")
+    err.print(Text("warning: ", style="bold yellow"), Text(printable(sentence)), sep="")
 
 
 def mistakes(sentences: Sequence[str]) -> None:
     """Print what the user can put right, on standard error."""
     for sentence in sentences:
-        err.print(Text("error: ", style="bold red"), Text(sentence), sep="")
+        err.print(Text("error: ", style="bold red"), Text(printable(sentence)), sep="")

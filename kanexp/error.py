@@ -23,5 +23,10 @@ def require(*conditions: tuple[bool, str]) -> None:
 
 def quoted(text: str) -> str:
     """A text in quotes as one sentence can hold it: cut where it is long, escaped where it cannot be printed."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LONGEST])
+    shown = printable(text[:LONGEST], lines=False)
     return f"'{shown}'" if len(text) <= LONGEST else f"'{shown}...' ({len(text)} characters)"
+
+
+def printable(text: str, lines: bool = True) -> str:
+    """A text whose characters all show, on several lines or on one: what a terminal would obey is escaped."""
+    return "".join(c if c.isprintable() or (lines and c == "\n") else c.encode("unicode_escape").decode() for c in text)

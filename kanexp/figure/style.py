@@ -1,6 +1,8 @@
 """How every figure looks: its colours, its style, the files it is saved to, and how a page carries them."""
 
 import base64
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
@@ -36,12 +39,15 @@ STYLE: dict[Any, Any] = {
 }
 SUFFIXES = (".png", ".svg")  # one for screens, one for papers
 DPI = 160
+OURS = re.compile(r"\$([xy](_\d)?|\\mathdefault.*)\$")  # the only formulas that figures have
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure beside its table, as PNG and as SVG."""
     files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
-    with mpl.rc_context(STYLE):
+    _show_dollars(figure)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a script that the font lacks; the SVG has its letters
         # By hand what savefig does twice for each file: laid out once, then drawn once as PNG and once as SVG.
         figure.dpi = DPI
         canvas = FigureCanvasAgg(figure)
@@ -56,6 +62,13 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         canvas.print_png(files[0])
         FigureCanvasSVG(figure).print_svg(files[1], metadata={"Date": None})
     return files
+
+
+def _show_dollars(figure: Figure) -> None:
+    """Names of arms, classes and columns are no formulas, as which matplotlib reads what is between two dollars."""
+    for text in figure.findobj(Text):
+        if not OURS.fullmatch(text.get_text()):  # of an axis, too, whose labels are set anew when it is drawn
+            text.set_parse_math("$" not in text.get_text())
 
 
 def embedded(file: Path) -> tuple[str, int]:

@@ -75,4 +75,4 @@ def escape(text: str) -> str:
     """Any text as LaTeX prints it."""
     special = {mark: f"\\{mark}" for mark in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(letter, letter) for letter in text)
+    return "".join(special.get(letter, letter if letter.isprintable() else " ") for letter in text)

@@ -9,6 +9,7 @@ import pandas as pd
 from kanexp.error import ConfigError
 from kanexp.figure.style import save
 from kanexp.folder.file import write
+from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs, new_version
 from kanexp.report import arm, gallery, latex, page, pair, stats, table
 from kanexp.report.summary import summarize
@@ -137,13 +138,13 @@ def _write(found: Findings, out: Path, over: str) -> None:
     subject = gallery.Subject(found.runs, found.rows, found.arms, found.metrics, found.summary, over, found.left_out)
     drawn = []
     for drawing in gallery.draw(subject):
-        drawing.table.to_csv(out / f"{drawing.name}.csv", index=False, float_format="%.7g")
+        write_sheet(drawing.table, out / f"{drawing.name}.csv", 7)
         save(drawing.figure, out / drawing.name)
         drawn.append((out / f"{drawing.name}.png", drawing.caption))
     comparisons = pair.as_table(found.pairs)
-    found.rows.to_csv(out / "report.csv", index=False)
-    found.summary.to_csv(out / "summary.csv", index=False)
-    comparisons.to_csv(out / "comparisons.csv", index=False)
+    write_sheet(found.rows, out / "report.csv")
+    write_sheet(found.summary, out / "summary.csv")
+    write_sheet(comparisons, out / "comparisons.csv")
     if found.metrics:
         write(out / "table.tex", latex.latex(found.summary, found.pairs, found.metrics))
     write(out / "report.html", page.page(found, comparisons, drawn, out))

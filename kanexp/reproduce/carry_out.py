@@ -11,6 +11,7 @@ from kanexp.config.run_config import RunConfig
 from kanexp.data import picture_sets
 from kanexp.error import ConfigError
 from kanexp.folder.file import write
+from kanexp.folder.sheet import write_sheet
 from kanexp.interrupt import was_asked
 from kanexp.reproduce import latex, markdown, page
 from kanexp.reproduce.outcome import Outcome, judge, whole
@@ -104,7 +105,7 @@ def _stem(rows: Sequence[Reproduction], all_rows: int) -> str:
 
 
 def _write(outcomes: Sequence[Outcome], left_out: Sequence[str], stem: Path) -> None:
-    whole(outcomes).to_csv(f"{stem}.csv", index=False)
+    write_sheet(whole(outcomes), Path(f"{stem}.csv"))
     texts = {
         "tex": latex.table(outcomes),
         "md": markdown.table(outcomes),

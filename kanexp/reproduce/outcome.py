@@ -8,6 +8,7 @@ import pandas as pd
 
 from kanexp.figure.style import save
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs
 from kanexp.report import table
 from kanexp.report.table import Run
@@ -86,7 +87,7 @@ def _draw(row: Reproduction, runs: Runs, folder: Path) -> tuple[list[Path], list
             problems.append(f"figure {name}: {error}")
             continue
         place.mkdir(exist_ok=True)
-        found.to_csv(place / f"{name}.csv", index=False, float_format="%.7g")
+        write_sheet(found, place / f"{name}.csv", 7)
         files.append(save(FIGURES[name].draw(found), place / name)[0])
     return files, problems
 

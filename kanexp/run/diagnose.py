@@ -17,6 +17,7 @@ from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger
 from kanexp.folder.restore import restore
 from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import new_version
 from kanexp.machine import find_device, provenance, tune
 from kanexp.measure.held_out import score
@@ -69,7 +70,7 @@ def diagnose(path: Path, seconds: float) -> int:
     after = _measure(experiment, network, result.last, data)
     table = _table(experiment, before, after, result, folder.read_table("metrics"))
     folder.figures.mkdir()
-    table.to_csv(folder.figures / "diagnosis.csv", index=False, float_format="%.9g")
+    write_sheet(table, folder.figures / "diagnosis.csv", 9)
     save(diagnosis(table), folder.figures / "diagnosis")
     sentence = verdict(table)
     folder.write_diagnosis(

@@ -7,6 +7,7 @@ from kanexp.config.experiment import Experiment
 from kanexp.figure import class_figures, run_figures
 from kanexp.figure.style import save
 from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured
 from kanexp.model.network import Network
 from kanexp.task.base import Data, Scene
@@ -58,6 +59,6 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
             console.say(f"edges: not drawn, the network has more than {measured.MAX_EDGES}")
             del made["edges"]
     for name, table in made.items():
-        table.to_csv(folder.figures / f"{name}.csv", index=False, float_format="%.7g")
+        write_sheet(table, folder.figures / f"{name}.csv", 7)
     for name, figure in drawn.items():
         save(figure, folder.figures / name)

@@ -26,6 +26,7 @@ from kanexp.figure.style import save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.names import STUDY
 from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sheet import write_sheet
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.folder.version import new_version, versions
 from kanexp.search.space import Space, read
@@ -185,14 +186,14 @@ def _settle(todo: Plan) -> None:
 def _conclude(todo: Plan) -> None:
     """The best trial as a sentence, all of them as a table and a figure."""
     table = trials(todo)
-    table.to_csv(todo.folder.trials, index=False)
+    write_sheet(table, todo.folder.trials)
     ended = table[table["status"] == "complete"].dropna(subset=["val_loss"])
     if ended.empty:
         return
     best = ended.loc[ended["val_loss"].idxmin()]
     todo.folder.figures.mkdir(exist_ok=True)
     drawn = table[["trial", "status", "val_loss", "best"]]
-    drawn.to_csv(todo.folder.figures / "history.csv", index=False)
+    write_sheet(drawn, todo.folder.figures / "history.csv")
     save(history(drawn), todo.folder.figures / "history")
     chosen = " ".join(f"{key}={best[key]}" for key in space(todo).searched)
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
