@@ -39,7 +39,7 @@ RUN = f"{WORDS} steps=400 log_every=1 checkpoint=0.02".split()
 SWEEP = ["-m", *RUN, "init=default,glorot,lecun"]
 PLACE = Path("outputs/x/v001")
 TIMED = (
-    rb'"(started|ended|seconds|train_seconds|milliseconds_per_step|peak_memory_bytes|seal)": .*'
+    rb'"(started|ended|seconds|train_seconds|milliseconds_per_step|peak_memory_bytes|git_commit|seal)": .*'
     rb'|"timings\.csv": \{[^}]*\}'
 )
 PATIENCE = 120  # seconds, after which a command counts as hanging

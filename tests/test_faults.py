@@ -423,6 +423,24 @@ def test_a_plan_names_no_folder_elsewhere(name, swept, tmp_path, monkeypatch, ca
     assert "sweep.json is damaged: no jobs.0.name that can be understood" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("status", ["done", "waiting"])
+def test_the_words_of_a_job_are_those_of_its_sweep(status, swept, tmp_path, monkeypatch, capsys):
+    shutil.copytree(swept / "outputs", tmp_path / "outputs", symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    job = RunFolder(Path(PLACE) / "glorot")
+    if status == "waiting":
+        job.forget()
+    job.config.write_text(job.config.read_text().replace("steps: 3", "steps: 4"))
+    assert ask("resume", PLACE) == 2
+    assert f"{job.path}: its config.yaml, or a file that it names, is not what the sweep was" in capsys.readouterr().err
+
+
+def test_resume_looks_at_the_words_of_a_run_that_is_done(copy, capsys):
+    copy.config.write_text(copy.config.read_text().replace("steps: 200", "steps: 300"))
+    assert ask("resume", PLACE) == 2
+    assert "config.yaml is damaged: it is not what the run was begun with" in capsys.readouterr().err
+
+
 def test_a_run_whose_data_changed_is_not_gone_on_with(kanexp, tmp_path):
     table = "a,b,y\n" + "".join(f"{i},{i % 7},{i % 5}\n" for i in range(60))
     (tmp_path / "data.csv").write_text(table)

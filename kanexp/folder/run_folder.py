@@ -184,6 +184,7 @@ class RunFolder:
                 check(self.path / name, mark)
 
     def check_files(self, record: Record) -> None:
-        """Raise UnreadableRun where the networks, or a table, of a run that is done are not as the run left them."""
+        """Raise UnreadableRun where the networks, a table or the words of a done run are not as it left them."""
+        self.read_config(record)
         for name, mark in (record.files or {}).items():
             check(self.path / name, mark)

@@ -87,11 +87,14 @@ def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
 def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
     """The plan in a folder, with the configuration folders recorded there or those of the command that goes on with it.
 
-    Raises UnreadableRun where there is none, ConfigError where a folder recorded is gone.
+    Raises UnreadableRun where there is none, or where the words of a job are others by now; ConfigError where a folder
+    recorded is gone.
     """
     written = folder.read_plan()
     folders = recorded(written["config_dirs"]) if folders is None else folders
     jobs = [_restore(folder, entry, folders) for entry in written["jobs"]]
+    if written["search"] is None:  # whose jobs get their words when they begin
+        _check_words(jobs, [entry["hash"] for entry in written["jobs"]])
     return Plan(folder, jobs, [list(pack) for pack in written["packs"]], written["threads"], written["search"])
 
 
@@ -122,6 +125,14 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     # Values that differ only in what a file name cannot hold still get folders of their own.
     times = Counter(names)
     return [name if times[name] == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+
+
+def _check_words(jobs: Sequence[Job], hashes: Sequence[str]) -> None:
+    for job, known in zip(jobs, hashes, strict=True):
+        if job.config.hash != known:
+            raise UnreadableRun(
+                f"{job.folder.path}: its config.yaml, or a file that it names, is not what the sweep was begun with"
+            )
 
 
 def _restore(folder: SweepFolder, entry: dict[str, Any], folders: tuple[str, ...]) -> Job:
