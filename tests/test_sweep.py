@@ -95,7 +95,7 @@ def test_nothing_takes_the_rest_down(kanexp, tmp_path):
         assert any(s["kind"] == "diverged" for s in own.get("seed_status", {}).values()) == diverges, job
     causes = {name: next(own["cause"] for job, own in found.items() if name in job) for name in ("raising", "greedy")}
     assert causes["raising"] == "RuntimeError: out of patience"
-    assert "allocate" in causes["greedy"]
+    assert "memory: there was no memory for 4.61 EB more" in causes["greedy"]
     assert "killed by SIGKILL, as the system does when memory runs out" in next(
         own["cause"] for job, own in found.items() if "dying" in job
     )
