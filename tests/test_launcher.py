@@ -23,7 +23,9 @@ def same(root, first: str, second: str) -> None:
         for name in [name for name in found if name.endswith("model.pt")]:  # which has the configuration in it
             state = torch.load(root / f"outputs/x/{version}/{name}", weights_only=True)["state"]
             found[name] = repr({key: weights.tolist() for key, weights in state.items()}).encode()
-        own = re.compile(rb'launcher|plugin: |workers|cpus_per_task|timeout_min|"command"|address: |gpus: |rerun')
+        found = {name: re.sub(rb'"model\.pt": \{[^}]*\}', b"", data) for name, data in found.items()}  # its digest, too
+        own = rb'launcher|plugin: |workers|cpus_per_task|timeout_min|"command"|address: |gpus: |rerun|config_sha256'
+        own = re.compile(own)
         return {
             name: b"\n".join(line for line in data.splitlines() if not own.search(line)) for name, data in found.items()
         }
