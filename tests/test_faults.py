@@ -449,7 +449,9 @@ def test_the_words_of_a_job_are_those_of_its_sweep(status, swept, tmp_path, monk
 def test_resume_looks_at_the_words_of_a_run_that_is_done(copy, capsys):
     copy.config.write_text(copy.config.read_text().replace("steps: 200", "steps: 300"))
     assert ask("resume", PLACE) == 2
-    assert "config.yaml is damaged: it is not what the run was begun with" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "config.yaml is damaged: it is not what the run was begun with" in said.err
+    assert "repeated" not in said.out
 
 
 def test_a_run_whose_data_changed_is_not_gone_on_with(kanexp, tmp_path):

@@ -55,6 +55,7 @@ def _resume_run(folder: RunFolder) -> int:
     record = folder.read_record()
     if record.status == "running":
         raise ConfigError(f"{folder.path}: another process is at work on it; wait for it or stop it")
+    folder.read_config(record)  # without whose words nothing is repeated or gone on with
     if record.status == "done":
         try:
             folder.check_files(record)
