@@ -43,6 +43,13 @@ def pytest_report_header() -> str:
     return "GPU: none found; on one, only shapes and a mix of devices are tested (test_device.py)"
 
 
+@pytest.fixture(autouse=True)
+def denormals():
+    """Commands that ran in this process leave the smallest numbers as other tests expect them."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def layers() -> dict:
     """Outputs, slopes and penalties of published layers for given weights."""

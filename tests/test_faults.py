@@ -33,13 +33,6 @@ ENDLESS = [*SMALL, "steps=1000000", NAME, "log_every=1", "checkpoint=0.2"]
 PLACE = "outputs/x/v001"
 
 
-@pytest.fixture(autouse=True)
-def as_before():
-    """Commands that ran in this process leave the smallest numbers as other tests expect them."""
-    yield
-    torch.set_flush_denormal(False)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run that is done, by the real command; to be copied."""

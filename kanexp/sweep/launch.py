@@ -53,13 +53,13 @@ def require_launcher(options: Mapping[str, Any]) -> None:
     known = loader.get_group_options("hydra/launcher")
     if name not in known:
         raise ConfigError(f"launcher: Hydra has no launcher '{name}'{did_you_mean(name, known)}")
+    own = loader.load_configuration(CONFIG, [f"hydra/launcher={name}"], RunMode.MULTIRUN).hydra.launcher
+    if mistakes := [m for key, value in _places(options).items() for m in _option_mistakes(own, key, value, name)]:
+        raise ConfigError(*mistakes)
     if name == "submitit_slurm" and shutil.which("srun") is None:
         raise ConfigError(
             "launcher: there is no srun here; start the sweep on a machine of the cluster, or use launcher=local"
         )
-    own = loader.load_configuration(CONFIG, [f"hydra/launcher={name}"], RunMode.MULTIRUN).hydra.launcher
-    if mistakes := [m for key, value in _places(options).items() for m in _option_mistakes(own, key, value, name)]:
-        raise ConfigError(*mistakes)
 
 
 def _option_mistakes(launcher: DictConfig, key: str, value: Any, name: str) -> list[str]:
