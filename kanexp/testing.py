@@ -229,7 +229,10 @@ def check_task(task: Task) -> None:
         assert split.y.isfinite().all(), f"targets of {name} are not finite"
         held_out = ("test",) if task.differential else ("val", "test")
         if name in held_out and (solution := getattr(task, "solution", None)):
-            torch.testing.assert_close(split.y, solution(split.x), msg="held-out targets must be the exact solution")
+            exact = solution(data.inputs_as().features(split.x))
+            torch.testing.assert_close(
+                data.own_units(split.y), exact, msg="held-out targets must be the exact solution in own units"
+            )
     target = data.test.y[None]
     wrong = torch.stack([data.test.y + 0.5, data.test.y + 1.0])
     _same(tuple(task.loss(wrong, target).shape), (2,), "loss must be one number per seed")

@@ -15,13 +15,18 @@ from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.measure import tables
+from kanexp.measure.held_out import in_own_units
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.network import Network
 from kanexp.seeding import generator
-from kanexp.task.base import Scene
+from kanexp.task.base import Data, Scene, Split, location
+from kanexp.task.function import Function
+from kanexp.task.tabular import Tabular
 
 X = 2 * torch.rand((2, 300), generator=generator(0, "check"), dtype=torch.float64) - 1
+
+PLAIN = Data(*(3 * [Split(X, X)]))
 
 
 def states(basis, seeds=2, widths=(2, 3, 1)):
@@ -149,8 +154,60 @@ def test_large_networks_have_no_table_of_edges():
 def test_predictions():
     network, both = states(Chebyshev(), widths=(2, 3, 2))
     scene = Scene("picture", X[:, :6], X[:, :6].flip(0), (2, 3))
-    table = tables.predictions(both, scene, row=1, own_units=lambda y: y)
+    table = tables.predictions(both, scene, row=1, data=PLAIN)
     assert list(table) == ["x1", "x2", "channel", "target", "before", "after"]
     second = table[table["channel"] == 1]
     np.testing.assert_array_equal(second["target"], X[0, :6])
     np.testing.assert_allclose(second["after"], network(both["after"][1], X[None, :, :6])[1, 1])
+
+
+def own_scores(y, offset, scale, off):
+    """A table's scores of answers that are off by so many standard deviations, for targets y (rows,)."""
+    data = Data(*(3 * [Split(X, ((y - offset) / scale)[None])]), offset, scale)
+    answers = (data.test.y + off)[None].float()  # as a network gives them
+    task = Tabular(dataset="diabetes")
+    return in_own_units(task, task.metrics, data, answers, data.test.y[None].float())
+
+
+@pytest.mark.parametrize("b", [0.0, 1.0, -2.46e6, 1e9])
+@pytest.mark.parametrize("a", [1e-200, 1.6e-25, 1e-3, 1.0, -1e6, 1e26, 1e200])
+def test_scores_know_no_units(a, b, rng):
+    y, off = torch.from_numpy(rng.normal(size=300)), torch.from_numpy(0.3 * rng.normal(size=300))
+    usual = own_scores(y, float(y.mean()), float(y.std(correction=0)), off)
+    offset, scale = location(a * y)
+    got = own_scores(a * y + abs(a) * b, offset + abs(a) * b, scale, off * math.copysign(1, a))
+    assert float(got["r2"]) == pytest.approx(float(usual["r2"]), abs=1e-6)
+    for error in ("rmse", "mae"):
+        assert float(got[error]) == pytest.approx(abs(a) * float(usual[error]), rel=1e-5)
+    if abs(math.log10(abs(a))) < 100:
+        assert float(got["mse"]) == pytest.approx(a**2 * float(usual["mse"]), rel=1e-5)
+    else:  # no number of float64 is so large or small
+        assert "mse" not in got
+
+
+def test_a_relative_error_is_over_the_target_itself_and_not_what_is_left_without_its_mean():
+    task = Function(expression="1000+x1", low=[0.0], high=[1.0])
+    data = task.load(generator(0, "data"))
+    target = data.test.y[None]
+    got = in_own_units(task, task.metrics, data, target + 1.0 / data.scale, target)
+    assert float(got["relative_l2"]) == pytest.approx(1 / 1000.5, rel=1e-3)
+    assert float(got["max"]) == pytest.approx(1.0)
+
+
+def test_predictions_and_regions_are_in_own_units():
+    task = Function(expression="1e6+x1", low=[2.0], high=[4.0])
+    data = task.load(generator(0, "data"))
+    _, both = states(Chebyshev(), widths=(1, 2, 1))
+    table = tables.predictions(both, task.scene(data), row=0, data=data)
+    assert (table["x1"].min(), table["x1"].max()) == (2.0, 4.0)
+    np.testing.assert_allclose(table["target"], 1e6 + table["x1"])
+    network, theta = both["after"]
+    answers = network(theta[:1], task.scene(data).x[None])[0, 0]
+    np.testing.assert_allclose(table["after"], answers * data.scale + data.offset)
+    moons = Tabular(dataset="two_moons")
+    data = moons.load(generator(0, "data"))
+    _, both = states(Chebyshev(), widths=(2, 3, 2))
+    table = tables.regions(both, moons.scene(data), row=0, data=data)
+    samples = table[table["state"] == "sample"][["x1", "x2"]].to_numpy().T
+    np.testing.assert_allclose(samples, data.encoding.features(data.test.x))
+    assert samples[0].max() > 1.5  # and not standardized

@@ -88,3 +88,12 @@ def test_names_of_a_users_table_harm_nothing(tmp_path, monkeypatch, capfd):
     (page,) = (tmp_path / "outputs").glob("**/report.html")
     assert "<script>alert" not in page.read_text()
     shutil.rmtree(tmp_path / "outputs")
+
+
+def test_numbers_that_differ_little_keep_their_differences(tmp_path):
+    far = 2.46e6 + np.array([0.001234567, 0.002345678, -0.5])
+    table = pd.DataFrame({"far": far, "near": [1.23456789, 2.0, 3.0], "same": [1e9 + 0.125] * 3, "none": [np.nan] * 3})
+    write_sheet(table, tmp_path / "t.csv", 7)
+    back = pd.read_csv(tmp_path / "t.csv")
+    np.testing.assert_allclose(back["far"], far, rtol=0, atol=5e-8)
+    assert (tmp_path / "t.csv").read_text().splitlines()[1] == f"{far[0]:.14g},1.234568,1e+09,"

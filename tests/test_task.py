@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from helpers.components import TASKS, name
 from PIL import Image as Picture
 from scipy import special
+from torch.testing import assert_close
 
 from kanexp.seeding import generator
 from kanexp.task.feynman import EQUATIONS, Feynman
@@ -44,10 +46,31 @@ def test_the_initialization_studys_functions():
 
 def test_special_functions_by_name_and_ranges_for_each_input():
     task = Function(function="ellipkinc", low=[0.0, 0.1], high=[1.0, 0.5], train=50)
-    x = task.load(generator(0, "data")).train.x
-    np.testing.assert_allclose(task.solution(x)[0], special.ellipkinc(*x.numpy()))
+    data = task.load(generator(0, "data"))
+    x = data.encoding.features(data.train.x)
+    np.testing.assert_allclose(data.own_units(data.train.y)[0], special.ellipkinc(*x.numpy()))
     assert x[0].max() > 0.8
     assert 0.1 < x[1].min() < x[1].max() < 0.5
+
+
+def test_ranges_other_than_the_unit_one_are_scaled_unless_it_is_said():
+    usual, far = Function(), Function(expression="1e9+1e3*x1*x2", low=[0.0, 100.0], high=[1.0, 300.0], noise=0.1)
+    data = far.load(generator(0, "data"))
+    for part in (data.train, data.val, data.test):
+        assert part.x.abs().max() <= 1
+    assert_close(data.train.y.mean(), torch.tensor(0.0).double(), atol=1e-6, rtol=0)
+    assert_close(data.train.y.std(correction=0), torch.tensor(1.0).double())
+    assert_close(data.own_units(data.test.y), far.solution(data.encoding.features(data.test.x)), rtol=1e-14, atol=0)
+    assert "x1 in [0, 1], x2 in [100, 300]" in data.notes[0]
+    scene = far.scene(data)
+    assert_close(scene.target, far.solution(data.encoding.features(scene.x)), rtol=1e-14, atol=0)
+    assert (usual.scaled, replace(usual, scale=True).scaled, far.scaled, replace(far, scale=False).scaled) == (
+        *(False, True),
+        *(True, False),
+    )
+    left = replace(far, scale=False).load(generator(0, "data"))
+    assert (left.offset, left.scale, left.notes) == (0.0, 1.0, ())
+    assert left.train.x[1].min() > 100
 
 
 def test_every_equation_is_finite_where_its_ranges_are_and_known_ones_are_right():

@@ -1,6 +1,5 @@
 """What is measured on a network before and after training, as tables: edge functions, spectra, signal, predictions."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from kanexp.model.activation import Activation
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.network import Network
 from kanexp.score import functions
-from kanexp.task.base import Scene
+from kanexp.task.base import Data, Scene
 
 States = dict[str, tuple[Network, Tensor]]  # "before" and "after" -> network and its theta (seeds, length)
 
@@ -95,13 +94,14 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["state", "seed", "layer", "mean", "std", "slope_mean", "slope_std", "outside"])
 
 
-def predictions(states: States, scene: Scene, row: int, own_units: Callable[[Tensor], Tensor]) -> pd.DataFrame:
+def predictions(states: States, scene: Scene, row: int, data: Data) -> pd.DataFrame:
     """One seed's answer at the scene's points: x1.., channel, target, and one column per state, in own units."""
     channels, points = scene.target.shape
-    table = {f"x{i + 1}": np.tile(_numpy(scene.x[i]), channels) for i in range(len(scene.x))}
+    features = _numpy(data.inputs_as().features(scene.x))
+    table = {f"x{i + 1}": np.tile(values, channels) for i, values in enumerate(features)}
     table |= {"channel": np.repeat(np.arange(channels), points), "target": _numpy(scene.target).ravel()}
     for state, (network, theta) in states.items():
-        table[state] = _numpy(own_units(network(theta[row : row + 1], scene.x[None])[0])).ravel()
+        table[state] = _numpy(data.own_units(network(theta[row : row + 1], scene.x[None])[0])).ravel()
     return pd.DataFrame(table)
 
 
@@ -110,13 +110,14 @@ def confusion(states: States, scene: Scene, row: int) -> pd.DataFrame:
     names = np.array(scene.classes)
     tables = []
     for state, (network, theta) in states.items():
-        counts = functions.confusion(network(theta[row : row + 1], scene.x[None]), scene.target[None])[0]
+        answers = network(theta[row : row + 1], scene.x[None])
+        counts = functions.confusion(answers, scene.target[None].to(answers))[0]
         pairs = {"true": np.repeat(names, len(names)), "answer": np.tile(names, len(names))}
         tables.append(pd.DataFrame({"state": state, **pairs, "count": _numpy(counts).ravel().astype(int)}))
     return pd.concat(tables, ignore_index=True)
 
 
-def regions(states: States, scene: Scene, row: int) -> pd.DataFrame:
+def regions(states: States, scene: Scene, row: int, data: Data) -> pd.DataFrame:
     """One seed's class at every place of a grid over two inputs, and the samples' own: state, x1, x2, answer (number).
 
     The state of samples is `sample`.
@@ -126,12 +127,14 @@ def regions(states: States, scene: Scene, row: int) -> pd.DataFrame:
     sides = [torch.linspace(a, b, 121, dtype=low.dtype) for a, b in zip(low - edge, high + edge, strict=True)]
     second, first = torch.meshgrid(sides[1], sides[0], indexing="ij")
     at = torch.stack([first.flatten(), second.flatten()]).to(scene.x.device)
-    places = {"x1": _numpy(at[0]), "x2": _numpy(at[1])}
+    encoding = data.inputs_as()
+    places = dict(zip(("x1", "x2"), _numpy(encoding.features(at)), strict=True))
     tables = [
         pd.DataFrame({"state": state, **places, "answer": _numpy(network(theta[row : row + 1], at[None])[0].argmax(0))})
         for state, (network, theta) in states.items()
     ]
-    samples = {"x1": _numpy(scene.x[0]), "x2": _numpy(scene.x[1]), "answer": _numpy(scene.target.argmax(0))}
+    samples = dict(zip(("x1", "x2"), _numpy(encoding.features(scene.x)), strict=True))
+    samples |= {"answer": _numpy(scene.target.argmax(0))}
     return pd.concat([*tables, pd.DataFrame({"state": "sample", **samples})], ignore_index=True)
 
 

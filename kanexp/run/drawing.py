@@ -35,10 +35,10 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
         made["confusion"] = measured.confusion(states, scene, row)
         drawn["confusion"] = class_figures.confusion(made["confusion"], f"test data, {shown}")
         if len(scene.x) == 2:
-            made["regions"] = measured.regions(states, scene, row)
+            made["regions"] = measured.regions(states, scene, row, data)
             drawn["regions"] = class_figures.regions(made["regions"], scene.classes, shown)
     else:
-        made["prediction"] = measured.predictions(states, scene, row, data.own_units)
+        made["prediction"] = measured.predictions(states, scene, row, data)
         drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown)
     if experiment.settings.diagnostics:
         made["layers"] = pd.read_csv(folder.diagnostics)

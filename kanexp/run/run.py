@@ -199,7 +199,7 @@ class _Run:
         self.record.files = (self.record.files or {}) | {MODEL: self._save_model(result)}
         if not result.interrupted:
             answers = result.network(result.best, self.scene.x[None])
-            result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers), self.scene)
+            result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers).double(), self.scene)
         self._record(result)
         if result.interrupted:
             return 128 + result.interrupted
@@ -252,6 +252,9 @@ class _Run:
             "widths": self.experiment.widths,
             "sizes": [getattr(layer.basis, layer.basis.size, None) for layer in result.network.layers],
             "seeds": self.seeds,
+            "encoding": self.data.inputs_as().plain(),
+            "offset": self.data.offset,
+            "scale": self.data.scale,
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
         return self.folder.write_model(model)

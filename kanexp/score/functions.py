@@ -4,11 +4,23 @@ import torch
 from torch import Tensor
 
 
+def power_of_two(size: Tensor) -> Tensor:
+    """The power of two near a positive size, by which to divide without rounding; 1 for zero and what is not finite."""
+    exponent = torch.frexp(size).exponent.clamp(-1000, 1000)
+    return torch.where((size > 0) & size.isfinite(), torch.ldexp(torch.ones_like(size), exponent), 1.0)
+
+
+def root_mean_square(values: Tensor) -> Tensor:
+    """Of values (seeds, n_out, samples), whose squares may be too large or small to be written: (seeds,)."""
+    unit = power_of_two(values.abs().amax(dim=(1, 2), keepdim=True))
+    return (values / unit).square().mean(dim=(1, 2)).sqrt() * unit[:, 0, 0]
+
+
 def errors(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Mean squared error, its root, and the mean absolute error."""
     error = prediction - target
     mse = error.square().mean(dim=(1, 2))
-    return {"mse": mse, "rmse": mse.sqrt(), "mae": error.abs().mean(dim=(1, 2))}
+    return {"mse": mse, "rmse": root_mean_square(error), "mae": error.abs().mean(dim=(1, 2))}
 
 
 def distances(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -18,13 +30,13 @@ def distances(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 def relative_l2(prediction: Tensor, target: Tensor) -> Tensor:
     """2-norm of the error over that of the target."""
-    return ((prediction - target).square().mean(dim=(1, 2)) / target.square().mean(dim=(1, 2))).sqrt()
+    return root_mean_square(prediction - target) / root_mean_square(target)
 
 
 def r2(prediction: Tensor, target: Tensor) -> Tensor:
     """Share of the targets' variance that is explained: 1 is exact, 0 is no better than their mean."""
-    around = (target - target.mean(dim=2, keepdim=True)).square().sum(dim=(1, 2))
-    return 1 - (prediction - target).square().sum(dim=(1, 2)) / around
+    around = target - target.mean(dim=2, keepdim=True)
+    return 1 - (root_mean_square(prediction - target) / root_mean_square(around)).square()
 
 
 def cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:

@@ -11,12 +11,15 @@ class Score:
     """A number per seed, and how it is to be read.
 
     Of errors, which are better when lower, ratios are compared where all are positive; of others differences, with
-    their `unit` behind them ("dB"; those of a "share" are said in points, hundredths of it).
+    their `unit` behind them ("dB"; those of a "share" are said in points, hundredths of it). A `relative` one is over
+    the size of the target, and a `squared` one has its units squared.
     """
 
     name: str
     better: Better
     unit: str = ""
+    relative: bool = False
+    squared: bool = False
 
     def __post_init__(self):
         if self.better not in ("higher", "lower"):
@@ -36,8 +39,8 @@ class Score:
         return replace(self, name=f"{part}_{self.name}")
 
 
-MSE, RMSE, MAE = Score("mse", "lower"), Score("rmse", "lower"), Score("mae", "lower")
-RELATIVE_L2, MAX_ERROR, R2 = Score("relative_l2", "lower"), Score("max", "lower"), Score("r2", "higher")
+MSE, RMSE, MAE = Score("mse", "lower", squared=True), Score("rmse", "lower"), Score("mae", "lower")
+RELATIVE_L2, MAX_ERROR, R2 = Score("relative_l2", "lower", relative=True), Score("max", "lower"), Score("r2", "higher")
 GRID_RELATIVE_L2 = Score("grid_relative_l2", "lower")
 PSNR, PICTURE_SSIM = Score("psnr", "higher", "dB"), Score("picture_ssim", "higher")
 ACCURACY, MACRO_F1 = Score("accuracy", "higher", "share"), Score("macro_f1", "higher", "share")

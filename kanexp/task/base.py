@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
+from kanexp.data.encoding import Encoding
 from kanexp.error import require
-from kanexp.score.functions import distances, errors, relative_l2
+from kanexp.score.functions import distances, errors, power_of_two, relative_l2
 from kanexp.score.score import ERRORS, GRID_RELATIVE_L2, MAX_ERROR, RELATIVE_L2, Score
 
 
@@ -32,20 +33,32 @@ class Split:
 class Data:
     """Training data, data that select the best state, and data that are scored once, at the end.
 
-    What the network learns times `scale` plus `offset` is in the target's own units, in which metrics are given.
-    `notes` are sentences about what was done to the data.
+    What the network learns times `scale` plus `offset` is in the target's own units, in which metrics are given; both
+    are numbers, or lists with one for each output. `encoding` says how inputs came to be; where it is None, they are
+    what they were. `notes` are sentences about what was done to the data.
     """
 
     train: Split
     val: Split
     test: Split
-    offset: float = 0.0
-    scale: float = 1.0
+    offset: float | tuple[float, ...] = 0.0
+    scale: float | tuple[float, ...] = 1.0
     notes: tuple[str, ...] = ()
+    encoding: Encoding | None = None
 
     def own_units(self, y: Tensor) -> Tensor:
-        """Predictions or targets as the data gave them."""
-        return y if (self.offset, self.scale) == (0.0, 1.0) else y * self.scale + self.offset
+        """Predictions or targets (..., n_out, samples) as the data gave them; float64 where they were scaled."""
+        if (self.offset, self.scale) == (0.0, 1.0):
+            return y
+        return self.own_sizes(y) + _column(self.offset, y)
+
+    def own_sizes(self, y: Tensor) -> Tensor:
+        """The same counted from `offset`, float64: differences are those of own units, without their rounding."""
+        return y.double() if self.scale == 1.0 else y.double() * _column(self.scale, y)
+
+    def inputs_as(self) -> Encoding:
+        """The encoding of the inputs, also where they are what they were."""
+        return self.encoding or Encoding.unchanged(self.train.x.shape[0])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Data":
         train, val, test = (split.to(device, dtype) for split in (self.train, self.val, self.test))
@@ -56,8 +69,9 @@ class Data:
 class Scene:
     """Points at which a prediction is drawn beside its target.
 
-    x (n_in, points), target (n_out, points). `shape` is (rows, columns) for pictures and surfaces, whose points are in
-    reading order; (points,) for curves, for scatter plots of prediction over target, and for classes, which are named.
+    x (n_in, points) as it goes in, target (n_out, points) in own units. `shape` is (rows, columns) for pictures and
+    surfaces, whose points are in reading order; (points,) for curves, for scatter plots of prediction over target, and
+    for classes, which are named.
     """
 
     kind: Literal["picture", "surface", "curve", "scatter", "classes"]
@@ -67,13 +81,25 @@ class Scene:
     classes: tuple[str, ...] = ()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Scene":
-        return replace(self, x=self.x.to(device, dtype), target=self.target.to(device, dtype))
+        return replace(self, x=self.x.to(device, dtype), target=self.target.to(device))
+
+
+def _column(number: float | tuple[float, ...], like: Tensor) -> Tensor:
+    """One number, or one for each output, beside (n_out, samples): float64."""
+    return torch.tensor(number, dtype=torch.float64, device=like.device).reshape(-1, 1)
 
 
 def scaled(unit: Tensor, ranges: Sequence[tuple[float, float]]) -> Tensor:
     """Points (inputs, points) in the ranges, from those in the unit cube."""
     low, high = torch.tensor(ranges, dtype=torch.float64).T[..., None]
     return low + (high - low) * unit
+
+
+def location(y: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation of targets (samples,); 1 for what does not vary. Of numbers of any size."""
+    unit = power_of_two(y.abs().max())
+    shares = y / unit
+    return float(shares.mean() * unit), float(shares.std(correction=0) * unit) or 1.0
 
 
 def uniform_points(ranges: Sequence[tuple[float, float]], points: int, generator: Generator) -> Tensor:
@@ -155,7 +181,10 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Numbers (seeds,) of predictions (seeds, n_out, samples), by the names of `scores`."""
+        """Numbers (seeds,) of predictions (seeds, n_out, samples), by the names of `scores`.
+
+        Both are float64 and in own units, counted from the data's `offset`, so that no digit of an error is lost.
+        """
 
     def validation_metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Metrics (seeds,) of the data that select; empty where training must not see what they are of."""
@@ -168,12 +197,17 @@ class Task(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Regression(Task):
-    """Samples of a known function of several numbers, each uniform in its range; noise on training targets alone."""
+    """Samples of a known function of several numbers, each uniform in its range; noise on training targets alone.
+
+    With `scale`, inputs are brought from their ranges to [-1, 1], and targets to mean 0 and standard deviation 1 by the
+    training samples; by default where a range is another than [-1, 1]. Metrics are in own units all the same.
+    """
 
     train: int = 800
     val: int = 200
     test: int = 200
     noise: float = 0.0
+    scale: Literal["auto"] | bool = "auto"
 
     def __post_init__(self):
         require(
@@ -207,13 +241,36 @@ class Regression(Task):
     def load(self, generator: Generator) -> Data:
         train, val, test = (self._sample(n, generator) for n in (self.train, self.val, self.test))
         disturbed = train.y + self.noise * torch.randn(train.y.shape, generator=generator, dtype=torch.float64)
-        return Data(Split(train.x, disturbed), val, test)
+        if not self.scaled:
+            unchanged = Encoding.of_ranges(self.names, self.ranges, to_unit=False)
+            return Data(Split(train.x, disturbed), val, test, encoding=unchanged)
+        encoding = Encoding.of_ranges(self.names, self.ranges, to_unit=True)
+        offset, scale = location(disturbed[0])
+        train, val, test = (
+            Split(encoding.inputs(x), (y - offset) / scale)
+            for x, y in ((train.x, disturbed), (val.x, val.y), (test.x, test.y))
+        )
+        ranges = (f"{name} in [{low:g}, {high:g}]" for name, (low, high) in zip(self.names, self.ranges, strict=True))
+        note = f"inputs brought to [-1, 1] from {', '.join(ranges)}"
+        more = f"targets to mean 0 and standard deviation 1 from {offset:.4g} and {scale:.4g}"
+        return Data(train, val, test, offset, scale, (note, more, "task.scale=false leaves both"), encoding)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether inputs and targets are brought to a common size."""
+        return any(ends != (-1, 1) for ends in self.ranges) if self.scale == "auto" else self.scale
+
+    @property
+    def names(self) -> list[str]:
+        """What the inputs are called."""
+        return [f"x{i + 1}" for i in range(self.inputs)]
 
     def scene(self, data: Data) -> Scene:
         """A curve, a surface, or for more inputs the predictions of the test data over their targets."""
         if self.inputs <= 2:
-            return dense_scene(self.ranges, self.solution)
-        return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
+            dense = dense_scene(self.ranges, self.solution)
+            return replace(dense, x=data.inputs_as().inputs(dense.x))
+        return Scene("scatter", data.test.x, data.own_units(data.test.y), (data.test.x.shape[1],))
 
     @property
     def scores(self) -> tuple[Score, ...]:

@@ -62,6 +62,10 @@ class Feynman(Regression):
     def ranges(self) -> list[tuple[float, float]]:
         return list(EQUATIONS[self.equation][1].values())
 
+    @property
+    def names(self) -> list[str]:
+        return list(EQUATIONS[self.equation][1])
+
     def solution(self, x: Tensor) -> Tensor:
         text, variables = EQUATIONS[self.equation]
         return torch.from_numpy(Expression(text, list(variables))(x.cpu().numpy()).copy()).to(x.device)[None]

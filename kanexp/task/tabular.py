@@ -10,11 +10,12 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor
 
+from kanexp.data.encoding import Column, Encoding
 from kanexp.data.table_file import Columns, judge, read_table, texts_among_numbers
 from kanexp.error import require
 from kanexp.score.functions import class_scores, cross_entropy, errors, r2
 from kanexp.score.score import CLASS_SCORES, ERRORS, R2, Score
-from kanexp.task.base import Data, Scene, Split, Task
+from kanexp.task.base import Data, Scene, Split, Task, location
 
 BUNDLED = ("digits", "wine", "breast_cancer", "diabetes", "iris")
 MADE: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
@@ -70,12 +71,13 @@ class Tabular(Task):
     def load(self, generator: Generator) -> Data:
         table = self._table(generator) if self.path is None and self.dataset in MADE else self.table
         parts = _parts(table.labels, len(table.rows), self.val, self.test, generator)
-        x = _Inputs(table, parts[0], self.normalize == "range").numbers(table.rows)
+        encoding = _encoding(table, parts[0], self.normalize == "range")
+        x = encoding.inputs(encoding.read(table.rows))
         y, offset, scale = table.targets(parts[0])
         train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
         sizes = "/".join(str(len(part)) for part in parts)
         notes = (*table.notes, f"{sizes} rows to train on, to select on and to score")
-        return Data(train, chosen, scored, offset, scale, notes)
+        return Data(train, chosen, scored, offset, scale, notes, encoding)
 
     def scene(self, data: Data) -> Scene:
         """The test rows: the classes they were taken for, or the predictions over their targets."""
@@ -131,35 +133,28 @@ class Table:
         if self.labels is not None:
             return torch.from_numpy(np.eye(len(self.classes))[self.labels].T.copy()), 0.0, 1.0
         y = torch.from_numpy(self.target.to_numpy(dtype=float, copy=True))
-        offset, scale = float(y[train].mean()), float(y[train].std(correction=0)) or 1.0
+        offset, scale = location(y[train])
         return ((y - offset) / scale)[None], offset, scale
 
 
-class _Inputs:
-    """Numbers brought to a common size by what the training rows are."""
+def _encoding(table: Table, train: Tensor, to_range: bool) -> Encoding:
+    """Numbers brought to a common size by what the training rows are, and categories."""
+    rows, found = table.rows.iloc[train.numpy()], table.columns
+    columns = [_number(name, rows[name].to_numpy(dtype=float, na_value=np.nan), to_range) for name in found.numbers]
+    columns += [Column(name, values=tuple(values)) for name, values in found.categories.items()]
+    return Encoding(tuple(columns), (str(table.target.name),), table.classes)
 
-    def __init__(self, table: Table, train: Tensor, to_range: bool):
-        self.columns = table.columns
-        known = self._known(table.rows.iloc[train.numpy()])
-        with np.errstate(invalid="ignore"):
-            count = np.isfinite(known).sum(axis=1).clip(min=1)
-            self.mean = np.nansum(known, axis=1) / count
-        filled = np.where(np.isnan(known), self.mean[:, None], known)
-        low, high = filled.min(axis=1, initial=np.inf), filled.max(axis=1, initial=-np.inf)
-        self.offset = (low + high) / 2 if to_range else self.mean
-        scale = (high - low) / 2 if to_range else filled.std(axis=1)
-        # What does not vary in training has no size of its own.
-        self.scale = np.where(scale > 0, scale, 1.0)
 
-    def numbers(self, rows: pd.DataFrame) -> Tensor:
-        """(inputs, rows): the columns of numbers, then -1 or 1 for each category."""
-        known = self._known(rows)
-        filled = np.where(np.isnan(known), self.mean[:, None], known)
-        scaled = (filled - self.offset[:, None]) / self.scale[:, None]
-        return torch.from_numpy(np.concatenate([scaled, 2 * self.columns.one_hot(rows) - 1]))
-
-    def _known(self, rows: pd.DataFrame) -> np.ndarray:
-        return rows[self.columns.numbers].to_numpy(dtype=float, na_value=np.nan).T
+def _number(name: str, given: np.ndarray, to_range: bool) -> Column:
+    """A column of numbers, of any size, for the values (rows,) that it has in training."""
+    known = torch.from_numpy(given[~np.isnan(given)])
+    mean, _ = location(known) if len(known) else (0.0, 1.0)
+    filled = torch.from_numpy(np.where(np.isnan(given), mean, given))
+    if not to_range:
+        return Column(name, mean, location(filled)[1], mean)
+    low, high = filled.min(), filled.max()
+    # What does not vary in training has no size of its own.
+    return Column(name, float(low / 2 + high / 2), float(high / 2 - low / 2) or 1.0, mean)
 
 
 def _understand(table: pd.DataFrame, name: str, kind: str) -> Table:

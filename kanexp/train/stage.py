@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from kanexp.config.experiment import Experiment
+from kanexp.measure.held_out import in_own_units
 from kanexp.model.network import Network
 from kanexp.task.base import Data
 from kanexp.train.objective import Objective, view
@@ -19,7 +20,6 @@ class Stage:
         size = experiment.settings.batch_size
         self._whole = size is None or size >= data.train.x.shape[1]
         self._val_x, self._val_y = self._view.prepare(data.val.x.unsqueeze(0)), data.val.y.unsqueeze(0)
-        self._own_val_y = data.own_units(self._val_y)
         self._batch: Tensor | None = None
 
     def predict(self, theta: Tensor) -> Tensor:
@@ -32,7 +32,8 @@ class Stage:
 
     def val_rows(self, theta: Tensor, prediction: Tensor) -> dict[str, Tensor]:
         """Rows for metrics.csv: the task's metrics of the validation data, and what is found for unknown numbers."""
-        metrics = self._task.validation_metrics(self._data.own_units(prediction), self._own_val_y)
+        task = self._task
+        metrics = in_own_units(task, task.validation_metrics, self._data, prediction, self._val_y)
         unknown = {name: value.flatten() for name, value in self.network.unknown(theta).items()}
         return unknown | {f"val_{name}": values for name, values in metrics.items()}
 
