@@ -207,6 +207,7 @@ def test_a_signal_that_asks_for_the_end_is_as_good_as_ctrl_c(name, code, kanexp,
     assert steps[-1] >= last
 
 
+@pytest.mark.slow
 def test_a_hangup_that_is_ignored_stays_so(tmp_path):
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
@@ -483,6 +484,7 @@ small_disks = pytest.mark.skipif(not can_unshare(), reason="no small disk can be
 
 
 @small_disks
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_once_there_is_room(tmp_path):
     resume = f"mount -o remount,size=32m outputs; {sys.executable} -m kanexp.cli resume {PLACE}; echo exit code $?"
     look = f"ls -A {PLACE}; grep -E 'status\\\"|cause' {PLACE}/run.json; {resume}"
@@ -498,6 +500,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_once_there_is_room(tmp_
 
 
 @small_disks
+@pytest.mark.slow
 def test_a_sweep_on_a_full_disk_ends_and_loses_nothing(tmp_path):
     resume = f"mount -o remount,size=64m outputs; {sys.executable} -m kanexp.cli resume {PLACE}; echo exit code $?"
     words = ["-m", *RUN, "steps=900", "log_every=1", "checkpoint=0.2", "init=default,glorot"]

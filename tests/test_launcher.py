@@ -156,6 +156,7 @@ def ray_nodes(monkeypatch):
 
 @pytest.mark.filterwarnings("default")  # Ray's own
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs pip install 'kanexp[ray]'")
+@pytest.mark.slow
 def test_through_ray_on_two_nodes_the_same_files_are_left(kanexp, tmp_path, ray_nodes):
     # Two starts that wait for each other: on nodes of one core each, they go on if they are on two nodes.
     def meeting(own: str, other: str) -> str:

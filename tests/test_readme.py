@@ -120,10 +120,11 @@ def test_the_run_shown_prints_that_and_leaves_a_network_to_load(kanexp, tmp_path
     signal = [line.split() for line in told.splitlines() if "any input" in line]
     assert len(signal) == 3
     assert signal == [line.split() for line in done.stdout.splitlines() if "any input" in line]
-    code = block("## The trained network in Python")
+    code = block("From Python, the five networks")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "tensor" in done.stdout
+    assert "test_psnr" in done.stdout
+    assert "gray_predicted" in done.stdout
 
 
 def test_the_comparison_shown_is_decided():

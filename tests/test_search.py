@@ -98,6 +98,7 @@ def known(root, version: str = "v001") -> dict:
 
 
 @optuna
+@pytest.mark.slow
 def test_n_trials_is_a_total(kanexp, tmp_path):
     words = [*SMALL, RATE, "init=default,glorot", "steps=30"]
     done = kanexp(*words, "sweeper.n_trials=3")
@@ -149,6 +150,7 @@ def test_a_damaged_journal_is_named_and_a_killed_one_is_not(tmp_path):
 
 
 @optuna
+@pytest.mark.slow
 def test_killed_it_goes_on_with_the_same_trials(kanexp, tmp_path):
     words = [*SMALL, RATE, "steps=200", "sweeper.n_trials=3", "checkpoint=0", "sweeper.pruner=none"]
     process = start_and_rest(tmp_path, *words)
@@ -168,6 +170,7 @@ def test_killed_it_goes_on_with_the_same_trials(kanexp, tmp_path):
 
 @optuna
 @pytest.mark.skipif(not HAS_SUBMITIT, reason="needs pip install 'kanexp[slurm]'")
+@pytest.mark.slow
 def test_through_submitit_it_begins_and_goes_on(kanexp, tmp_path):
     words = [*SMALL, RATE, "init=default,glorot", "steps=30", "sweeper.pruner=none", "launcher=submitit_local"]
     for trials in (2, 3):

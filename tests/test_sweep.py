@@ -119,6 +119,7 @@ LONG = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot,lecun", NA
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_killed_and_continued_it_ends_with_the_same_files(kanexp, tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
@@ -253,6 +254,7 @@ def test_two_of_the_same_sweep_at_once_write_no_file_together(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_the_same_sweep_beside_one_at_work_makes_another_version(kanexp, tmp_path):
     words = [*LONG, "checkpoint=0", "steps=200"]
     (tmp_path / "here").mkdir()

@@ -165,6 +165,7 @@ class Mine(Launcher):
 """
 
 
+@pytest.mark.slow
 def test_options_of_a_users_launcher_reach_its_plugin(kanexp, tmp_path):
     (tmp_path / "hydra_plugins").mkdir()
     (tmp_path / "hydra_plugins/mine.py").write_text(PLUGIN)

@@ -11,6 +11,8 @@ COMMANDS = {
     "resume": ("DIR", "go on with a run or sweep that was stopped or killed"),
     "report": ("PATH ...", "tables, figures, statistics and a page about finished runs"),
     "compare": ("A B", "is one better than the other?"),
+    "predict": ("RUN DATA", "what its networks answer for new rows, on a grid, at another size"),
+    "export": ("RUN", "a trained network as a file that runs without kanexp: ONNX, or torch"),
     "diagnose": ("RUN", "was it the optimizer, or what the network can express?"),
     "reproduce": ("[ROW ...]", "published results against ours; --quick takes minutes, --list names the rows"),
 }

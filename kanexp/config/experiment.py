@@ -78,12 +78,15 @@ class Experiment:
             raise
 
 
-def build_experiment(config: RunConfig) -> Experiment:
-    """The components of a run. Raises ConfigError with all mistakes together."""
+def build_experiment(config: RunConfig, task: "Task | None" = None) -> Experiment:
+    """The components of a run, with this task where one is given instead of the words' own.
+
+    Raises ConfigError with all mistakes together.
+    """
     settings, mistakes = build(Settings, _settings_values(config), "", "config.yaml")
     parts: dict[str, Any] = {}
     for group in KINDS:
-        part, found = _build_component(group, config)
+        part, found = (task, []) if group == "task" and task else _build_component(group, config)
         parts[group] = part
         mistakes += found
     layers, found = _build_layers(config)
@@ -102,6 +105,14 @@ def build_experiment(config: RunConfig) -> Experiment:
     return Experiment(
         config, settings, **parts, widths=widths, layers=tuple(plan.layers if layers else []), match=match
     )
+
+
+def build_part(group: str, config: RunConfig) -> Any:
+    """One component of a run by itself. Raises ConfigError with what is wrong with it."""
+    part, mistakes = _build_component(group, config)
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return part
 
 
 def value_mistakes(config: RunConfig) -> list[str]:

@@ -52,9 +52,10 @@ class Encoding:
         return cls(tuple(columns))
 
     @classmethod
-    def unchanged(cls, inputs: int) -> "Encoding":
-        """Of numbers that go in as they are: x1, x2, ..."""
-        return cls(tuple(Column(f"x{i + 1}") for i in range(inputs)))
+    def unchanged(cls, inputs: int | Sequence[str], *rest: Any) -> "Encoding":
+        """Of numbers that go in as they are, by their names; of so many of them, x1, x2, ..."""
+        names = [f"x{i + 1}" for i in range(inputs)] if isinstance(inputs, int) else inputs
+        return cls(tuple(map(Column, names)), *rest)
 
     @property
     def names(self) -> list[str]:
@@ -105,13 +106,19 @@ class Encoding:
         return torch.from_numpy(np.concatenate(parts).astype(float))
 
     def plain(self) -> dict[str, Any]:
-        """As plain values, for a file."""
+        """As plain values, for a file; numbers that go in as they are have names alone."""
+        if self.is_unchanged:
+            names = [column.name for column in self.columns]
+            return {"unchanged": names, "targets": list(self.targets), "classes": list(self.classes)}
         return asdict(self)
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> "Encoding":
         """The inverse of `plain`. Raises TypeError, KeyError or ValueError where it is none."""
-        columns = tuple(Column(**{**column, "values": tuple(column["values"])}) for column in values["columns"])
+        if "unchanged" in values:
+            columns = tuple(map(Column, values["unchanged"]))
+        else:
+            columns = tuple(Column(**{**column, "values": tuple(column["values"])}) for column in values["columns"])
         return cls(columns, tuple(values["targets"]), tuple(values["classes"]))
 
     def _each(self, number: Any) -> Tensor:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch is imported only where a network is rebuilt
 
     from kanexp.config.experiment import Experiment
     from kanexp.model.network import Network
+    from kanexp.task.base import Task
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Restored:
         return network, network.start(self.experiment.init, generators, dtype, x).double()
 
 
-def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> Restored:
-    """The run in a folder, with these settings changed.
+def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None, task: "Task | None" = None) -> Restored:
+    """The run in a folder, with these settings changed, and this task where its own may not read its data.
 
     Raises UnreadableRun where it is none or left no network, ConfigError where its words are no longer understood.
     """
@@ -51,7 +52,7 @@ def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> Rest
 
     record, model = folder.ended()
     config = read_run_config(folder)
-    experiment = build_experiment(replace(config, values=config.values | dict(changes or {})))
+    experiment = build_experiment(replace(config, values=config.values | dict(changes or {})), task)
     network = experiment.network()
     try:
         if model["config"] != config.values:

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.quasirandom import SobolEngine
 
+from kanexp.data.encoding import Encoding
 from kanexp.error import require
 from kanexp.score.functions import distances, errors
 from kanexp.score.score import ERRORS, MAX_ERROR, RELATIVE_L2, Score
@@ -99,7 +100,8 @@ class Equation(Task):
         known = self.known(generator)
         val = Split(torch.cat([within, known.x], 1), torch.cat([self.right_side(within), known.y], 1))
         x = _grid(self.ranges, TEST_SIDE)
-        return Data(train, val, Split(x, self.solution(x)))
+        names = [f"x{i + 1}" for i in range(self.inputs)]
+        return Data(train, val, Split(x, self.solution(x)), encoding=Encoding.unchanged(names, ("u",)))
 
     def sample(self, generator: Generator) -> Split:
         """Collocation points with their right sides, then the points where the solution is known."""

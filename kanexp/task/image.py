@@ -11,6 +11,7 @@ from PIL import Image as Picture
 from PIL import ImageOps, UnidentifiedImageError
 from torch import Generator, Tensor
 
+from kanexp.data.encoding import Encoding
 from kanexp.error import require
 from kanexp.score.functions import psnr, ssim
 from kanexp.score.score import MSE, PICTURE_SSIM, PSNR, Score
@@ -68,7 +69,8 @@ class Image(Task):
         val, test = (max(1, round(share * self.size**2)) for share in (self.val, self.test))
         parts = order.split([self.size**2 - val - test, val, test])
         train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
-        return Data(train, chosen, scored)
+        colors = ("red", "green", "blue") if self.color else ("gray",)
+        return Data(train, chosen, scored, encoding=Encoding.unchanged(("x", "y"), colors))
 
     def scene(self, data: Data) -> Scene:
         return Scene("picture", *self._pixels(), (self.size, self.size))
@@ -85,13 +87,17 @@ class Image(Task):
         return {} if self.size < 11 else {"picture_ssim": ssim(prediction, scene.target[None], (self.size, self.size))}
 
     def _pixels(self) -> tuple[Tensor, Tensor]:
-        """Coordinates (2, pixels), x to the right and y downwards, and values (channels, pixels) in reading order."""
-        side = torch.linspace(-self.extent, self.extent, self.size, dtype=torch.float64)
-        y, x = torch.meshgrid(side, side, indexing="ij")
+        """Coordinates (2, pixels) and values (channels, pixels) in reading order."""
         picture = _eight_bit(self._open()).convert("RGB" if self.color else "L")
         square = ImageOps.fit(picture, (self.size, self.size), Picture.Resampling.LANCZOS)
         values = torch.from_numpy(np.asarray(square, dtype=np.float64) / 255).reshape(self.size**2, self.outputs)
-        return torch.stack([x.flatten(), y.flatten()]), values.T.contiguous()
+        return self.coordinates(self.size), values.T.contiguous()
+
+    def coordinates(self, size: int) -> Tensor:
+        """Where the pixels of a picture of size x size lie, (2, pixels): x to the right and y downwards."""
+        side = torch.linspace(-self.extent, self.extent, size, dtype=torch.float64)
+        y, x = torch.meshgrid(side, side, indexing="ij")
+        return torch.stack([x.flatten(), y.flatten()])
 
     def _open(self) -> Picture.Image:
         file = _sample(self.path) if self.path in SAMPLES else Path(self.path).expanduser()

@@ -68,6 +68,10 @@ class Tabular(Task):
     def least_squares(self) -> bool:
         return not self.table.classes
 
+    def read(self, path: str) -> pd.DataFrame:
+        """Another file, read as this one was. Raises ValueError where it cannot be."""
+        return read_table(path)
+
     def load(self, generator: Generator) -> Data:
         table = self._table(generator) if self.path is None and self.dataset in MADE else self.table
         parts = _parts(table.labels, len(table.rows), self.val, self.test, generator)

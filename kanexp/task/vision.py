@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from kanexp.data.encoding import Encoding
 from kanexp.data.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx
 from kanexp.data.picture_sets import fetched, wanted
 from kanexp.error import require
@@ -86,7 +87,8 @@ class Vision(Task):
         sizes = "/".join(str(len(part.labels)) for part in parts)
         note = f"{self.dataset}: {len(self.classes)} classes, {sizes} pictures to train on, to select on and to score"
         train, chosen, test = (self._split(part) for part in parts)
-        return Data(train, chosen, test, notes=(note,))
+        encoding = Encoding.unchanged(self.inputs, ("class",), self.classes)
+        return Data(train, chosen, test, notes=(note,), encoding=encoding)
 
     def scene(self, data: Data) -> Scene:
         return Scene("classes", data.test.x, data.test.y, (data.test.x.shape[1],), self.classes)
