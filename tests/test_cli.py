@@ -271,6 +271,8 @@ def test_a_diverging_seed_is_marked_in_the_folder_and_by_the_exit_code(kanexp, t
     assert record["status"] == "done"
     assert {status["kind"] for status in record["seed_status"].values()} == {"diverged"}
     assert "diverged at step" in done.stdout
+    assert set(record["best_step"].values()) == {0}
+    assert "no step was better on validation than the start, so the scores are those of the start" in done.stdout
 
 
 def test_the_composed_configuration_can_be_shown_alone(kanexp, tmp_path):

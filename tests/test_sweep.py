@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.runs import make_run
 from helpers.sweeps import (
     NAME,
     SMALL,
@@ -23,9 +24,13 @@ from helpers.sweeps import (
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
+from kanexp.config.run_config import RunConfig
 from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.run import run
 from kanexp.run.prepare import prepare
+from kanexp.sweep import sweep
+from kanexp.sweep.plan import Job, Plan
 
 
 def test_a_plan_comes_first(kanexp, tmp_path):
@@ -231,6 +236,16 @@ def test_the_same_trials_for_every_arm(kanexp, tmp_path):
     assert set(folders(tmp_path)) == {f"{init}-learning_rate={r}" for init in ("default", "glorot") for r in rates}
     own = record(tmp_path, "glorot-learning_rate=0.001")
     assert own["tune"] == {"over": ["optimizer.learning_rate"], "trial": 1, "trials": 3}
+
+
+def test_it_is_said_whether_all_seeds_of_a_job_diverged(tmp_path, capsys):
+    lost = "diverged at step 7: its loss is not finite"
+    made = {"some": {1: lost}, "every": dict.fromkeys(range(3), lost), "none": {}}
+    runs = [make_run(tmp_path / name, status=status) for name, status in made.items()]
+    jobs = [Job(run.path.name, RunConfig({}, {}, ()), run) for run in runs]
+    assert sweep._summarize(Plan(SweepFolder(tmp_path), jobs), 0) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == ["diverged, in part: some", "diverged in all seeds: every", f"3 of 3 jobs done, {tmp_path}"]
 
 
 @pytest.mark.slow

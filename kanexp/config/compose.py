@@ -22,10 +22,12 @@ from yaml import YAMLError
 
 from kanexp.config.catalog import GROUPS, Catalog, Option, config_folder
 from kanexp.config.experiment import value_mistakes
+from kanexp.config.experiment_file import experiment_mistakes
 from kanexp.config.run_config import RunConfig
-from kanexp.config.schema import closest, did_you_mean
+from kanexp.config.schema import did_you_mean
+from kanexp.config.synonym import synonym
 from kanexp.config.tune import trials
-from kanexp.config.word import form_mistake, requoted, shown
+from kanexp.config.word import form_mistake, requoted, shown, unreadable, with_quotes
 from kanexp.error import ConfigError
 
 MOST_JOBS = 100_000  # of a sweep; composing so many takes an hour
@@ -69,13 +71,12 @@ def parse(
         if why := form_mistake(word):
             mistakes.append(f"{shown(text)}: {why}")
             continue
-        try:
-            override = parser.parse_override(word)
-        except (HydraException, OmegaConfBaseException, ValueError):  # the last of a number of thousands of digits
-            quote = "quote values with spaces or commas: 'key=\"a, b\"'"
-            mistakes.append(f"{shown(text)}: not of the form key=value; {quote}")
+        override = _read(word, parser)
+        if override is None:
+            meant = next((other for other in with_quotes(text, sweep) if _read(other, parser)), "")
+            mistakes.append(unreadable(text, meant))
             continue
-        found = _word_mistakes(override, text, catalog, sweep)
+        found = _word_mistakes(override, text, overrides, catalog, sweep)
         if not found and override.is_interval_sweep() and not search:
             found = [f"{text}: an interval has no end of values; add sweeper=optuna to search it, or give the values"]
         mistakes += found
@@ -83,18 +84,23 @@ def parse(
     return right, mistakes
 
 
-def _word_mistakes(override: Override, text: str, catalog: Catalog, several: bool) -> list[str]:
+def _read(word: str, parser: OverridesParser) -> Override | None:
+    """The word as Hydra's grammar has it; None where it has not."""
+    try:
+        return parser.parse_override(word)
+    except (HydraException, OmegaConfBaseException, ValueError):  # the last of a number of thousands of digits
+        return None
+
+
+def _word_mistakes(
+    override: Override, text: str, overrides: Sequence[str], catalog: Catalog, several: bool
+) -> list[str]:
     key = override.key_or_group
     if override.is_sweep_override() and not several:
         return [f"{text}: several values, but this is one run; add -m to run each of them"]
     top = key.split(".")[0]
-    known = [*GROUPS, *catalog.settings]
-    if top not in known:
-        inside = [f"{g}.{k}" for g, options in catalog.options.items() for o in options.values() for k in o.values]
-        owners = [name for name in dict.fromkeys(inside) if name.split(".")[1] == key]
-        hint = f"; did you mean '{owners[0]}'?" if owners else did_you_mean(key, known + inside)
-        everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
-        return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
+    if top not in (*GROUPS, *catalog.settings):
+        return [_unknown(key, text, overrides, catalog)]
     if override.is_sweep_override() and top in ("launcher", "sweeper"):
         return [f"{text}: all jobs of a sweep have one {top}; give one value"]
     if isinstance(sweep := override.value(), RangeSweep) and (why := _range_mistake(sweep)):
@@ -113,11 +119,38 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, several: boo
     chosen = swept_values(override, catalog) if override.is_sweep_override() else [override.value()]
     if not chosen:
         return [f"{text}: there is no {key} of such a name\n  options of {key}: {', '.join(names)}"]
-    return [
-        f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
-        for name in chosen
-        if str(name) not in names and not (key == "experiment" and name is None)
+    named = [str(name) for name in chosen if not (key == "experiment" and name in (None, "null"))]
+    mistakes = [
+        f"{text}: there is no {key} '{name}'{did_you_mean(name, names)}\n  options of {key}: {', '.join(names)}"
+        for name in named
+        if name not in names
     ]
+    if key == "experiment":
+        files = [catalog.options[key][name] for name in named if name in names]
+        mistakes += [mistake for option in files for mistake in experiment_mistakes(option)]
+    return mistakes
+
+
+def _unknown(key: str, text: str, overrides: Sequence[str], catalog: Catalog) -> str:
+    """What is wrong with a key that is no group's and no setting, with a hint from what the command chose."""
+    chosen = catalog.defaults | dict(word.split("=", 1) for word in overrides if word.split("=")[0] in GROUPS)
+    options = [o for group in GROUPS for o in catalog.options[group].values()]
+    within = [f"{o.group}.{k}" for o in options if o.name in chosen.get(o.group, "").split(",") for k in o.values]
+    owners = [f"{o.group}={o.name}" for o in options if key in o.values]
+    if own := [name for name in within if name.split(".")[1] == key]:
+        return f"{text}: there is no group or setting '{key}'; did you mean '{own[0]}'?"
+    hint = _hint(key, [*GROUPS, *catalog.settings, *within], owners)
+    everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
+    return f"{text}: there is no group or setting '{key}'{hint or everything}"
+
+
+def _hint(key: str, known: Sequence[str], owners: Sequence[str], more: str = "") -> str:
+    """What was probably meant of what is known here, then `more`, and which options have a key of just that name."""
+    if not owners:
+        return did_you_mean(key, known) + more
+    close = synonym(key, known)  # for what is right elsewhere is no typo
+    hint = f"; did you mean '{close}'?" if close else ""
+    return f"{hint}{more}\n  {key} is an option of {', '.join(owners)}"
 
 
 def _range_mistake(sweep: RangeSweep) -> str:
@@ -262,19 +295,15 @@ def _key_mistakes(override: Override, base: RunConfig, catalog: Catalog) -> list
     if key in known:
         return []
     text = override.input_line or override.key_or_group
-    hint = did_you_mean(key, known)
-    if not hint:
-        owners = {k: o.name for o in reversed(catalog.options[group].values()) for k in o.values}
-        if close := closest(key, list(owners)):
-            hint = f"; did you mean '{close}' of {group}={owners[close]}?"
-    return [
-        f"{text}: {group}={choice} has no option '{key}'{hint}\n  options of {choice}: {', '.join(known) or 'none'}"
-    ]
+    owners = [f"{group}={name}" for name, option in catalog.options[group].items() if key in option.values]
+    options = f"\n  options of {choice}: {', '.join(known) or 'none'}"
+    return [f"{text}: {group}={choice} has no option '{key}'{_hint(key, known, owners, options)}"]
 
 
 def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     texts = [o.input_line.lstrip("+") for o in job if o.input_line]
     chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
+    chosen = [text for text in chosen if text != "experiment=null"]  # which is so anyway, and no option to Hydra
     config, choices = _compose_groups(tuple(chosen), catalog)
     config = copy.deepcopy(config)
     for override in job:

@@ -247,14 +247,15 @@ def _duration(seconds: float) -> str:
 def _summarize(todo: Plan, interrupted: int) -> int:
     records = [(job, job.folder.known_record()) for job in todo.jobs]
     statuses = [record.status if record else "waiting" for _, record in records]
-    diverged = [job for job, record in records if record and record.lost]
+    diverged = [(job, record) for job, record in records if record and record.lost]
     for job, record in records:
         if record and (record.status == "failed" or record.cause):
             console.say(f"{record.status}: {job.name}: {record.cause}")
         elif record and record.status == "running":
             console.say(f"running: {job.name}: another command is at work on it")
-    for job in diverged:
-        console.say(f"diverged, in part: {job.name}")
+    for job, record in diverged:
+        part = ", in part" if len(record.lost) < len(record.seeds) else " in all seeds"
+        console.say(f"diverged{part}: {job.name}")
     folder = todo.folder.path
     console.say(f"{statuses.count('done')} of {len(todo.jobs)} jobs done, {folder}")
     if interrupted:
