@@ -393,6 +393,24 @@ def test_words_of_another_encoding_are_a_mistake(capsys):
     assert capsys.readouterr().err.startswith(r"error: 'name=gr\udcf6\udcdf': is no text in UTF-8")
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object")]
+)
+def test_too_little_memory_to_start_with_is_one_sentence(error, capsys, monkeypatch):
+    def fail(words):
+        raise error
+
+    monkeypatch.setattr("kanexp.command.list.command", fail)
+    assert main(["list"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: memory: there is not enough to start with or to go on; ")
+    error.args = ("no module of that name",)
+    if isinstance(error, ImportError):
+        error.msg = "no module of that name"
+        with pytest.raises(ImportError):
+            main(["list"])
+
+
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     command = f"{sys.executable} -m kanexp.cli list | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -36,12 +36,13 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     on from its last checkpoint. Returns 0, 1 if any job failed, 128 + n ended by signal n. Raises ConfigError, before
     anything is written, with the mistakes of all jobs.
     """
+    typed, jobs = jobs, [config.anchored() for config in jobs]
     experiments, samples = accept(jobs)
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
-        found = None if settings.rerun in (True, "all") else plan.find(parent, jobs)
+        found = None if settings.rerun in (True, "all") else plan.find(parent, jobs) or plan.find(parent, typed)
         if found and not claim(found, locks):
             console.say(f"{found.path}: another command is at work on the same sweep; this one makes another version")
             found = None
