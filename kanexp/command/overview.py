@@ -8,6 +8,7 @@ from kanexp.config.catalog import GROUPS, Catalog
 # a run (run.py).
 COMMANDS = {
     "list": ("[GROUP ...]", "every group and option, with defaults"),
+    "runs": ("[PATH]", "what there is: status, what differs, score, age, size; --remove"),
     "resume": ("DIR", "go on with a run or sweep that was stopped or killed"),
     "report": ("PATH ...", "tables, figures, statistics and a page about finished runs"),
     "compare": ("A B", "is one better than the other?"),

@@ -15,7 +15,7 @@ from conftest import ROOT
 
 from kanexp.cli import main
 
-READERS = ("report", "compare", "resume", "diagnose")  # what is asked about folders that were made before
+READERS = ("report", "compare", "resume", "diagnose", "runs")  # what is asked about folders that were made before
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
