@@ -117,6 +117,25 @@ def test_nothing_takes_the_rest_down(kanexp, tmp_path):
     assert record(tmp_path, next(job for job in names if "raising" in job and "001" in job))["status"] == "done"
 
 
+def test_a_sweep_of_some_combinations_is_a_sweep_like_others(kanexp, tmp_path):
+    small = [word for word in SMALL if not word.startswith("layer=")]
+    words = ["-m", *small, "layer=fourier,bspline", "layer.bspline.intervals=5,8", NAME]
+    assert re.match("3 jobs: 0 done, 3 to run", kanexp(*words, "dry_run=true").stdout)
+    done = kanexp(*words)
+    assert done.returncode == 0, done.stderr
+    jobs = ["bspline-intervals=5", "bspline-intervals=8", "fourier"]
+    assert folders(tmp_path) == jobs
+    assert record(tmp_path, jobs[1])["overrides"].count("layer.intervals=8") == 1
+    (tmp_path / f"outputs/x/v001/{jobs[0]}/run.json").unlink()
+    assert "3 jobs: 2 done, 1 to run" in kanexp("resume", "outputs/x/v001").stdout
+    # The same jobs in other words are done already.
+    sets = "sets={layer: fourier},{layer: bspline, layer.intervals: [5,8]}"
+    assert "3 jobs: 3 done, 0 to run" in kanexp("-m", *small, sets, NAME).stdout
+    assert kanexp("report", "outputs/x/v001").returncode == 0
+    arms = pd.read_csv(tmp_path / "outputs/x/v001/report/report.csv")["arm"].unique()
+    assert sorted(arms) == ["bspline intervals=5", "bspline intervals=8", "fourier"]
+
+
 LONG = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot,lecun", NAME, "checkpoint=0.05"]
 
 

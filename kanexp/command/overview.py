@@ -42,6 +42,11 @@ groups (one option each; their own settings are group.key=value):
 settings:
   {pairs(catalog.settings)}
 
+words of sweeps, beside WORD=V1,V2:
+  'zip={{KEY: [A,B], KEY: [C,D]}}'   values that go together: A with C, B with D
+  'sets={{KEY: A, ...}},{{...}}'       one set of combinations after the other, no job twice
+  GROUP.OPTION.KEY=V1,V2           a setting of one option, only where that is chosen
+
 options:
   --config-dir DIR   look for options of your own in DIR/<group>/*.yaml as well
   --cfg              print the composed configuration, checked, and stop

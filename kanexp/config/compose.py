@@ -3,11 +3,9 @@
 import copy
 import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,17 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from kanexp.config.catalog import GROUPS, Catalog, Option, config_folder
+from kanexp.config.combination import (
+    MOST_JOBS,
+    axis,
+    combinations,
+    is_several,
+    is_special,
+    narrowed,
+    plain,
+    scope,
+    swept_values,
+)
 from kanexp.config.experiment import value_mistakes
 from kanexp.config.experiment_file import experiment_mistakes
 from kanexp.config.run_config import RunConfig
@@ -30,8 +39,6 @@ from kanexp.config.tune import trials
 from kanexp.config.word import form_mistake, requoted, shown, unreadable, with_quotes
 from kanexp.error import ConfigError
 
-MOST_JOBS = 100_000  # of a sweep; composing so many takes an hour
-
 
 def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[RunConfig]:
     """Compose the jobs that the overrides describe: one, or with `sweep` one per combination.
@@ -39,13 +46,21 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
     Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
     """
     parsed, mistakes = parse(overrides, catalog, sweep)
+    special = is_special(parsed, catalog)
     try:
         todo = combinations(parsed, catalog)
+        if special:
+            todo = _narrow(todo, catalog)
     except ConfigError as error:
         raise ConfigError(*mistakes, *error.mistakes) from error
     jobs: list[RunConfig] = []
+    hashes = set()
     for job in todo:
         config, found = _compose_job(job, catalog)
+        if special and config and not found:  # other words may come to the same run
+            if config.hash in hashes:
+                continue
+            hashes.add(config.hash)
         if config and not found and config.values.get("tune") is not None:
             made, found = _tuned(config, job, catalog, sweep)
         else:
@@ -56,6 +71,30 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
         mistakes += [mistake for config in jobs for mistake in value_mistakes(config)]
         raise ConfigError(*dict.fromkeys(mistakes))
     return jobs
+
+
+def _narrow(todo: list[list[Override]], catalog: Catalog) -> list[list[Override]]:
+    """The jobs with settings of an option only where they chose it. Raises ConfigError where none of them did."""
+    chosen = [_choices(job, catalog) for job in todo]
+    if None in chosen:  # an option that cannot be composed, which is said of its job
+        return todo
+    unused = []
+    for key in dict.fromkeys(override.key_or_group for job in todo for override in job):
+        group, option, _ = scope(key, catalog) or ("", "", "")
+        if group and not any(choices.get(group) == option for choices in chosen if choices):
+            unused.append(f"{key}: no job has {group}={option}, whose setting it is; choose that, or leave it out")
+    if unused:
+        raise ConfigError(*unused)
+    return [narrowed(job, choices, catalog) for job, choices in zip(todo, chosen, strict=True) if choices]
+
+
+def _choices(job: Sequence[Override], catalog: Catalog) -> dict[str, str] | None:
+    """The option of each group that a job has; None where that cannot be told."""
+    texts = tuple(_of_groups(job))
+    try:
+        return _compose_groups(texts, catalog)[1]
+    except (HydraException, OmegaConfBaseException, YAMLError, RecursionError):
+        return None
 
 
 def parse(
@@ -76,7 +115,10 @@ def parse(
             meant = next((other for other in with_quotes(text, sweep) if _read(other, parser)), "")
             mistakes.append(unreadable(text, meant))
             continue
-        found = _word_mistakes(override, text, overrides, catalog, sweep)
+        if is_several(override.key_or_group) or scope(override.key_or_group, catalog):
+            found = _special_mistakes(override, text, catalog, sweep, search)
+        else:
+            found = _word_mistakes(override, text, overrides, catalog, sweep)
         if not found and override.is_interval_sweep() and not search:
             found = [f"{text}: an interval has no end of values; add sweeper=optuna to search it, or give the values"]
         mistakes += found
@@ -90,6 +132,33 @@ def _read(word: str, parser: OverridesParser) -> Override | None:
         return parser.parse_override(word)
     except (HydraException, OmegaConfBaseException, ValueError):  # the last of a number of thousands of digits
         return None
+
+
+def _special_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool, search: bool) -> list[str]:
+    """What is wrong with a word of combination.py: of a zip or sets, with the words that it stands for."""
+    several = is_several(override.key_or_group)
+    if search:
+        return [f"{text}: is for sweeps over all combinations; leave it or sweeper=optuna out"]
+    if not sweep and (several or override.is_sweep_override()):
+        return [f"{text}: several values, but this is one run; add -m to run each of them"]
+    if scoped := scope(override.key_or_group, catalog):
+        group, option, setting = scoped
+        known = list(catalog.options[group][option].values)
+        if setting in known:
+            sweep_of = override.value()
+            why = _range_mistake(sweep_of) if isinstance(sweep_of, RangeSweep) else ""
+            return [f"{text}: {why}"] if why else []
+        hint = f"{did_you_mean(setting, known)}\n  options of {option}: {', '.join(known) or 'none'}"
+        return [f"{text}: {group}={option} has no option '{setting}'{hint}"]
+    word = override.key_or_group
+    try:
+        inside = dict.fromkeys(one for job in axis(override, catalog) for one in job)
+    except ValueError as error:
+        return [f"{shown(text)}: {error}"]
+    mistakes = parse(list(inside), catalog, sweep=False)[1]
+    tops = dict.fromkeys(one.split("=")[0].split(".")[0] for one in inside)
+    mistakes += [f"all jobs of a sweep have one {top}; say it beside" for top in tops if top in ("launcher", "sweeper")]
+    return [f"{word}: {mistake}" for mistake in mistakes]
 
 
 def _word_mistakes(
@@ -164,33 +233,6 @@ def _range_mistake(sweep: RangeSweep) -> str:
     return "" if count <= MOST_JOBS else f"a range of {count:.3g} values, and a sweep may have {MOST_JOBS} jobs"
 
 
-def combinations(parsed: Sequence[Override], catalog: Catalog) -> list[list[Override]]:
-    """The overrides of every combination: the last key changes fastest; of a key said twice the last words count.
-
-    Raises ConfigError where there are too many of them, or one cannot be read once more.
-    """
-    parser = OverridesParser.create()
-    words: dict[str, list[str]] = {}
-    for override in parsed:
-        key, swept = override.get_key_element(), override.is_sweep_override()
-        values = swept_values(override, catalog) if swept else [override.get_value_element_as_str()]
-        words[key] = [f"{key}={value}" for value in values]
-    if (count := math.prod(map(len, words.values()))) > MOST_JOBS:
-        raise ConfigError(f"-m: a sweep may have {MOST_JOBS} jobs, got {count}; give fewer values")
-    try:
-        return [parser.parse_overrides(list(job)) for job in product(*words.values())]
-    except HydraException as error:  # quotes inside ${...}, which do not survive
-        raise ConfigError(_plain(error)) from error
-
-
-def swept_values(override: Override, catalog: Catalog) -> list[str]:
-    """The values of a sweep over choices or a range, as they would be typed; glob(*) is of the options of a group."""
-    sweep = override.value()
-    if isinstance(sweep, Glob):
-        return sweep.filter(list(catalog.options[override.key_or_group]))
-    return list(override.sweep_string_iterator())
-
-
 def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | None, list[str]]:
     """One job's words, without those overrides that name no option of what was chosen, which are its mistakes."""
     chosen = [o for o in job if "." not in o.key_or_group]
@@ -207,7 +249,7 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | Non
         unknown += _complete_like(composed, catalog)
         return (None if unknown else composed), mistakes + unknown
     except (HydraException, OmegaConfBaseException) as error:
-        return None, [_plain(error)]
+        return None, [plain(error)]
     except (YAMLError, RecursionError) as error:  # the latter of brackets without end
         return None, [f"not a YAML file: {' '.join(str(error).split())}"]
 
@@ -302,9 +344,7 @@ def _key_mistakes(override: Override, base: RunConfig, catalog: Catalog) -> list
 
 def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     texts = [o.input_line.lstrip("+") for o in job if o.input_line]
-    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
-    chosen = [text for text in chosen if text != "experiment=null"]  # which is so anyway, and no option to Hydra
-    config, choices = _compose_groups(tuple(chosen), catalog)
+    config, choices = _compose_groups(tuple(_of_groups(job)), catalog)
     config = copy.deepcopy(config)
     for override in job:
         if override.key_or_group not in GROUPS:
@@ -315,6 +355,12 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
     return RunConfig(plain, dict(choices), tuple(texts), catalog.users)
+
+
+def _of_groups(job: Sequence[Override]) -> list[str]:
+    """The words of a job that choose options."""
+    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
+    return [text for text in chosen if text != "experiment=null"]  # which is so anyway, and no option to Hydra
 
 
 @lru_cache(maxsize=256)
@@ -365,13 +411,6 @@ def _hydra(catalog: Catalog) -> Iterator[None]:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = before
-
-
-def _plain(error: Exception) -> str:
-    """Hydra's own message in one line, without its advice to add a plus sign."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    lines = [line for line in lines if not re.match(r"(To append|full_key|object_type|See https)", line)]
-    return " ".join(lines[:3])
 
 
 def load_file(file: Path) -> dict[str, Any]:

@@ -62,7 +62,7 @@ BARE = re.compile(r"[\w/\-\\+.$%*@?|:]+", re.ASCII)  # what values may hold with
 def with_quotes(text: str, several: bool) -> Iterator[str]:
     """A word that cannot be read, in quotes as they may have been meant: of each of its values, then of all of it."""
     key, _, value = text.partition("=")
-    if not value or not re.fullmatch(r"[+\w./]+", key) or len(text) > 2 * LONGEST:
+    if value[:1] in ("", "{", "[") or not re.fullmatch(r"[+\w./]+", key) or len(text) > 2 * LONGEST:
         return
     values = _apart(value)
     if len(values) > 1 and (several or any(part[:1] in ("'", '"') for part in values)):
@@ -72,6 +72,9 @@ def with_quotes(text: str, several: bool) -> Iterator[str]:
 
 def unreadable(text: str, right: str) -> str:
     """The sentence about a word that cannot be read, and what is right instead; empty where that is not known."""
+    if text.partition("=")[2][:1] in ("{", "["):
+        inside = "what is no plain word or number inside needs quotes"
+        return f'{shown(text)}: cannot be read; {inside}, as in \'zip={{task.expression: ["sin(x1)", "x1*x2"]}}\''
     if not right:
         return f"{shown(text)}: not of the form key=value; quote values with spaces or commas: 'key=\"a, b\"'"
     odd = next((c for c in BARE.sub("", text.partition("=")[2]) if c not in "'\", "), "")
