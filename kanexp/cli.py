@@ -38,9 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as error:
         return exit_code(error)
+    except (MemoryError, ImportError) as error:
+        if not _no_memory(error):
+            raise
+        what = (
+            "there is not enough to start with or to go on; end other programs, or raise this one's limit (ulimit -v)"
+        )
+        print(f"error: memory: {what}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of `kanexp list | head` has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _no_memory(error: BaseException) -> bool:
+    """Whether an error is for want of memory; that of a library which cannot be loaded for it says so in words."""
+    wants = ("failed to map segment", "annot allocate memory")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in wants)
 
 
 def _read_utf8() -> None:

@@ -99,18 +99,20 @@ def _summary(losses) -> str:
     return f"{ordered[(len(ordered) - 1) // 2]:.3g} ({ordered[0]:.3g} .. {ordered[-1]:.3g})"
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
-    """Print a small table; the first column is text, the others are numbers."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "", texts: int = 1) -> None:
+    """Print a small table; the first columns are `texts`, the others numbers."""
     shown = Table(
         box=box.SIMPLE_HEAD,
-        title=title,
+        title=title or None,
         title_justify="left",
         title_style="bold",
         caption=note or None,
         caption_justify="left",
     )
+    names = max((len(row[0]) for row in rows), default=0) if texts > 1 else None  # where others can be folded
     for i, column in enumerate(columns):
-        shown.add_column(column, justify="left" if i == 0 else "right")
+        side: Any = "left" if i < texts else "right"
+        shown.add_column(column, justify=side, overflow="fold", min_width=None if i else names)
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     out.print(shown)

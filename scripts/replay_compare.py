@@ -24,6 +24,17 @@ FREE = [
     (r"(run|diagnosis)\.json$", r'"(kanexp|torch|numpy|hydra-core|python)": "[0-9][^"]*"', r'"\1": <version>'),
     (r"run\.json$", r'"timings\.csv": \{[^}]*\}', '"timings.csv": <digest of seconds>'),
     (r"run\.json$", r'"seal": "\w*"', '"seal": <digest of the run and its times>'),
+    # What a run is that names a file has the file's folder in it, which is another for each recording.
+    (
+        r"run\.json$",
+        r'(?s)(\.path=\w.*?"config_hash": ")\w*(",.*?"config_sha256": ")\w*',
+        r"\1<digest with a folder>\2<digest with a folder>",
+    ),
+    (
+        r"run\.json$",
+        r'(?s)(\.path=\w.*?"model\.pt": \{[^}]*?"sha256": ")\w*',
+        r"\1<digest with a folder>",
+    ),
     (r"timings\.csv$", r"(?m)^([0-9]+),[^,\n]+,", r"\1,<seconds>,"),
     (r"\.html$", r"(Made by kanexp \S+ on )[^.]+ UTC", r"\1<date>"),
     # Lines of a traceback: which file and function an error passed is no result, what it says is.
@@ -102,7 +113,7 @@ def _difference(before: Recording, after: Recording, name: str) -> str:
     if name.endswith(".png"):
         return pixels_apart(*files)
     if name.endswith(".pt"):
-        return tensors_apart(*files)
+        return tensors_apart(*files, before.at, after.at)
     return lines_apart(before.text(name), after.text(name))
 
 
@@ -138,13 +149,15 @@ def pixels_apart(before: Path, after: Path) -> str:
     return f": {apart.sum()} of {apart.size} pixels differ" if apart.any() else ""
 
 
-def tensors_apart(before: Path, after: Path) -> str:
-    """The first entry of two files of tensors that differs; empty where none does."""
+def tensors_apart(before: Path, after: Path, here: str = "", there: str = "") -> str:
+    """The first entry of two files of tensors that differs, but for where they lay; empty where none does."""
     import torch
 
     one, other = (_leaves(torch.load(file, weights_only=True)) for file in (before, after))
     for key in sorted(one.keys() | other.keys()):
         a, b = one.get(key, "missing"), other.get(key, "missing")
+        if isinstance(a, str) and isinstance(b, str):
+            a, b = (text.replace(at, "<here>") if at else text for text, at in ((a, here), (b, there)))
         if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
             if (a.dtype, a.shape) != (b.dtype, b.shape):
                 return f", {key}" + _sides(f"{a.dtype} {tuple(a.shape)}", f"{b.dtype} {tuple(b.shape)}")

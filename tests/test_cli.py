@@ -271,6 +271,8 @@ def test_a_diverging_seed_is_marked_in_the_folder_and_by_the_exit_code(kanexp, t
     assert record["status"] == "done"
     assert {status["kind"] for status in record["seed_status"].values()} == {"diverged"}
     assert "diverged at step" in done.stdout
+    assert set(record["best_step"].values()) == {0}
+    assert "no step was better on validation than the start, so the scores are those of the start" in done.stdout
 
 
 def test_the_composed_configuration_can_be_shown_alone(kanexp, tmp_path):
@@ -389,6 +391,24 @@ def test_any_script_in_any_locale(environment, tmp_path):
 def test_words_of_another_encoding_are_a_mistake(capsys):
     assert main(["name=gr\udcf6\udcdf"]) == 2
     assert capsys.readouterr().err.startswith(r"error: 'name=gr\udcf6\udcdf': is no text in UTF-8")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object")]
+)
+def test_too_little_memory_to_start_with_is_one_sentence(error, capsys, monkeypatch):
+    def fail(words):
+        raise error
+
+    monkeypatch.setattr("kanexp.command.list.command", fail)
+    assert main(["list"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: memory: there is not enough to start with or to go on; ")
+    error.args = ("no module of that name",)
+    if isinstance(error, ImportError):
+        error.msg = "no module of that name"
+        with pytest.raises(ImportError):
+            main(["list"])
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):

@@ -10,11 +10,13 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from kanexp.config.catalog import Catalog, SharedLines, config_folder
-from kanexp.config.compose import combinations, load, parse
+from kanexp.config.combination import combinations
+from kanexp.config.compose import load, parse
 from kanexp.config.experiment import KINDS, build_experiment
 from kanexp.config.inheritance import declared_by
 from kanexp.error import ConfigError
 from kanexp.layer.bspline import BSpline
+from kanexp.sweep.plan import job_names
 
 CATALOG = Catalog((config_folder(),))
 LAYERS = list(CATALOG.options["layer"])
@@ -51,6 +53,125 @@ def test_a_sweep_counts_as_hydras_own(words, jobs):
     assert [[override.input_line for override in job] for job in combinations(parsed, CATALOG)] == jobs
     hydra = OverridesParser.create(config_loader=Options()).parse_overrides(words)
     assert BasicSweeper.split_arguments(hydra, None) == [jobs]
+
+
+def jobs_of(*words: str) -> list[list[str]]:
+    return [list(job.overrides) for job in load(words, CATALOG, sweep=True)]
+
+
+@pytest.mark.parametrize(
+    ("words", "jobs"),
+    [
+        (
+            ["zip={task.function: [product,runge], seeds: [5,6]}", "task=function", "init=smooth,glorot"],
+            [
+                [f"task.function={f}", f"seeds={n}", "task=function", f"init={init}"]
+                for f, n in (("product", 5), ("runge", 6))
+                for init in ("smooth", "glorot")
+            ],
+        ),
+        (
+            ["task=function", """zip={task.expression: ["sin(x1)", 'x1*x2'], widths: [[in,5,out],[in,6,out]]}"""],
+            [
+                ["task=function", 'task.expression="sin(x1)"', "widths=[in,5,out]"],
+                ["task=function", "task.expression='x1*x2'", "widths=[in,6,out]"],
+            ],
+        ),
+        (
+            ["zip={seeds: [2,3]}", "zip.2={steps: [4,5]}"],
+            [[f"seeds={n}", f"steps={m}"] for n in (2, 3) for m in (4, 5)],
+        ),
+        (
+            ["sets={layer: fourier, init: [default,smooth]},{layer: bspline, layer.intervals: [5,10]}", "seeds=3"],
+            [
+                ["layer=fourier", "init=default", "seeds=3"],
+                ["layer=fourier", "init=smooth", "seeds=3"],
+                ["layer=bspline", "layer.intervals=5", "seeds=3"],
+                ["layer=bspline", "layer.intervals=10", "seeds=3"],
+            ],
+        ),
+        (
+            ["sets={layer: rbf, zip: {steps: [3,4], seeds: [5,6]}},{layer.scale: true}"],
+            [["layer=rbf", "steps=3", "seeds=5"], ["layer=rbf", "steps=4", "seeds=6"], ["layer.scale=true"]],
+        ),
+        (["steps=9", "sets={steps: 3},{seeds: 4}"], [["steps=3"], ["steps=9", "seeds=4"]]),
+        (
+            ["layer=fourier,bspline", "layer.bspline.intervals=5,10", "init=smooth,glorot"],
+            [
+                ["layer=fourier", "init=smooth"],
+                ["layer=fourier", "init=glorot"],
+                *(
+                    ["layer=bspline", f"layer.intervals={n}", f"init={init}"]
+                    for n in (5, 10)
+                    for init in ("smooth", "glorot")
+                ),
+            ],
+        ),
+        (
+            ["layer=rbf,bspline", "layer.low=-2", "layer.bspline.low=-3", "layer.rbf.centers=range(5,7)"],
+            [
+                ["layer=rbf", "layer.low=-2", "layer.centers=5"],
+                ["layer=rbf", "layer.low=-2", "layer.centers=6"],
+                ["layer=bspline", "layer.low=-3"],
+            ],
+        ),
+        (["layer.bspline.low=-3", "layer.low=-2,-1", "layer=bspline"], [["layer.low=-3", "layer=bspline"]]),
+        (["layer.fourier.frequencies=4"], [["layer.frequencies=4"]]),
+    ],
+)
+def test_words_that_say_which_combinations(words, jobs):
+    assert jobs_of(*words) == jobs
+
+
+def test_no_job_is_there_twice_in_other_words():
+    sets = "sets={layer: fourier},{layer.frequencies: [5,6]},{zip: {layer: [fourier], layer.frequencies: [6]}}"
+    assert jobs_of("task=function", sets) == [
+        ["task=function", "layer=fourier"],
+        ["task=function", "layer.frequencies=6"],
+    ]
+
+
+def test_names_of_jobs_say_what_only_some_of_them_have():
+    words = ["layer=fourier,bspline", "layer.bspline.intervals=5,10", "init=smooth,glorot", "task=function"]
+    names = ["fourier-smooth", "fourier-glorot"]
+    names += [f"bspline-intervals={n}-{init}" for n in (5, 10) for init in ("smooth", "glorot")]
+    assert job_names(load(words, CATALOG, sweep=True)) == names
+
+
+SPECIAL = [
+    (
+        "zip={seeds: [5,6], steps: [5,6,7]}",
+        "'zip={task.function: [product, runge], layer.intervals: [5, 10]}', got 2 of",
+    ),
+    ("zip={seeds: 5, steps: [5,6]}", "got no list of seeds, 2 of steps"),
+    ("zip=3,4", "zip=3,4: must be of the form 'zip={task.function: ["),
+    (
+        "sets=fourier",
+        "sets=fourier: must be of the form 'sets={layer: fourier, init: [default, smooth]},{layer: bspline,",
+    ),
+    ("zip={layr: [fourier]}", "zip: layr=fourier: there is no group or setting 'layr'; did you mean 'layer'?"),
+    ("sets={layer: [rbf,forier]}", "sets: layer=forier: there is no layer 'forier'; did you mean 'fourier'?"),
+    ("sets={launcher: local}", "sets: all jobs of a sweep have one launcher; say it beside"),
+    ("zip={task.expression: [sin(x1),x1*x2]}", """needs quotes, as in 'zip={task.expression: ["sin(x1)", "x1*x2"]}'"""),
+    ("layer.bspline.intervls=5", "layer.bspline.intervls=5: layer=bspline has no option 'intervls'; did you mean"),
+    ("layer.bspline.intervals=5,6", "layer.bspline.intervals: no job has layer=bspline, whose setting it is; choose"),
+    ("layer.bspline.intervals=range(3,1)", "layer.bspline.intervals=range(3,1): a range that has no values"),
+    ("sets={seeds: [" + "1," * 400 + "1], steps: [" + "1," * 400 + "1]}", "a sweep may have 100000 jobs, got 160801"),
+]
+
+
+@pytest.mark.parametrize(("word", "sentence"), SPECIAL, ids=lambda text: text[:30])
+def test_mistakes_in_words_that_say_which_combinations(word, sentence):
+    with pytest.raises(ConfigError) as caught:
+        load([word], CATALOG, sweep=True)
+    (mistake,) = caught.value.mistakes
+    assert sentence in mistake
+
+
+@pytest.mark.parametrize("word", ["zip={seeds: [2,3]}", "sets={seeds: 2}", "layer.bspline.intervals=5,6"])
+def test_one_run_has_no_combinations(word):
+    with pytest.raises(ConfigError, match="several values, but this is one run; add -m"):
+        load([word], CATALOG)
 
 
 class Options:

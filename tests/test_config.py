@@ -13,6 +13,7 @@ from kanexp.config.compose import load
 from kanexp.config.experiment import KINDS, build_experiment
 from kanexp.config.run_config import default_name
 from kanexp.config.settings import Settings, role_of
+from kanexp.config.synonym import SIZES
 from kanexp.error import ConfigError
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.fourier import Fourier
@@ -287,9 +288,73 @@ MISTAKES = [
     (["layer=xyz"], ["there is no layer 'xyz'\n  options of layer: bernstein, bspline, chebyshev"], 1),
     (["layr=fourier"], ["layr=fourier: there is no group or setting 'layr'; did you mean 'layer'?"], 1),
     (["sedes=3"], ["there is no group or setting 'sedes'; did you mean 'seeds'?"], 1),
-    (["degree=3"], ["there is no group or setting 'degree'; did you mean 'layer.degree'?"], 1),
+    (["degree=3", "layer=gram"], ["there is no group or setting 'degree'; did you mean 'layer.degree'?"], 1),
+    (
+        ["degree=3"],
+        ["no group or setting 'degree'; did you mean 'layer.frequencies'?\n  degree is an option of layer=bernstein, "],
+        1,
+    ),
+    (["dataset=iris"], ["setting 'dataset'\n  dataset is an option of task=tabular, task=vision"], 1),
+    (["lr=1e-2"], ["there is no group or setting 'lr'; did you mean 'optimizer.learning_rate'?"], 1),
+    (["epochs=3"], ["there is no group or setting 'epochs'; did you mean 'steps'?"], 1),
+    (["batch=3"], ["there is no group or setting 'batch'; did you mean 'batch_size'?"], 1),
+    (["hidden=[3,3]"], ["there is no group or setting 'hidden'; did you mean 'widths'?"], 1),
+    (["seed=3"], ["there is no group or setting 'seed'; did you mean 'seeds'?"], 1),
+    (["optimizer.lr=1"], ["optimizer=adam has no option 'lr'; did you mean 'learning_rate'?"], 1),
+    (["layer=bspline", "layer.grid_size=9"], ["layer=bspline has no option 'grid_size'; did you mean 'intervals'?"], 1),
+    (["layer=rbf", "layer.intervals=9"], ["layer=rbf has no option 'intervals'; did you mean 'centers'?"], 1),
+    (["reg=l1", "reg.lambda=1"], ["reg=l1 has no option 'lambda'; did you mean 'weight'?"], 1),
+    (
+        ["task=function", "task.points=3"],
+        [
+            "task=function has no option 'points'\n  options of function: function, expression, ",
+            "noise\n  points is an option of task=allen_cahn, task=burgers, task=diffusion, ",
+        ],
+        1,
+    ),
+    (["output_dir=~/x"], ["output_dir=~/x: '~' in a value needs quotes", ": 'output_dir=\"~/x\"'"], 1),
+    (
+        ["name=a=b"],
+        ["name=a=b: '=' in a value needs quotes, and these need the shell's around them: 'name=\"a=b\"'"],
+        1,
+    ),
+    (
+        ["task.target=größe (m)"],
+        ["these need the shell's around them: 'task.target=\"größe (m)\"'"],
+        1,
+    ),
+    (["task.target=it's"], ["""such a value needs quotes""", """'task.target="it'"'"'s"'"""], 1),
+    (["steps=5\r"], [r"'steps=5\r': ends with \r, which a line of a Windows file leaves behind; take it away"], 1),
+    (["task.expression=x1\r"], [r"'task.expression=x1\r': ends with \r, which a line of a Windows file leaves"], 1),
+    (
+        ["task=function", "task.expression=sin(x1^2)"],
+        ["task: Function: expression has ^ in 'x1 ^ 2'; the power is **, as in x1**2"],
+        1,
+    ),
+    (
+        ["task=function", "task.expression=sin(x1),x1+x2"],
+        [
+            "expression is one formula, got 2; those of a sweep have quotes of their own inside the shell's: "
+            '\'task.expression="sin(x1)","x1 + x2"\''
+        ],
+        1,
+    ),
+    (
+        ["task=function", 'task.expression="sin(x1)",x1*(x2)'],
+        [
+            "'(' in a value needs quotes, and these need the shell's around them",
+            '\'task.expression="sin(x1)","x1*(x2)"\'',
+        ],
+        1,
+    ),
+    (
+        ["task=tabular", "task.dataset=breast_cancer", "widths=[in,5,1]"],
+        ["end with its 2 outputs, one for each class (or the word out)", "for example widths=[in,5,out]"],
+        1,
+    ),
+    (["task=tabular", "task.dataset=iris", "widths=[4,5,6,2]"], ["for example widths=[in,5,6,out]"], 1),
     (["layer=chebyshev", "layer.degre=3"], ["layer=chebyshev has no option 'degre'; did you mean 'degree'?"], 1),
-    (["layer.degree=3"], ["layer=fourier has no option 'degree'; did you mean 'degree' of layer=bernstein?"], 1),
+    (["layer.degree=3"], ["layer=fourier has no option 'degree'; did you mean 'frequencies'?", "layer=chebyshev"], 1),
     (
         ["+layer.extra=1"],
         ["layer=fourier has no option 'extra'\n  options of fourier: frequencies, residual, scale"],
@@ -403,6 +468,43 @@ def test_mistakes_in_a_users_own_option(tmp_path, yaml_text, sentence):
     with pytest.raises(ConfigError) as caught:
         build_experiment(load(["layer=mine"], catalog)[0])
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("steps: 5\n", "experiment=mine: its file lacks the line '# @package _global_'"),
+        (
+            "# @package _global_\ndefaults:\n  - /layer: rbf\nsteps: 5\n",
+            "experiment=mine: '/layer: rbf' in its defaults must be 'override /layer: rbf', for every run has a layer",
+        ),
+        (
+            "# @package _global_\ndefaults: [{override layer: rbf}]\n",
+            "experiment=mine: 'override layer: rbf' in its defaults must be 'override /layer: rbf'",
+        ),
+    ],
+)
+def test_mistakes_in_a_users_own_experiment(tmp_path, text, sentence):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(["experiment=mine"], Catalog((config_folder(), tmp_path)))
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(sentence)
+    assert mistake.endswith(str(tmp_path / "experiment/mine.yaml"))
+
+
+def test_no_experiment_is_an_experiment_like_others():
+    (usual,), (same,) = load([], CATALOG), load(["experiment=null"], CATALOG)
+    assert (usual.values, usual.hash) == (same.values, same.hash)
+    jobs = load(["experiment=null,poisson"], CATALOG, sweep=True)
+    assert [job.choices.get("experiment") for job in jobs] == [None, "poisson"]
+
+
+def test_every_layer_size_has_a_synonym():
+    sizes = {cls.size for name in CATALOG.options["layer"] if (cls := type(experiment(f"layer={name}").layer)).size}
+    assert sizes
+    assert sizes <= set(SIZES)
 
 
 def test_checking_builds_no_tensor(monkeypatch):

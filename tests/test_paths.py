@@ -149,3 +149,55 @@ def test_folders_recorded_are_told_to_this_process_and_to_those_it_starts(lab, m
     assert sys.path == before
     with pytest.raises(ConfigError, match="is gone"):
         paths.recorded([str(lab / "nowhere")])
+
+
+TABLE = [
+    "task=tabular",
+    "task.path=mine.csv",
+    "task.target=y",
+    "layer=chebyshev",
+    "seeds=2",
+    "steps=400",
+    "log_every=1",
+]
+TABLE += ["widths=[in,3,out]", "diagnostics=false", "name=x"]
+
+
+def write_table(folder):
+    rows = "\n".join(f"{i % 7},{(i * i) % 11 + i / 10}" for i in range(40))
+    (folder / "mine.csv").write_text(f"x,y\n{rows}\n")
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m", "init=default,glorot"]], ids=["run", "sweep"])
+def test_a_file_is_found_again_from_another_folder(sweep, kanexp, lab):
+    """What is typed is relative; the record has where it was."""
+    write_table(lab)
+    words = [*sweep, *TABLE]
+    assert "path: mine.csv\n" in kanexp(*words, "--cfg", cwd=lab).stdout
+    done = kanexp(*words, cwd=lab)
+    assert done.returncode == 0, done.stderr
+    for file in lab.glob("outputs/x/v001/**/config.yaml"):
+        assert yaml.safe_load(file.read_text())["task"]["path"] == str(lab / "mine.csv")
+    if sweep:
+        (lab / "outputs/x/v001/glorot/run.json").unlink()
+        assert "2 jobs: 1 done, 1 to run" in kanexp(*words, "dry_run=true", cwd=lab).stdout
+        done = kanexp("resume", str(lab / "outputs/x/v001"), cwd=lab / "elsewhere")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "2 of 2 jobs done" in done.stdout
+
+
+def test_names_and_what_is_not_there_stay_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "china").touch()
+    (tmp_path / "a.png").touch()
+    catalog = find_catalog([])
+    for typed, kept in {
+        "china": "china",
+        "a.png": str(tmp_path / "a.png"),
+        "b.png": "b.png",
+        "/a.png": "/a.png",
+    }.items():
+        (job,) = load([f"task.path={typed}"], catalog)
+        assert job.anchored().values["task"]["path"] == kept
+    (absolute,) = load([f"task.path={tmp_path / 'a.png'}"], catalog)
+    assert absolute.anchored().hash == absolute.hash

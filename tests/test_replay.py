@@ -44,6 +44,17 @@ def test_two_recordings_that_differ_in_time_alone_are_the_same(tmp_path):
     assert found(tmp_path, record=later, said=said, timing="0,0.75,1") == []
 
 
+def test_a_file_that_a_run_names_lies_in_the_folder_of_its_recording(tmp_path):
+    sides = []
+    for name, word in zip(("one", "two", "old", "new"), ["task.path=mine.csv"] * 2 + ["steps=3"] * 2, strict=True):
+        record = RECORD | {"overrides": [word], "config_hash": name, "config_sha256": name}
+        sides.append(recording(tmp_path / name, record=record | {"files": {"model.pt": {"size": 9, "sha256": name}}}))
+        run = tmp_path / name / "work" / "run"
+        torch.save({"config": {"path": str(run)}}, run / "model.pt")
+    assert list(differences(*sides[:2])) == []
+    assert any("config_hash" in text for text in differences(*sides[2:]))
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.runs import make_run
 from helpers.sweeps import (
     NAME,
     SMALL,
@@ -23,9 +24,13 @@ from helpers.sweeps import (
 
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
+from kanexp.config.run_config import RunConfig
 from kanexp.folder.run_folder import RunFolder
+from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.run import run
 from kanexp.run.prepare import prepare
+from kanexp.sweep import sweep
+from kanexp.sweep.plan import Job, Plan
 
 
 def test_a_plan_comes_first(kanexp, tmp_path):
@@ -110,6 +115,25 @@ def test_nothing_takes_the_rest_down(kanexp, tmp_path):
     mended = kanexp(*words, "rerun=failed")
     assert "6 to run" in mended.stdout
     assert record(tmp_path, next(job for job in names if "raising" in job and "001" in job))["status"] == "done"
+
+
+def test_a_sweep_of_some_combinations_is_a_sweep_like_others(kanexp, tmp_path):
+    small = [word for word in SMALL if not word.startswith("layer=")]
+    words = ["-m", *small, "layer=fourier,bspline", "layer.bspline.intervals=5,8", NAME]
+    assert re.match("3 jobs: 0 done, 3 to run", kanexp(*words, "dry_run=true").stdout)
+    done = kanexp(*words)
+    assert done.returncode == 0, done.stderr
+    jobs = ["bspline-intervals=5", "bspline-intervals=8", "fourier"]
+    assert folders(tmp_path) == jobs
+    assert record(tmp_path, jobs[1])["overrides"].count("layer.intervals=8") == 1
+    (tmp_path / f"outputs/x/v001/{jobs[0]}/run.json").unlink()
+    assert "3 jobs: 2 done, 1 to run" in kanexp("resume", "outputs/x/v001").stdout
+    # The same jobs in other words are done already.
+    sets = "sets={layer: fourier},{layer: bspline, layer.intervals: [5,8]}"
+    assert "3 jobs: 3 done, 0 to run" in kanexp("-m", *small, sets, NAME).stdout
+    assert kanexp("report", "outputs/x/v001").returncode == 0
+    arms = pd.read_csv(tmp_path / "outputs/x/v001/report/report.csv")["arm"].unique()
+    assert sorted(arms) == ["bspline intervals=5", "bspline intervals=8", "fourier"]
 
 
 LONG = ["-m", *SMALL[:3], "widths=[in,6,6,out]", "init=default,glorot,lecun", NAME, "checkpoint=0.05"]
@@ -232,6 +256,16 @@ def test_the_same_trials_for_every_arm(kanexp, tmp_path):
     assert set(folders(tmp_path)) == {f"{init}-learning_rate={r}" for init in ("default", "glorot") for r in rates}
     own = record(tmp_path, "glorot-learning_rate=0.001")
     assert own["tune"] == {"over": ["optimizer.learning_rate"], "trial": 1, "trials": 3}
+
+
+def test_it_is_said_whether_all_seeds_of_a_job_diverged(tmp_path, capsys):
+    lost = "diverged at step 7: its loss is not finite"
+    made = {"some": {1: lost}, "every": dict.fromkeys(range(3), lost), "none": {}}
+    runs = [make_run(tmp_path / name, status=status) for name, status in made.items()]
+    jobs = [Job(run.path.name, RunConfig({}, {}, ()), run) for run in runs]
+    assert sweep._summarize(Plan(SweepFolder(tmp_path), jobs), 0) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == ["diverged, in part: some", "diverged in all seeds: every", f"3 of 3 jobs done, {tmp_path}"]
 
 
 @pytest.mark.slow

@@ -91,9 +91,11 @@ def test_every_equation_is_finite_where_its_ranges_are_and_known_ones_are_right(
 
 def test_a_function_that_is_not_finite_says_where():
     with pytest.raises(
-        ValueError, match=r"function: is nan at \(-0\.\d+\), and not finite at \d+ of 800 samples; choose"
+        ValueError, match=r"^expression: is nan at \(-0\.\d+\), and not finite at \d+ of 800 samples; choose"
     ):
         Function(expression="log(x1)").load(generator(0, "data"))
+    with pytest.raises(ValueError, match=r"^function: is nan"):
+        Function(function="log").load(generator(0, "data"))
     with pytest.raises(
         ValueError, match=r"low must be a number, or a list of one for each of the 2 inputs, got \[0.0\]"
     ):

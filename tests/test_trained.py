@@ -166,14 +166,24 @@ def test_a_picture_at_another_size(colour, mode, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert ask("task=image", "task.size=16", f"task.color={colour}", "layer=fourier", *QUICK, "seeds=1")[0] == 0
     assert ask("predict", RUN, "--size", "48")[0] == 0
-    larger = Picture.open("picture-48.png")
-    assert (larger.size, larger.mode) == ((48, 48), mode)
+    with Picture.open("picture-48.png") as larger:
+        assert (larger.size, larger.mode) == ((48, 48), mode)
     assert ask("predict", RUN, "--size", "16", "--out", "same.csv")[0] == 0
     drawn = pd.read_csv(f"{RUN}/figures/prediction.csv").query("channel == 0")
     first = "red" if mode == "RGB" else "gray"
     same = pd.read_csv("same.csv")
     np.testing.assert_allclose(same[f"{first}_predicted"], drawn["after"], atol=1e-5)
     np.testing.assert_allclose(same[["x", "y"]], drawn[["x1", "x2"]], atol=1e-6)
+
+
+def test_all_runs_are_one_table(houses):
+    for layer in ("chebyshev", "fourier"):
+        assert ask(*HOUSES[:2], f"layer={layer}", "task.target=price", *QUICK[:-1], f"name={layer}")[0] == 0
+    table = kanexp.load_all("outputs")
+    assert table["layer"].tolist() == ["chebyshev", "fourier"]
+    assert table["status"].tolist() == ["done", "done"]
+    expected = kanexp.load("outputs/fourier/latest").scores["test_r2"].median()
+    assert table["test_r2"].iloc[1] == pytest.approx(expected)
 
 
 def test_an_edge_is_the_function_that_is_drawn(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from kanexp.config.catalog import GROUPS, Catalog
 # a run (run.py).
 COMMANDS = {
     "list": ("[GROUP ...]", "every group and option, with defaults"),
+    "runs": ("[PATH]", "what there is: status, what differs, score, age, size; --remove"),
     "resume": ("DIR", "go on with a run or sweep that was stopped or killed"),
     "report": ("PATH ...", "tables, figures, statistics and a page about finished runs"),
     "compare": ("A B", "is one better than the other?"),
@@ -42,6 +43,11 @@ groups (one option each; their own settings are group.key=value):
 
 settings:
   {pairs(catalog.settings)}
+
+words of sweeps, beside WORD=V1,V2:
+  'zip={{KEY: [A,B], KEY: [C,D]}}'   values that go together: A with C, B with D
+  'sets={{KEY: A, ...}},{{...}}'       one set of combinations after the other, no job twice
+  GROUP.OPTION.KEY=V1,V2           a setting of one option, only where that is chosen
 
 options:
   --config-dir DIR   look for options of your own in DIR/<group>/*.yaml as well

@@ -114,6 +114,12 @@ class Catalog:
         return found
 
     @cached_property
+    def defaults(self) -> dict[str, str]:
+        """group -> the option that a run has where nothing else is said."""
+        found = _read(config_folder() / "config.yaml")["defaults"]
+        return {k: v for entry in found if isinstance(entry, dict) for k, v in entry.items() if k in GROUPS and v}
+
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """The keys of config.yaml that belong to no group, with their defaults."""
         values = _read(config_folder() / "config.yaml")

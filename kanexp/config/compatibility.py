@@ -32,7 +32,7 @@ def check_together(
         return [], [f"task.{error}"]
     mistakes = []
     try:
-        widths = settings.resolve_widths(inputs, outputs)
+        widths = settings.resolve_widths(inputs, outputs, any(score.name == "accuracy" for score in task.scores))
     except ValueError as error:
         widths, mistakes = [], [str(error)]
     depth = max(1, len(widths) - 1)

@@ -3,11 +3,9 @@
 import copy
 import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +19,25 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from kanexp.config.catalog import GROUPS, Catalog, Option, config_folder
+from kanexp.config.combination import (
+    MOST_JOBS,
+    axis,
+    combinations,
+    is_several,
+    is_special,
+    narrowed,
+    plain,
+    scope,
+    swept_values,
+)
 from kanexp.config.experiment import value_mistakes
+from kanexp.config.experiment_file import experiment_mistakes
 from kanexp.config.run_config import RunConfig
-from kanexp.config.schema import closest, did_you_mean
+from kanexp.config.schema import did_you_mean
+from kanexp.config.synonym import synonym
 from kanexp.config.tune import trials
-from kanexp.config.word import form_mistake, requoted, shown
+from kanexp.config.word import form_mistake, requoted, shown, unreadable, with_quotes
 from kanexp.error import ConfigError
-
-MOST_JOBS = 100_000  # of a sweep; composing so many takes an hour
 
 
 def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[RunConfig]:
@@ -37,13 +46,21 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
     Raises ConfigError with all mistakes of the command: in its words, and where those leave values to judge, in these.
     """
     parsed, mistakes = parse(overrides, catalog, sweep)
+    special = is_special(parsed, catalog)
     try:
         todo = combinations(parsed, catalog)
+        if special:
+            todo = _narrow(todo, catalog)
     except ConfigError as error:
         raise ConfigError(*mistakes, *error.mistakes) from error
     jobs: list[RunConfig] = []
+    hashes = set()
     for job in todo:
         config, found = _compose_job(job, catalog)
+        if special and config and not found:  # other words may come to the same run
+            if config.hash in hashes:
+                continue
+            hashes.add(config.hash)
         if config and not found and config.values.get("tune") is not None:
             made, found = _tuned(config, job, catalog, sweep)
         else:
@@ -54,6 +71,30 @@ def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> lis
         mistakes += [mistake for config in jobs for mistake in value_mistakes(config)]
         raise ConfigError(*dict.fromkeys(mistakes))
     return jobs
+
+
+def _narrow(todo: list[list[Override]], catalog: Catalog) -> list[list[Override]]:
+    """The jobs with settings of an option only where they chose it. Raises ConfigError where none of them did."""
+    chosen = [_choices(job, catalog) for job in todo]
+    if None in chosen:  # an option that cannot be composed, which is said of its job
+        return todo
+    unused = []
+    for key in dict.fromkeys(override.key_or_group for job in todo for override in job):
+        group, option, _ = scope(key, catalog) or ("", "", "")
+        if group and not any(choices.get(group) == option for choices in chosen if choices):
+            unused.append(f"{key}: no job has {group}={option}, whose setting it is; choose that, or leave it out")
+    if unused:
+        raise ConfigError(*unused)
+    return [narrowed(job, choices, catalog) for job, choices in zip(todo, chosen, strict=True) if choices]
+
+
+def _choices(job: Sequence[Override], catalog: Catalog) -> dict[str, str] | None:
+    """The option of each group that a job has; None where that cannot be told."""
+    texts = tuple(_of_groups(job))
+    try:
+        return _compose_groups(texts, catalog)[1]
+    except (HydraException, OmegaConfBaseException, YAMLError, RecursionError):
+        return None
 
 
 def parse(
@@ -69,13 +110,15 @@ def parse(
         if why := form_mistake(word):
             mistakes.append(f"{shown(text)}: {why}")
             continue
-        try:
-            override = parser.parse_override(word)
-        except (HydraException, OmegaConfBaseException, ValueError):  # the last of a number of thousands of digits
-            quote = "quote values with spaces or commas: 'key=\"a, b\"'"
-            mistakes.append(f"{shown(text)}: not of the form key=value; {quote}")
+        override = _read(word, parser)
+        if override is None:
+            meant = next((other for other in with_quotes(text, sweep) if _read(other, parser)), "")
+            mistakes.append(unreadable(text, meant))
             continue
-        found = _word_mistakes(override, text, catalog, sweep)
+        if is_several(override.key_or_group) or scope(override.key_or_group, catalog):
+            found = _special_mistakes(override, text, catalog, sweep, search)
+        else:
+            found = _word_mistakes(override, text, overrides, catalog, sweep)
         if not found and override.is_interval_sweep() and not search:
             found = [f"{text}: an interval has no end of values; add sweeper=optuna to search it, or give the values"]
         mistakes += found
@@ -83,18 +126,50 @@ def parse(
     return right, mistakes
 
 
-def _word_mistakes(override: Override, text: str, catalog: Catalog, several: bool) -> list[str]:
+def _read(word: str, parser: OverridesParser) -> Override | None:
+    """The word as Hydra's grammar has it; None where it has not."""
+    try:
+        return parser.parse_override(word)
+    except (HydraException, OmegaConfBaseException, ValueError):  # the last of a number of thousands of digits
+        return None
+
+
+def _special_mistakes(override: Override, text: str, catalog: Catalog, sweep: bool, search: bool) -> list[str]:
+    """What is wrong with a word of combination.py: of a zip or sets, with the words that it stands for."""
+    several = is_several(override.key_or_group)
+    if search:
+        return [f"{text}: is for sweeps over all combinations; leave it or sweeper=optuna out"]
+    if not sweep and (several or override.is_sweep_override()):
+        return [f"{text}: several values, but this is one run; add -m to run each of them"]
+    if scoped := scope(override.key_or_group, catalog):
+        group, option, setting = scoped
+        known = list(catalog.options[group][option].values)
+        if setting in known:
+            sweep_of = override.value()
+            why = _range_mistake(sweep_of) if isinstance(sweep_of, RangeSweep) else ""
+            return [f"{text}: {why}"] if why else []
+        hint = f"{did_you_mean(setting, known)}\n  options of {option}: {', '.join(known) or 'none'}"
+        return [f"{text}: {group}={option} has no option '{setting}'{hint}"]
+    word = override.key_or_group
+    try:
+        inside = dict.fromkeys(one for job in axis(override, catalog) for one in job)
+    except ValueError as error:
+        return [f"{shown(text)}: {error}"]
+    mistakes = parse(list(inside), catalog, sweep=False)[1]
+    tops = dict.fromkeys(one.split("=")[0].split(".")[0] for one in inside)
+    mistakes += [f"all jobs of a sweep have one {top}; say it beside" for top in tops if top in ("launcher", "sweeper")]
+    return [f"{word}: {mistake}" for mistake in mistakes]
+
+
+def _word_mistakes(
+    override: Override, text: str, overrides: Sequence[str], catalog: Catalog, several: bool
+) -> list[str]:
     key = override.key_or_group
     if override.is_sweep_override() and not several:
         return [f"{text}: several values, but this is one run; add -m to run each of them"]
     top = key.split(".")[0]
-    known = [*GROUPS, *catalog.settings]
-    if top not in known:
-        inside = [f"{g}.{k}" for g, options in catalog.options.items() for o in options.values() for k in o.values]
-        owners = [name for name in dict.fromkeys(inside) if name.split(".")[1] == key]
-        hint = f"; did you mean '{owners[0]}'?" if owners else did_you_mean(key, known + inside)
-        everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
-        return [f"{text}: there is no group or setting '{key}'{hint or everything}"]
+    if top not in (*GROUPS, *catalog.settings):
+        return [_unknown(key, text, overrides, catalog)]
     if override.is_sweep_override() and top in ("launcher", "sweeper"):
         return [f"{text}: all jobs of a sweep have one {top}; give one value"]
     if isinstance(sweep := override.value(), RangeSweep) and (why := _range_mistake(sweep)):
@@ -113,11 +188,38 @@ def _word_mistakes(override: Override, text: str, catalog: Catalog, several: boo
     chosen = swept_values(override, catalog) if override.is_sweep_override() else [override.value()]
     if not chosen:
         return [f"{text}: there is no {key} of such a name\n  options of {key}: {', '.join(names)}"]
-    return [
-        f"{text}: there is no {key} '{name}'{did_you_mean(str(name), names)}\n  options of {key}: {', '.join(names)}"
-        for name in chosen
-        if str(name) not in names and not (key == "experiment" and name is None)
+    named = [str(name) for name in chosen if not (key == "experiment" and name in (None, "null"))]
+    mistakes = [
+        f"{text}: there is no {key} '{name}'{did_you_mean(name, names)}\n  options of {key}: {', '.join(names)}"
+        for name in named
+        if name not in names
     ]
+    if key == "experiment":
+        files = [catalog.options[key][name] for name in named if name in names]
+        mistakes += [mistake for option in files for mistake in experiment_mistakes(option)]
+    return mistakes
+
+
+def _unknown(key: str, text: str, overrides: Sequence[str], catalog: Catalog) -> str:
+    """What is wrong with a key that is no group's and no setting, with a hint from what the command chose."""
+    chosen = catalog.defaults | dict(word.split("=", 1) for word in overrides if word.split("=")[0] in GROUPS)
+    options = [o for group in GROUPS for o in catalog.options[group].values()]
+    within = [f"{o.group}.{k}" for o in options if o.name in chosen.get(o.group, "").split(",") for k in o.values]
+    owners = [f"{o.group}={o.name}" for o in options if key in o.values]
+    if own := [name for name in within if name.split(".")[1] == key]:
+        return f"{text}: there is no group or setting '{key}'; did you mean '{own[0]}'?"
+    hint = _hint(key, [*GROUPS, *catalog.settings, *within], owners)
+    everything = f"\n  groups: {', '.join(GROUPS)}; settings: {', '.join(catalog.settings)}"
+    return f"{text}: there is no group or setting '{key}'{hint or everything}"
+
+
+def _hint(key: str, known: Sequence[str], owners: Sequence[str], more: str = "") -> str:
+    """What was probably meant of what is known here, then `more`, and which options have a key of just that name."""
+    if not owners:
+        return did_you_mean(key, known) + more
+    close = synonym(key, known)  # for what is right elsewhere is no typo
+    hint = f"; did you mean '{close}'?" if close else ""
+    return f"{hint}{more}\n  {key} is an option of {', '.join(owners)}"
 
 
 def _range_mistake(sweep: RangeSweep) -> str:
@@ -129,33 +231,6 @@ def _range_mistake(sweep: RangeSweep) -> str:
     if count <= 0:
         return "a range that has no values; the second number is where it ends"
     return "" if count <= MOST_JOBS else f"a range of {count:.3g} values, and a sweep may have {MOST_JOBS} jobs"
-
-
-def combinations(parsed: Sequence[Override], catalog: Catalog) -> list[list[Override]]:
-    """The overrides of every combination: the last key changes fastest; of a key said twice the last words count.
-
-    Raises ConfigError where there are too many of them, or one cannot be read once more.
-    """
-    parser = OverridesParser.create()
-    words: dict[str, list[str]] = {}
-    for override in parsed:
-        key, swept = override.get_key_element(), override.is_sweep_override()
-        values = swept_values(override, catalog) if swept else [override.get_value_element_as_str()]
-        words[key] = [f"{key}={value}" for value in values]
-    if (count := math.prod(map(len, words.values()))) > MOST_JOBS:
-        raise ConfigError(f"-m: a sweep may have {MOST_JOBS} jobs, got {count}; give fewer values")
-    try:
-        return [parser.parse_overrides(list(job)) for job in product(*words.values())]
-    except HydraException as error:  # quotes inside ${...}, which do not survive
-        raise ConfigError(_plain(error)) from error
-
-
-def swept_values(override: Override, catalog: Catalog) -> list[str]:
-    """The values of a sweep over choices or a range, as they would be typed; glob(*) is of the options of a group."""
-    sweep = override.value()
-    if isinstance(sweep, Glob):
-        return sweep.filter(list(catalog.options[override.key_or_group]))
-    return list(override.sweep_string_iterator())
 
 
 def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | None, list[str]]:
@@ -174,7 +249,7 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | Non
         unknown += _complete_like(composed, catalog)
         return (None if unknown else composed), mistakes + unknown
     except (HydraException, OmegaConfBaseException) as error:
-        return None, [_plain(error)]
+        return None, [plain(error)]
     except (YAMLError, RecursionError) as error:  # the latter of brackets without end
         return None, [f"not a YAML file: {' '.join(str(error).split())}"]
 
@@ -262,20 +337,14 @@ def _key_mistakes(override: Override, base: RunConfig, catalog: Catalog) -> list
     if key in known:
         return []
     text = override.input_line or override.key_or_group
-    hint = did_you_mean(key, known)
-    if not hint:
-        owners = {k: o.name for o in reversed(catalog.options[group].values()) for k in o.values}
-        if close := closest(key, list(owners)):
-            hint = f"; did you mean '{close}' of {group}={owners[close]}?"
-    return [
-        f"{text}: {group}={choice} has no option '{key}'{hint}\n  options of {choice}: {', '.join(known) or 'none'}"
-    ]
+    owners = [f"{group}={name}" for name, option in catalog.options[group].items() if key in option.values]
+    options = f"\n  options of {choice}: {', '.join(known) or 'none'}"
+    return [f"{text}: {group}={choice} has no option '{key}'{_hint(key, known, owners, options)}"]
 
 
 def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     texts = [o.input_line.lstrip("+") for o in job if o.input_line]
-    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
-    config, choices = _compose_groups(tuple(chosen), catalog)
+    config, choices = _compose_groups(tuple(_of_groups(job)), catalog)
     config = copy.deepcopy(config)
     for override in job:
         if override.key_or_group not in GROUPS:
@@ -286,6 +355,12 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
     return RunConfig(plain, dict(choices), tuple(texts), catalog.users)
+
+
+def _of_groups(job: Sequence[Override]) -> list[str]:
+    """The words of a job that choose options."""
+    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
+    return [text for text in chosen if text != "experiment=null"]  # which is so anyway, and no option to Hydra
 
 
 @lru_cache(maxsize=256)
@@ -336,13 +411,6 @@ def _hydra(catalog: Catalog) -> Iterator[None]:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = before
-
-
-def _plain(error: Exception) -> str:
-    """Hydra's own message in one line, without its advice to add a plus sign."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    lines = [line for line in lines if not re.match(r"(To append|full_key|object_type|See https)", line)]
-    return " ".join(lines[:3])
 
 
 def load_file(file: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,11 @@ class RunConfig:
         values = {k: _with_content(v) if isinstance(v, dict) else v for k, v in values.items()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
+    def anchored(self) -> "RunConfig":
+        """The run with the paths in its options absolute, as its record has them: it goes on from any folder."""
+        values = {k: _anchored(v) if isinstance(v, dict) else v for k, v in self.values.items()}
+        return replace(self, values=values)
+
     @property
     def yaml(self) -> str:
         """The text of config.yaml, which repeats the run."""
@@ -53,6 +58,17 @@ def default_name(config: RunConfig, jobs: Sequence[RunConfig] = ()) -> str:
         if group in config.choices and list(swept) != [usual.get(group)]:
             parts.append("+".join(swept))
     return cut("-".join(parts), 120)
+
+
+def _anchored(group: dict[str, Any]) -> dict[str, Any]:
+    """The group, its files and folders by absolute paths where they are there; a bare word is the name of a sample."""
+    found = {}
+    for key in ("path", "data_dir"):
+        text = str(group.get(key) or "")
+        named = key == "path" and not set(text) & set("./\\")
+        if text and not named and not text.startswith("~") and Path(text).exists():
+            found[key] = str(Path(text).absolute())
+    return group | found
 
 
 def _with_content(group: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
+from kanexp.config.synonym import synonym
 from kanexp.error import LONGEST, quoted
 
 T = TypeVar("T")
@@ -60,8 +61,8 @@ def as_options(values: Any, group: str, name: str) -> tuple[dict[str, Any], list
 
 
 def closest(word: str, known: Sequence[str]) -> str:
-    """The known word that was probably meant; empty where none is close."""
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
+    """The known word that was probably meant, by another name for the same or a typo; empty where none is close."""
+    return synonym(word, known) or next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -103,17 +103,20 @@ class Settings:
         """The seeds themselves, whether a count or a list was given."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
 
-    def resolve_widths(self, inputs: int, outputs: int) -> list[int]:
-        """The widths with the task's own numbers for in and out.
+    def resolve_widths(self, inputs: int, outputs: int, classes: bool = False) -> list[int]:
+        """The widths with the task's own numbers for in and out, which is one for each of its `classes`.
 
         Raises ValueError where they do not fit the task or are no widths.
         """
         first, *inner, last = self.widths if len(self.widths) > 1 else ["", ""]
         if first not in ("in", inputs) or last not in ("out", outputs):
+            one_each = ", one for each class" if classes else ""
+            # Where one end is right, the other is one as well; else all of them may be meant to be hidden.
+            hidden = inner if first in ("in", inputs) or last in ("out", outputs) else self.widths
             raise ValueError(
                 f"widths: must begin with the task's {inputs} inputs (or the word in) and end with its {outputs} "
-                f"outputs (or the word out), got {brief(self.widths)}; for example "
-                f"widths=[in,{','.join(str(w) for w in self.widths if isinstance(w, int)) or 10},out]"
+                f"outputs{one_each} (or the word out), got {brief(self.widths)}; for example "
+                f"widths=[in,{''.join(f'{w},' for w in hidden if isinstance(w, int)) or '10,'}out]"
             )
         if any(not isinstance(w, int) or w < 1 for w in inner):
             raise ValueError(f"widths: hidden widths must be numbers of at least 1, got {brief(self.widths)}")

@@ -121,6 +121,14 @@ class Expression:
                 type(op) in _COMPARE
             ):
                 children = [left, right, body, other]
+            case ast.BinOp(op=ast.BitXor()):
+                raise ValueError(f"has ^ in {quoted(ast.unparse(node))}; the power is **, as in x1**2")
+            case ast.Tuple(elts=[_, _, *_] as several):
+                each = ",".join(f'"{ast.unparse(one)}"' for one in several)
+                raise ValueError(
+                    f"is one formula, got {len(several)}; those of a sweep have quotes of their own inside the "
+                    f"shell's: 'task.expression={each}'"
+                )
             case _:
                 raise ValueError(
                     f"may hold numbers, variables, + - * / ** %, function calls and 'a if x1 < b else c' only, "

@@ -53,19 +53,31 @@ def _point_latest(parent: Path, target: str) -> None:
         os.replace(aside, latest)
 
 
+def forget_version(gone: Path) -> None:
+    """Where a version is no longer there, `latest` points at the newest that is, or goes as well."""
+    parent = gone.parent
+    if not re.fullmatch(r"v\d+", gone.name):
+        return
+    if left := versions(parent):
+        _point_latest(parent, left[-1].name)
+        return
+    if (latest := parent / "latest").is_symlink():
+        latest.unlink(missing_ok=True)
+
+
 def find_runs(path: Path) -> list[RunFolder]:
     """All run folders at or below a path, degree=5 before degree=20; links (latest) only where they are named."""
     if (path / RECORD).is_file():
         return [RunFolder(path)]
     found = []
     for folder, folders, files in os.walk(path):
-        folders.sort(key=_natural)
+        folders.sort(key=natural)
         if RECORD in files:
             found.append(RunFolder(Path(folder)))
             folders.clear()
     return found
 
 
-def _natural(name: str) -> list[str | int]:
+def natural(name: str) -> list[str | int]:
     """A key by which numbers in names are sorted as numbers."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))]

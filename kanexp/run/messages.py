@@ -56,6 +56,12 @@ def conclude(seeds: list[int], result: Result, brief: bool) -> None:
         console.say(f"{name} {median} ({interval}), {count(seeds)} in {result.seconds:.1f} s")
     else:
         console.table(f"{count(seeds)} in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note)
+    if started := [seed for seed, step in zip(seeds, result.best_step.tolist(), strict=True) if step == 0]:
+        of = "" if len(started) == len(seeds) else f" for {_listed(started)}"
+        console.say(
+            f"warning: no step was better on validation than the start{of}, so the scores are those of the start; "
+            "try a lower optimizer.learning_rate or another init"
+        )
     for seed, twin in _twins(seeds, result.best):
         console.say(f"warning: seeds {seed} and {twin} ended with identical weights; they are not independent")
     for step, jumps in result.jumps.items():
@@ -71,6 +77,10 @@ def conclude(seeds: list[int], result: Result, brief: bool) -> None:
 
 def count(seeds: list[int]) -> str:
     return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+
+
+def _listed(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _twins(seeds: list[int], theta: Tensor) -> list[tuple[int, int]]:

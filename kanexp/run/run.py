@@ -40,6 +40,8 @@ def run(config: RunConfig, folder: Path | None = None) -> int:
     ConfigError before anything is written, and where another process is at work in the folder.
     """
     tune()
+    if folder is None:
+        config = config.anchored()
     with no_exit():
         prepared = prepare([config])
     settings = prepared.ensemble.first.settings

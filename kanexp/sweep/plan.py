@@ -115,7 +115,7 @@ def find(parent: Path, jobs: Sequence[RunConfig]) -> SweepFolder | None:
 def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     """A folder name for each job from the words in which the jobs differ: fourier-smooth, frequencies=120-glorot."""
     pairs = [[text.split("=", 1) for text in config.overrides] for config in jobs]
-    differing = [key for i, (key, _) in enumerate(pairs[0]) if len({job[i][1] for job in pairs}) > 1]
+    differing = _differing(pairs)
     names = []
     for job in pairs:
         parts = [
@@ -125,6 +125,17 @@ def job_names(jobs: Sequence[RunConfig]) -> list[str]:
     # Values that differ only in what a file name cannot hold still get folders of their own.
     times = Counter(names)
     return [name if times[name] == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+
+
+def _differing(pairs: Sequence[Sequence[Sequence[str]]]) -> set[str]:
+    """Keys whose values are not the same in all jobs, each a list of pairs, or that some jobs do not have."""
+    values: dict[tuple[str, int], list[str]] = {}
+    for job in pairs:
+        times: Counter[str] = Counter()
+        for key, value in job:  # twice where a setting given is tuned as well
+            values.setdefault((key, times[key]), []).append(value)
+            times[key] += 1
+    return {key for (key, _), all_of in values.items() if len(set(all_of)) > 1 or len(all_of) < len(pairs)}
 
 
 def _check_words(jobs: Sequence[Job], hashes: Sequence[str]) -> None:

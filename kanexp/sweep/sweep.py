@@ -36,12 +36,13 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     on from its last checkpoint. Returns 0, 1 if any job failed, 128 + n ended by signal n. Raises ConfigError, before
     anything is written, with the mistakes of all jobs.
     """
+    typed, jobs = jobs, [config.anchored() for config in jobs]
     experiments, samples = accept(jobs)
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
     parent = Path(settings.output_dir).expanduser() / name
     with ExitStack() as locks:
-        found = None if settings.rerun in (True, "all") else plan.find(parent, jobs)
+        found = None if settings.rerun in (True, "all") else plan.find(parent, jobs) or plan.find(parent, typed)
         if found and not claim(found, locks):
             console.say(f"{found.path}: another command is at work on the same sweep; this one makes another version")
             found = None
@@ -247,14 +248,15 @@ def _duration(seconds: float) -> str:
 def _summarize(todo: Plan, interrupted: int) -> int:
     records = [(job, job.folder.known_record()) for job in todo.jobs]
     statuses = [record.status if record else "waiting" for _, record in records]
-    diverged = [job for job, record in records if record and record.lost]
+    diverged = [(job, record) for job, record in records if record and record.lost]
     for job, record in records:
         if record and (record.status == "failed" or record.cause):
             console.say(f"{record.status}: {job.name}: {record.cause}")
         elif record and record.status == "running":
             console.say(f"running: {job.name}: another command is at work on it")
-    for job in diverged:
-        console.say(f"diverged, in part: {job.name}")
+    for job, record in diverged:
+        part = ", in part" if len(record.lost) < len(record.seeds) else " in all seeds"
+        console.say(f"diverged{part}: {job.name}")
     folder = todo.folder.path
     console.say(f"{statuses.count('done')} of {len(todo.jobs)} jobs done, {folder}")
     if interrupted:

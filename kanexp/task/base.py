@@ -218,6 +218,11 @@ class Regression(Task):
         )
 
     @property
+    def source(self) -> str:
+        """The option that says which function it is."""
+        return "function"
+
+    @property
     @abstractmethod
     def ranges(self) -> list[tuple[float, float]]:
         """Lowest and highest value of every input."""
@@ -290,7 +295,7 @@ class Regression(Task):
         if bad := (~y[0].isfinite()).nonzero().flatten().tolist():
             where = ", ".join(f"{value:.4g}" for value in x[:, bad[0]].tolist())
             raise ValueError(
-                f"function: is {y[0, bad[0]]:.4g} at ({where}), and not finite at {len(bad)} of {samples} samples; "
-                "choose low and high inside its domain"
+                f"{self.source}: is {y[0, bad[0]]:.4g} at ({where}), and not finite at {len(bad)} of {samples} "
+                "samples; choose low and high inside its domain"
             )
         return Split(x, y)

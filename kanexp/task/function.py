@@ -41,7 +41,7 @@ class Function(Regression):
         try:
             inputs = len(self.formula.variables)
         except ValueError as error:
-            raise ValueError(f"{'function' if self.expression is None else 'expression'} {error}") from None
+            raise ValueError(f"{self.source} {error}") from None
         for name, end in (("low", self.low), ("high", self.high)):
             require(
                 (
@@ -55,6 +55,10 @@ class Function(Regression):
                 f"low must be below high, both finite, got low {self.low} and high {self.high}",
             ),
         )
+
+    @property
+    def source(self) -> str:
+        return "function" if self.expression is None else "expression"
 
     @property
     def formula(self) -> Expression:

@@ -15,7 +15,8 @@ from conftest import ROOT
 
 from kanexp.cli import main
 
-READERS = ("report", "compare", "resume", "diagnose", "predict", "export")  # what is asked about folders that were made before
+# What is asked about folders that were made before.
+READERS = ("report", "compare", "resume", "diagnose", "predict", "export", "runs")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
