@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kanexp.figure.panel import STATES
-from kanexp.figure.style import CYCLE, STYLE
+from kanexp.figure.style import CYCLE, STYLE, axis_label
 
 MOST_NUMBERED = 20  # classes from which on counts in the cells are too small to read
 
@@ -53,8 +53,12 @@ def _number_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
         axes.text(j, i, f"{counts[i, j]:g}", ha="center", va="center", fontsize=7, color="wk"[int(shares[i, j] < 0.5)])
 
 
-def regions(table: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
-    """The class that each place is given, before and after training, with the test samples in their true colours."""
+def regions(table: pd.DataFrame, names: Sequence[str], title: str, inputs: Sequence[str] = ("x1", "x2")) -> Figure:
+    """The class that each place is given, before and after training, with the test samples in their true colours.
+
+    `names` are those of the classes, `inputs` those of the axes.
+    """
+    across, up = map(axis_label, inputs)
     colours = [CYCLE[i % len(CYCLE)] for i in range(len(names))]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 3.5), layout="constrained")
@@ -77,10 +81,10 @@ def regions(table: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
             for k, (name, colour) in enumerate(zip(names, colours, strict=True)):
                 here = samples[samples["answer"] == k]
                 axes.plot(here["x1"], here["x2"], "os^Dv"[k % 5], color=colour, markersize=3.5, label=name)
-            axes.set(title=label, xlabel="$x_1$")
+            axes.set(title=label, xlabel=across)
             axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
             axes.grid(False)
-        panels[0].set_ylabel("$x_2$")
+        panels[0].set_ylabel(up)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", fontsize=8, title="test samples", title_fontsize=8)
         figure.suptitle(title, fontsize=9)

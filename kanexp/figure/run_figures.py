@@ -22,7 +22,7 @@ from kanexp.figure.panel import (
     spectrum,
     spectrum_axes,
 )
-from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE
+from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE, axis_label
 from kanexp.score.score import metric_label
 
 
@@ -40,10 +40,20 @@ def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_los
         return figure
 
 
-def prediction(table: pd.DataFrame, kind: str, shape: Sequence[int], title: str) -> Figure:
-    """Target, prediction before and prediction after training, in the way the scene's kind asks for."""
+def prediction(
+    table: pd.DataFrame, kind: str, shape: Sequence[int], title: str, inputs: Sequence[str] = ("x1", "x2")
+) -> Figure:
+    """Target, prediction before and prediction after training, in the way the scene's kind asks for.
+
+    `inputs` are the names of its axes.
+    """
     with mpl.rc_context(STYLE):
         figure = {"picture": _picture, "surface": _surface, "curve": _curve, "scatter": _scatter}[kind](table, shape)
+        if kind in ("surface", "curve"):
+            for axes in figure.axes[: 4 if kind == "surface" else 1]:
+                axes.set_xlabel(axis_label(inputs[0]))
+                if kind == "surface":
+                    axes.set_ylabel(axis_label(inputs[1]))
         figure.suptitle(title, fontsize=9)
         return figure
 

@@ -12,6 +12,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from kanexp.figure.script import readable
+
 # Okabe and Ito's colours: told apart by every kind of colour vision, and in this order also in gray.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
     "#0072B2",
@@ -46,8 +48,9 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure beside its table, as PNG and as SVG."""
     files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
     _show_dollars(figure)
+    transliterated = readable(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of a script that the font lacks; the SVG has its letters
+        warnings.filterwarnings("ignore", "Glyph")  # of the SVG, whose letters its reader's own fonts draw
         # By hand what savefig does twice for each file: laid out once, then drawn once as PNG and once as SVG.
         figure.dpi = DPI
         canvas = FigureCanvasAgg(figure)
@@ -60,8 +63,17 @@ def save(figure: Figure, stem: Path) -> list[Path]:
             left, bottom, width, height = (round(float(x), 6) for x in axes.get_position(original=True).bounds)
             axes.set_position((left, bottom, width, height))
         canvas.print_png(files[0])
+        for text, letters in transliterated.items():
+            text.set_text(letters)
         FigureCanvasSVG(figure).print_svg(files[1], metadata={"Date": None})
     return files
+
+
+def axis_label(name: str, longest: int = 40) -> str:
+    """The name of an input as its axis has it: x1 with the number below, long names cut short."""
+    if found := re.fullmatch(r"([xy])(\d)", name):
+        return f"${found[1]}_{found[2]}$"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def _show_dollars(figure: Figure) -> None:

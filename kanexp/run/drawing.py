@@ -24,7 +24,7 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
     row = int(result.best_val.argsort()[(len(seeds) - 1) // 2])
     shown = f"seed {seeds[row]}, the median of {len(seeds)} on validation" if len(seeds) > 1 else f"seed {seeds[0]}"
     states = {"before": (before, result.start), "after": (result.network, result.best)}
-    x = data.train.x
+    x, names = data.train.x, data.inputs_as().names
     metrics = pd.read_csv(folder.metrics)
     made = {"signal": measured.signal(states, x, seeds)}
     drawn = {}
@@ -36,10 +36,10 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
         drawn["confusion"] = class_figures.confusion(made["confusion"], f"test data, {shown}")
         if len(scene.x) == 2:
             made["regions"] = measured.regions(states, scene, row, data)
-            drawn["regions"] = class_figures.regions(made["regions"], scene.classes, shown)
+            drawn["regions"] = class_figures.regions(made["regions"], scene.classes, shown, names)
     else:
         made["prediction"] = measured.predictions(states, scene, row, data)
-        drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown)
+        drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown, names)
     if experiment.settings.diagnostics:
         made["layers"] = pd.read_csv(folder.diagnostics)
         drawn["layers"] = run_figures.layers(made["layers"])

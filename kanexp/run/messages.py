@@ -1,6 +1,7 @@
 """What a run says in the terminal before and after it trains."""
 
 import itertools
+from dataclasses import fields
 
 import pandas as pd
 import torch
@@ -16,6 +17,7 @@ from kanexp.score.score import metric_label
 from kanexp.task.base import Data
 from kanexp.train.result import Result
 
+NOTABLE_SHARE = 0.01  # of inputs outside the domain, from which on it is worth a word
 NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 
 
@@ -36,7 +38,26 @@ def introduce(e: Experiment, data: Data, network: Network, start: Tensor) -> Non
     )
     if data.notes:
         console.say(f"data: {'; '.join(data.notes)}")
-    _show_signal(tables.signal({"before": (network, start)}, data.train.x, seeds))
+    signal = tables.signal({"before": (network, start)}, data.train.x, seeds)
+    _show_signal(signal)
+    share = signal.loc[signal["layer"] == 0, "outside"].median()
+    if share > NOTABLE_SHARE:
+        console.say(
+            f"note: {100 * share:.1f} % of the inputs are outside the domain of the first layer, where its functions "
+            f"end; {' or '.join(_ways_in(e))} brings them into it"
+        )
+
+
+def _ways_in(e: Experiment) -> list[str]:
+    """Words that bring inputs into the domain of the first layer."""
+    ways = []
+    if getattr(e.task, "normalize", "") == "standard":
+        ways.append("task.normalize=range")
+    if getattr(e.task, "scaled", True) is False:
+        ways.append("task.scale=true")
+    if any(field.name == "bound" for field in fields((e.layers or [e.layer])[0])):
+        ways.append("bound: affine of its layer" if e.layers else "layer.bound=affine")
+    return ways or ["another range of the task or of the layer"]
 
 
 def conclude(seeds: list[int], result: Result, brief: bool) -> None:
