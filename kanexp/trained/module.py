@@ -1,5 +1,7 @@
 """TrainedNetwork: one trained network as a torch.nn.Module, from rows in own units to answers in own units."""
 
+import keyword
+
 import torch
 from torch import Tensor, nn
 
@@ -35,7 +37,7 @@ class TrainedNetwork(nn.Module):
         self.feature_names, self.classes = encoding.names, encoding.classes
         self._network, self._scales = network, not encoding.is_unchanged
         for name, value in network.unflatten(theta.detach()).items():
-            _hold(self, name, value[0].clone())
+            _hold(self, _attribute(name), value[0].clone())
         for name in ("offset", "scale", "fill"):
             self.register_buffer(name, getattr(encoding, name)[:, 0].clone(), persistent=False)
         self.register_buffer("target_offset", target_offset.double(), persistent=False)
@@ -44,7 +46,7 @@ class TrainedNetwork(nn.Module):
     @property
     def theta(self) -> Tensor:
         """All weights in one row (1, length), as the network's own functions take them."""
-        return torch.cat([self.get_parameter(name).flatten() for name in self._network.shapes])[None]
+        return torch.cat([self.get_parameter(_attribute(name)).flatten() for name in self._network.shapes])[None]
 
     def forward(self, x: Tensor) -> Tensor:
         """Answers (batch, outputs), float64, for features (batch, features) of any floating type."""
@@ -54,6 +56,11 @@ class TrainedNetwork(nn.Module):
             x = (torch.where(x.isnan(), self.fill, x) - self.offset) / self.scale
         answers = self._network.plain(theta, x.to(theta.dtype).T[None])[0].T
         return answers.double() * self.target_scale + self.target_offset
+
+
+def _attribute(name: str) -> str:
+    """A weight's name as programs can have it, in which no part may be a word of Python's: class_ for class."""
+    return ".".join(f"{part}_" if keyword.iskeyword(part) else part for part in name.split("."))
 
 
 def _hold(module: nn.Module, name: str, value: Tensor) -> None:
