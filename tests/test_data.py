@@ -184,7 +184,7 @@ BAD_TABLES = [
     ("a,b\n", {}, "'table.csv' has no rows below its header"),
     (b"\x89PNG\xff\xfe", {}, "(it is no text in UTF-8)"),
     (GOOD + "7", {}, "(its last line has 1 of 2 columns: the file was cut short)"),
-    (GOOD + "7,1,5\n", {}, "cannot read a table from 'table.csv' (Error tokenizing data"),
+    (GOOD + "7,1,5\n", {}, "cannot read a table from 'table.csv' (row 31 has 3 fields, and the header 2; put"),
     (GOOD, {"target": "c"}, "target: there is no column 'c'; the columns are a, b"),
     (GOOD, {"target": None}, "target: must name the column to learn, one of a, b"),
     (GOOD + "seven,1\n", {}, "path: column 'a' holds numbers, but 'seven' in row 31; put a number there"),
