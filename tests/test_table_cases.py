@@ -315,7 +315,7 @@ WRONG = [
     ("a,b,y\n" + BODY + "3,4\n" + BODY, "row 31 has 2 of 3 fields; complete it or delete it"),
     ("a,b,y\n" + BODY + "3,4,5,6\n" + BODY, "row 31 has 4 fields, and the header 3; put texts with separators in"),
     ("a,a,y\n" + BODY, "path: 2 columns of "),
-    ("a,b,y\n" + BODY + "7,$5,1\n", "column 'b' holds numbers, but '$5' in row 31; put a number there, leave"),
+    ("a,b,y\n" + BODY + "7,$5,1\n", "column 'b' holds numbers, but '$5' in row 31; put a number there or leave"),
     (b"\x1f\x8bno", "(it is damaged: "),
     (bytes(range(128, 256)) * 9, "(it is no text in UTF-8); give a CSV or Parquet file, or name its encoding"),
     ("a,b,y\n" + BODY.replace("2.5", "2024-05"), "target: 'y' holds numbers, but '2024-05' in row 11"),
@@ -328,6 +328,48 @@ def test_what_is_wrong_is_said(content, sentence, tmp_path):
         _ = Tabular(path=saved(tmp_path, content), target="y").inputs
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+WIDE = "".join(f"{i},{i % 7},{i % 3},{i % 4},{i % 5},{i / 4}\n" for i in range(30))
+EUROPE = BODY.replace(",", ";").replace(".", ",")
+MEANT = {
+    "decimal commas": ("a;b;y\n" + EUROPE, ["a", "b"]),
+    "decimal commas without names": (EUROPE, "header: the first row of"),
+    "what spreadsheets write": ("sep=;\na;b;y\n" + EUROPE, ["a", "b"]),
+    "utf-16 without a mark": (("a,b,y\n" + BODY).encode("utf-16-be"), ["a", "b"]),
+    "wavelengths": ("400.5,401,401.5,402,402.5,y\n" + WIDE, ["400.5", "401", "401.5", "402", "402.5"]),
+    "years": ("2019,2021,y\n" + BODY, ["2019", "2021"]),
+    "a name and numbers": ("p0,3,7\n" + BODY, "header: the first row of"),
+    "a title": ("Report\n\na,b,y\n" + BODY, "(its first line has 1 field and the next 3; begin lines above the names"),
+    "percent and not": (
+        "a,b,y\n" + "".join(f"{i},{i}{'%' * (i > 3)},{i / 4}\n" for i in range(30)),
+        "path: column 'b' holds numbers (percent), but '1' in row 2; put a number there or leave the field empty",
+    ),
+    "dates to learn": (
+        "a,y\n" + "".join(f"{i},2024-01-{i + 1:02d}\n" for i in range(30)),
+        "target: 'y' holds dates; task.dates=days learns days since 1970",
+    ),
+    "lists in fields": (
+        "a,tags,y\n" + "".join(f"{i},u;{'vw'[i % 2]},{i / 4}\n" for i in range(30)),
+        ["a", "tags=u;v", "tags=u;w"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "right"), MEANT.values(), ids=MEANT)
+def test_what_a_file_means(content, right, tmp_path):
+    task = Tabular(path=saved(tmp_path, content), target="y")
+    if isinstance(right, list):
+        assert load(task).encoding.names == right
+        return
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - its whole text is compared below
+        _ = task.inputs
+    assert right in str(caught.value)
+
+
+def test_words_for_nothing_may_be_most_of_the_classes(tmp_path):
+    rows = "".join(f"{i},{('NA', 'EU', 'null')[i % 3]}\n" for i in range(30))
+    assert Tabular(path=saved(tmp_path, "a,y\n" + rows), target="y").table.classes == ("EU", "NA", "null")
 
 
 def test_short_rows_are_not_filled_up():

@@ -58,6 +58,7 @@ class Judge:
 
     def _sort(self, found: Columns, name: str, column: pd.Series) -> None:
         """One column, into where it belongs."""
+        declared = name in self.categories or is_declared(column)
         try:
             column = plain(column)
         except ValueError as error:
@@ -65,7 +66,7 @@ class Judge:
         given = column.dropna()
         if given.empty:
             found.dropped[name] = "empty"
-        elif name in self.categories:
+        elif declared and (name in self.categories or given.nunique() <= MOST_CATEGORIES):
             found.categories[name] = categories(column)
         elif pd.api.types.is_timedelta64_dtype(column):
             found.dropped[name] = "durations"
@@ -76,10 +77,9 @@ class Judge:
         elif is_dates(column):
             found.dropped[name] = "dates; task.dates=days makes numbers of them"
         elif wrong := texts_among_numbers(column, self.style):
-            row, text = wrong[0]
             raise ValueError(
-                f"path: column '{name}' holds numbers, but '{text}' in row {row}; put a number there, leave the field "
-                f"empty, or say that it is missing, task.missing=['{text}'], or leave the column out, task.drop"
+                f"path: column {wrong}; put a number there or leave the field empty, name what is missing, "
+                f"task.missing=[...], or leave the column out, task.drop=['{name}']"
             )
         elif (different := given.nunique()) > MOST_CATEGORIES:
             found.dropped[name] = f"{different} different texts"
@@ -145,6 +145,11 @@ def plain(column: pd.Series) -> pd.Series:
     return column if kinds <= {"str"} else as_texts(column)
 
 
+def is_declared(column: pd.Series) -> bool:
+    """Whether the file itself says that a column holds categories."""
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
 def _is_several(value: Any) -> bool:
     return isinstance(value, list | tuple | dict | set | np.ndarray | bytes)
 
@@ -164,16 +169,21 @@ def categories(column: pd.Series) -> list[str]:
     return sorted(as_texts(column).fillna("missing").unique())
 
 
-def texts_among_numbers(column: pd.Series, style: Style) -> list[tuple[int, str]]:
-    """Rows (from 1, below the header) and texts that are no numbers in a column most of whose entries are."""
+def texts_among_numbers(column: pd.Series, style: Style) -> str:
+    """What the first text is that is no number as most of a column's entries are, and where; empty where none is."""
     if not is_text(column):
-        return []
+        return ""
     given = column.dropna().astype(str)
-    wrong = given
-    for notation in (PLAIN, *(style.ways(column))):
+    given = wrong = given[~is_missing_word(given)]
+    said = ""
+    for notation in (PLAIN, *style.ways(column)):
         strange = notation.strangers(given)
-        wrong = strange if len(strange) < len(wrong) else wrong
-    return [(int(i) + 1, text) for i, text in wrong.items()] if len(wrong) < len(given) / 2 else []
+        if len(strange) < len(wrong):
+            wrong, said = strange, notation.said
+    if wrong.empty or len(wrong) >= len(given) / 2:
+        return ""
+    how = f" ({said})" if said else ""
+    return f"'{column.name}' holds numbers{how}, but '{wrong.iloc[0]}' in row {wrong.index[0] + 1}"
 
 
 def missing_words(column: pd.Series) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 NUMBER = re.compile(r"[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?%?")
+MANY = 5  # numbers that rise by chance once in 120 times
 SHOWN = 6  # fields of a row that a sentence repeats
 
 
@@ -65,15 +66,24 @@ def _is_count(first: list[str]) -> bool:
 
 
 def _may_be_data(first: list[str], table: pd.DataFrame) -> bool:
-    """Whether every field is a number or stands in its column once more, or numbers come in no order of names."""
-    numbers = [float(field) for field in first if _is_plain(field)]
-    rises = all(a < b for a, b in itertools.pairwise(numbers))
-    if numbers and not (rises and (len(numbers) > 1 or numbers[0].is_integer())):
-        return True
+    """Whether every field is a number or stands in its column once more, or there are numbers that name nothing."""
     below = table.iloc[1:]
-    return len(first) > 1 and all(
-        NUMBER.fullmatch(field) or (field and (below.iloc[:, i] == field).any()) for i, field in enumerate(first)
-    )
+    again = [bool(field) and bool((below.iloc[:, i] == field).any()) for i, field in enumerate(first)]
+    if len(first) > 1 and all(more or NUMBER.fullmatch(field) for field, more in zip(first, again, strict=True)):
+        return True
+    numbers = [float(field) for field in first if _is_plain(field)]
+    texts = [more for field, more in zip(first, again, strict=True) if not _is_plain(field)]
+    return bool(numbers) and (any(texts) or not _are_names(numbers))
+
+
+def _are_names(numbers: list[float]) -> bool:
+    """Whether columns may be called so: a number alone, those that count, years, or many that rise, as wavelengths."""
+    steps = [b - a for a, b in itertools.pairwise(numbers)]
+    whole = all(number.is_integer() for number in numbers)
+    years = all(1900 <= number <= 2100 for number in numbers)
+    if whole and (all(step == 1 for step in steps) or years):
+        return all(step > 0 for step in steps)
+    return len(numbers) >= MANY and all(step > 0 for step in steps)
 
 
 def _is_plain(field: str) -> bool:

@@ -78,7 +78,7 @@ class Notation:
     def _plain(self, texts: pd.Series) -> pd.Series:
         """Texts as Python writes numbers; missing where they are none in this notation."""
         affix, bare = stripped(texts)
-        bare = bare.where(affix.isin(["", self.affix]))
+        bare = bare.where((affix == self.affix) | is_zero(bare))
         bare = bare.where(bare.str.fullmatch(pattern(self.decimal, self.thousands, strict=False)).fillna(False))
         if self.thousands:
             mark = (
@@ -99,6 +99,11 @@ def pattern(decimal: str, thousands: str, strict: bool = True) -> str:
     t = _class(thousands)
     whole = rf"(?:[1-9]\d{{0,2}}(?:{t}\d{{3}})+|[1-9]\d?(?:{t}\d\d)+{t}\d{{3}}|{digits})" if thousands else digits
     return rf"[+-]?(?:{whole}(?:{d}\d*)?|{d}\d+)(?:[eE][+-]?\d+)?"
+
+
+def is_zero(bare: pd.Series) -> pd.Series:
+    """Which texts are nothing, in whatever units."""
+    return bare.str.fullmatch("0([.,]0*)?").fillna(False)
 
 
 def stripped(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -151,7 +156,7 @@ class Style:
         if texts.isin([*TRUE, *FALSE]).all():
             return Notation("truth") if given.notna().all() else None
         affix, bare = stripped(texts)
-        signs = set(affix[(affix != "") | ~bare.str.fullmatch("0([.,]0*)?")])  # nothing is nothing in any currency
+        signs = set(affix[(affix != "") | ~is_zero(bare)])  # nothing is nothing in any currency
         fits = [marks for marks in self._marks() if bare.str.fullmatch(pattern(*marks)).all()]
         if len(signs) > 1 or not fits:
             plain = pd.to_numeric(texts, errors="coerce").notna().all()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kanexp.data.header import Question, names_of
+from kanexp.data.header import NUMBER, Question, names_of
 from kanexp.data.reading import SEPARATORS, Reading
 from kanexp.data.text_file import read_text
 
@@ -66,7 +66,10 @@ def _read_csv(file: Path, reading: Reading) -> TableFile:
     lines, comments = _without_comments([line for line in text.split("\n") if line.strip()])
     if not lines:
         raise ValueError("it is empty")
-    separator = _separator(lines[:SAMPLE]) if reading.separator == "auto" else reading.mark
+    declared = re.fullmatch(r'"?sep=(.)"?', lines[0])  # as spreadsheets write
+    lines = lines[1:] if declared and len(lines) > 1 else lines
+    found = declared[1] if declared else _separator(lines[:SAMPLE])
+    separator = found if reading.separator == "auto" else reading.mark
     if separator == " ":
         lines = [line.strip() for line in lines]
     counts = [len(row) for row in _rows(lines, separator)]
@@ -97,23 +100,36 @@ def _rows(lines: Iterable[str], separator: str) -> Iterable[list[str]]:
 
 
 def _separator(lines: list[str]) -> str:
-    """What cuts nearly all lines into the same number of fields, the most of them; a comma where nothing does."""
-    best, found = (0.0, 1), ","
-    for separator in SEPARATORS.values():
-        spaces = separator == " "
-        if spaces and best[0] > 0:
-            break  # spaces separate where nothing else does
-        try:
-            counts = [len(row) for row in _rows([line.strip() for line in lines] if spaces else lines, separator)]
-        except csv.Error:
-            continue
-        fields, often = Counter(counts[1:] or counts).most_common(1)[0]
-        share = round(often / max(1, len(counts) - 1), 1)
-        # Names may be one fewer, beside names of rows, or one more or fewer, with a separator at the end of lines.
-        fits = abs(counts[0] - fields) <= 1 and min(counts[0], fields) > 1 and share > (0.8 if spaces else 0.3)
-        if fits and (share, fields) > best:
-            best, found = (share, fields), separator
-    return found
+    """What cuts most lines into the same number of fields, the most of them, but never a number; else a comma."""
+    found = {mark: cut for mark in (",", ";", "\t", "|") if (cut := _cut(lines, mark)) is not None}
+    if not found:  # spaces separate where nothing else does
+        cut = _cut([line.strip() for line in lines], " ")
+        return " " if cut is not None and cut[0] > 0.8 else ","
+    share = max(cut[0] for cut in found.values())
+    best = {mark: fields for mark, (often, fields) in found.items() if often == share}
+    for mark in best:
+        if "," in best and mark != "," and _holds_decimal_commas(lines, mark):
+            return mark
+    return max(best, key=lambda mark: best[mark])
+
+
+def _cut(lines: list[str], separator: str) -> tuple[float, int] | None:
+    """The share of lines, to a tenth, with the commonest number of fields, and that number; None where it is one."""
+    try:
+        counts = [len(row) for row in _rows(lines, separator)]
+    except csv.Error:
+        return None
+    fields, often = Counter(counts[1:] or counts).most_common(1)[0]
+    share = round(often / max(1, len(counts) - 1), 1)
+    # Names may be one fewer, beside names of rows, or one more or fewer, with a separator at the end of lines.
+    fits = abs(counts[0] - fields) <= 1 and min(counts[0], fields) > 1 and share > 0.3
+    return (share, fields) if fits else None
+
+
+def _holds_decimal_commas(lines: list[str], separator: str) -> bool:
+    """Whether all fields with a comma below the first line are numbers, where this separates them."""
+    fields = [field for row in list(_rows(lines, separator))[1:] for field in row if "," in field]
+    return bool(fields) and all(NUMBER.fullmatch(field.strip()) for field in fields)
 
 
 def _parsed(lines: list[str], separator: str, columns: int) -> pd.DataFrame:
@@ -145,6 +161,10 @@ def _fitted(table: pd.DataFrame, counts: list[int]) -> pd.DataFrame:
     if names > 1 and rows and all(count == names + 1 for count in rows):
         head = table.iloc[[0]].shift(axis=1)
         return pd.concat([head, table.iloc[1:]])
+    if names == 1 and rows and min(rows) > 1:
+        raise ValueError(
+            f"its first line has 1 field and the next {rows[0]}; begin lines above the names with # or delete them"
+        )
     for row, count in enumerate(rows, start=1):
         if count == names:
             continue

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kanexp.data.columns import Judge, missing_words, plain, texts_among_numbers
+from kanexp.data.columns import Judge, is_dates, is_declared, missing_words, plain, texts_among_numbers
 from kanexp.data.notation import PLAIN, Notation, as_texts
 
 MOST_CLASSES = 20  # whole numbers with more different values are a quantity
@@ -40,9 +40,10 @@ class Target:
 def understand(column: pd.Series, kind: Kind, judge: Judge) -> Target:
     """A column as something to learn. Raises ValueError where it cannot be."""
     name = column.name
+    declared = is_declared(column)
     try:
         column = plain(column)
-        notation = judge.notation(column)
+        notation = None if declared else judge.notation(column)
     except ValueError as error:
         raise ValueError(f"target: {str(error).removeprefix('path: ')}") from error
     number = notation is not None and notation.kind != "truth" and not pd.api.types.is_bool_dtype(column)
@@ -53,10 +54,14 @@ def understand(column: pd.Series, kind: Kind, judge: Judge) -> Target:
         what = f"the one value '{as_texts(values).iloc[0]}'" if len(values) else "no value"
         raise ValueError(f"target: '{name}' has {what} in all rows, so there is nothing to learn; choose another")
     if kind != "classification" and not number and (wrong := texts_among_numbers(column, judge.style)):
-        row, text = wrong[0]
         raise ValueError(
-            f"target: '{name}' holds numbers, but '{text}' in row {row}; put a number there or leave the field empty"
+            f"target: {wrong}; put a number there or leave the field empty"
             + (", or use task.kind=classification" if kind == "auto" else "")
+        )
+    if kind != "classification" and notation is None and is_dates(column):
+        raise ValueError(
+            f"target: '{name}' holds dates; task.dates=days learns days since 1970, task.kind=classification takes "
+            "dates as classes"
         )
     if kind == "auto":
         few = not number or (bool((values % 1 == 0).all()) and values.nunique() <= MOST_CLASSES)

@@ -58,13 +58,23 @@ def _unzipped(packed: bytes) -> bytes:
         return archive.read(files[0])
 
 
+def _by_zeros(content: bytes) -> str:
+    """UTF-16 without a mark has a zero in every other byte of most letters of the West."""
+    sample = content[:4096]
+    for name, start in (("utf-16-be", 0), ("utf-16-le", 1)):
+        zeros, others = (sample[first::2].count(0) for first in (start, 1 - start))
+        if len(sample) > 3 and zeros > 0.2 * len(sample) and not others:
+            return name
+    return "utf-8"
+
+
 def _decoded(content: bytes, encoding: str) -> tuple[str, list[str]]:
     if encoding != "auto":
         try:
             return content.decode(encoding), []
         except UnicodeError as error:
             raise ValueError(f"it is no text in {encoding}") from error
-    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
+    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), "") or _by_zeros(content)
     try:
         return content.decode(marked), [] if marked.startswith("utf-8") else [f"a text in {marked.upper()}"]
     except UnicodeError as error:
