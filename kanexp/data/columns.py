@@ -27,7 +27,8 @@ NEARLY_ALL = 0.9  # of the rows, from which on different texts name the rows
 class Columns:
     """Which columns become numbers, and how they are written; which become one number per category; which are left out.
 
-    `words` are what stood for missing numbers, and `counted` the columns that only count the rows.
+    `words` are what stood for missing numbers, `counted` the columns that only count the rows, and `read` the numbers
+    themselves, (rows,) float64 with NaN where one is missing.
     """
 
     numbers: dict[str, Notation] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Columns:
     dropped: dict[str, str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     counted: list[str] = field(default_factory=list)
+    read: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -90,6 +92,7 @@ class Judge:
 
     def _number(self, found: Columns, name: str, column: pd.Series, notation: Notation) -> None:
         numbers = notation.numbers(column)
+        found.read[name] = numbers
         if infinite := int(np.isinf(numbers).sum()):
             raise ValueError(
                 f"path: column '{name}' is infinite in {infinite} row{'s' if infinite > 1 else ''}; "
@@ -99,9 +102,9 @@ class Judge:
             found.dropped[name] = "constant"
             return
         found.numbers[name] = notation
-        if words := missing_words(column):
+        if np.isnan(numbers).any() and (words := missing_words(column)):
             found.words[name] = words
-        if counts_rows(column):
+        if counts_rows(pd.Series(numbers)):
             found.counted.append(name)
 
     def notation(self, column: pd.Series) -> Notation | None:
@@ -174,13 +177,15 @@ def texts_among_numbers(column: pd.Series, style: Style) -> str:
     if not is_text(column):
         return ""
     given = column.dropna().astype(str)
+    counts = given.value_counts()
+    given = given.drop_duplicates()
     given = wrong = given[~is_missing_word(given)]
     said = ""
     for notation in (PLAIN, *style.ways(column)):
         strange = notation.strangers(given)
         if len(strange) < len(wrong):
             wrong, said = strange, notation.said
-    if wrong.empty or len(wrong) >= len(given) / 2:
+    if wrong.empty or counts[wrong].sum() >= counts[given].sum() / 2:
         return ""
     how = f" ({said})" if said else ""
     return f"'{column.name}' holds numbers{how}, but '{wrong.iloc[0]}' in row {wrong.index[0] + 1}"

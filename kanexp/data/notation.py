@@ -17,6 +17,7 @@ AFFIXED = re.compile(
     rf"(?P<open>\()?(?P<sign>[+-]?)\s*(?P<before>{CURRENCY})?\s*(?P<number>[+-]?[\d.,][\d.,' \u00a0\u202f\u2019eE+-]*?)"
     rf"\s*(?P<behind>%|‰|{CURRENCY})?(?P<close>\))?"
 )
+HEAD = 1000  # rows that tell how a long column of plain numbers is written
 PRINTED_MINUS = "\u2212"
 APOSTROPHES = "['\u2019]"
 SPACES = "[ \u00a0\u202f]"
@@ -51,7 +52,7 @@ class Notation:
             return given.map({**dict.fromkeys(TRUE, 1.0), **dict.fromkeys(FALSE, 0.0)}).to_numpy(dtype=float)
         if (self.decimal, self.thousands, self.affix) != (".", "", ""):
             given = self._plain(given.astype("string"))
-        elif is_text(given):
+        elif is_text(given) and not are_plain(given):
             given = given.str.replace(PRINTED_MINUS, "-", regex=False)
         return pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
@@ -150,6 +151,8 @@ class Style:
 
         Raises ValueError where a comma may mean two things, and nothing in the file tells which.
         """
+        if are_plain(given) and not self._may_group(given):
+            return PLAIN
         texts = known(given)
         if texts.empty:
             return None
@@ -175,6 +178,10 @@ class Style:
         sign = signs.mode().iloc[0] if len(signs) else ""
         return [Notation("number", *marks, sign) for marks in dict.fromkeys(self._marks())]
 
+    def _may_group(self, given: pd.Series) -> bool:
+        """Whether points may stand between thousands, in a file whose decimals have commas."""
+        return self.decimal == "," and bool(given.dropna().iloc[:HEAD].str.fullmatch(pattern(",", ".")).all())
+
     def _marks(self) -> list[tuple[str, str]]:
         """Pairs of marks for decimals and for thousands, the likeliest first."""
         between = ("", ".", ",", " ", "'") if self.thousands is None else ("", self.thousands)
@@ -190,7 +197,11 @@ def _shown(column: pd.Series) -> Iterable[str]:
     """The marks of decimals that a column of texts shows beyond doubt."""
     if not is_text(column):
         return
-    texts = known(column)
+    head = column.dropna().iloc[:HEAD]
+    if are_plain(head) and (head.str.contains(".", regex=False).any() or are_plain(column)):
+        texts = known(head)
+    else:
+        texts = known(column)
     if texts.empty:
         return
     bare = stripped(texts)[1]
@@ -200,6 +211,12 @@ def _shown(column: pd.Series) -> Iterable[str]:
     point = any(bare.str.fullmatch(pattern(".", mark)).all() for mark in ("", ",", " ", "'"))
     if comma != point:
         yield "," if comma else "."
+
+
+def are_plain(given: pd.Series) -> bool:
+    """Whether all texts of a column are numbers as programs write them; a quick look at most columns."""
+    numbers = pd.to_numeric(given, errors="coerce")
+    return len(given) > 0 and numbers.count() == given.count() > 0
 
 
 def known(given: pd.Series) -> pd.Series:

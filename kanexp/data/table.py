@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kanexp.data.columns import Columns, Judge, plain
+from kanexp.data.columns import Columns, Judge
 from kanexp.data.target import MOST_CLASSES, Kind, Target, understand
 
 LARGEST_SHARE, SMALLEST_SHARE = 0.9, 0.05  # of a class, beyond which accuracy says little
@@ -68,6 +68,7 @@ def understand_table(
     targets = [_of(target, known) for target in targets]
     others = [name for name in frame.columns if name not in (*names, groups)]
     columns = judge.columns(rows[others])
+    rows = pd.DataFrame({name: columns.read.get(name, rows[name]) for name in rows.columns}, rows.index)
     if columns.width == 0:
         raise ValueError(f"path: no column is left to learn from ({_listed(columns.dropped)}); give others")
     grouped = None if groups is None else rows[groups].astype(str).fillna("missing").to_numpy(dtype=str)
@@ -123,7 +124,7 @@ def _column_notes(table: Table) -> list[str]:
     notes += [f"{_names(names)}: {what}" for what, names in said.items() if what]
     words = {target.name: target.words for target in table.targets if target.words} | columns.words
     notes += [f"{word} in {name} taken for missing" for name, word in words.items()]
-    holes = {name: int(np.isnan(n.numbers(plain(table.rows[name]))).sum()) for name, n in columns.numbers.items()}
+    holes = {name: int(np.isnan(columns.read[name]).sum()) for name in columns.numbers}
     if counted := {name: rows_of(count) for name, count in holes.items() if count}:
         notes.append(f"missing numbers set to the training mean: {_listed(counted)}")
     if columns.categories:

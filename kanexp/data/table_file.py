@@ -194,7 +194,7 @@ def _without_index(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def counts_rows(column: pd.Series) -> bool:
     """Whether it holds 0, 1, 2, ... or 1, 2, 3, ... in this order."""
-    if pd.api.types.is_numeric_dtype(column) or isinstance(column.iloc[0], str):
+    if str(column.iloc[0]).strip() in ("0", "1", "0.0", "1.0"):
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         return len(numbers) > 1 and any((numbers == np.arange(len(numbers)) + start).all() for start in (0, 1))
     return False
