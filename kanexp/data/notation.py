@@ -198,10 +198,13 @@ def _shown(column: pd.Series) -> Iterable[str]:
     if not is_text(column):
         return
     head = column.dropna().iloc[:HEAD]
-    if are_plain(head) and (head.str.contains(".", regex=False).any() or are_plain(column)):
-        texts = known(head)
-    else:
-        texts = known(column)
+    if are_plain(head) and (any("." in text for text in head) or are_plain(column)):
+        # Plain numbers have points before decimals unless all of these may stand between thousands.
+        either = f"{pattern(',', '')}|{pattern(',', '.')}"
+        if not all(re.fullmatch(either, text.strip()) for text in head):
+            yield "."
+        return
+    texts = known(column)
     if texts.empty:
         return
     bare = stripped(texts)[1]
