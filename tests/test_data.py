@@ -184,7 +184,7 @@ BAD_TABLES = [
     ("a,b\n", {}, "'table.csv' has no rows below its header"),
     (b"\x89PNG\xff\xfe", {}, "(it is no text in UTF-8)"),
     (GOOD + "7", {}, "(its last line has 1 of 2 columns: the file was cut short)"),
-    (GOOD + "7,1,5\n", {}, "cannot read a table from 'table.csv' (Error tokenizing data"),
+    (GOOD + "7,1,5\n", {}, "cannot read a table from 'table.csv' (row 31 has 3 fields, and the header 2; put"),
     (GOOD, {"target": "c"}, "target: there is no column 'c'; the columns are a, b"),
     (GOOD, {"target": None}, "target: must name the column to learn, one of a, b"),
     (GOOD + "seven,1\n", {}, "path: column 'a' holds numbers, but 'seven' in row 31; put a number there"),
@@ -357,9 +357,9 @@ def test_classes_from_the_command(kanexp, tmp_path):
     ("words", "sentence"),
     [
         (["task=tabular", "task.path=no.csv"], "error: task.path: cannot read a table from 'no.csv' (no such file)"),
-        (["task=tabular", "task.path=."], "error: task.path: cannot read a table from '.' (it is a folder)"),
+        (["task=tabular", "task.path=."], "(it is a folder); give a CSV or Parquet file"),
         (["task=tabular", "task.target=price"], "error: task.target: there is no column 'price'"),
-        (["task=tabular", "widths=[in,5,3]"], "and end with its 10 outputs (or the word out), got [in, 5, 3]"),
+        (["task=tabular", "widths=[in,5,3]"], "its 10 outputs, one for each class (or the word out), got [in, 5, 3]"),
         (["task=tabular", "optimizer=levenberg_marquardt", "dtype=float64"], "which the loss of Tabular is not"),
         (
             ["task=vision", "task.data_dir=no"],

@@ -10,12 +10,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from kanexp.data.columns import plain as plain_column
+from kanexp.data.notation import PLAIN, Notation, as_texts, without
+
 
 @dataclass(frozen=True)
 class Column:
     """One column of what goes in: a number brought to a common size, or a category with an input for each value.
 
     A missing number becomes `fill`; where that is None, none may be missing. Inputs are (number - offset) / scale.
+    `notation` is how training read the numbers from texts; `missing` are texts that stand for nothing.
     """
 
     name: str
@@ -23,6 +27,8 @@ class Column:
     scale: float = 1.0
     fill: float | None = None
     values: tuple[str, ...] = ()
+    notation: Notation = PLAIN
+    missing: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -92,7 +98,7 @@ class Encoding:
     @property
     def is_unchanged(self) -> bool:
         """Whether features go in as they are."""
-        return all((c.offset, c.scale, c.fill, c.values) == (0.0, 1.0, None, ()) for c in self.columns)
+        return all(column == Column(column.name) for column in self.columns)
 
     def read(self, table: pd.DataFrame) -> Tensor:
         """Features (inputs, rows) of a table that has the columns by their names; others are not looked at.
@@ -118,7 +124,7 @@ class Encoding:
         if "unchanged" in values:
             columns = tuple(map(Column, values["unchanged"]))
         else:
-            columns = tuple(Column(**{**column, "values": tuple(column["values"])}) for column in values["columns"])
+            columns = tuple(_column(column) for column in values["columns"])
         return cls(columns, tuple(values["targets"]), tuple(values["classes"]))
 
     def _each(self, number: Any) -> Tensor:
@@ -126,24 +132,31 @@ class Encoding:
         return torch.tensor(numbers, dtype=torch.float64)[:, None]
 
 
+def _column(values: Mapping[str, Any]) -> Column:
+    """A column from plain values, those of older runs too, which remembered no notation."""
+    more = {"notation": Notation(**values.get("notation", {})), "missing": tuple(values.get("missing", ()))}
+    return Column(**{**values, "values": tuple(values["values"]), **more})
+
+
 def _features(column: Column, given: pd.Series) -> np.ndarray:
     """Features (inputs, rows) of one column."""
+    given = without(plain_column(given), column.missing)
     if column.values:
-        texts = given.astype(str).where(given.notna(), "missing")
+        texts = as_texts(given).fillna("missing")
         if unknown := sorted(set(texts) - set(column.values)):
             listed = ", ".join(column.values[:12]) + (", ..." if len(column.values) > 12 else "")
             raise ValueError(
                 f"column '{column.name}' holds '{unknown[0]}', which training did not see; it knows {listed}"
             )
         return np.stack([texts == value for value in column.values])
-    numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    missing = np.isnan(numbers)
-    wrong = given[missing & given.notna().to_numpy()]
+    numbers = column.notation.numbers(given)
+    wrong = column.notation.strangers(given)
     if len(wrong):
         raise ValueError(
             f"column '{column.name}' holds '{wrong.iloc[0]}' in row {wrong.index[0] + 1}, which is no number"
+            + (f" as training read them ({column.notation.said})" if column.notation.said else "")
         )
-    if column.fill is None and missing.any():
+    if column.fill is None and (missing := np.isnan(numbers)).any():
         raise ValueError(f"column '{column.name}' is empty in row {given.index[missing][0] + 1}; put a number there")
     if np.isinf(numbers).any():
         raise ValueError(f"column '{column.name}' is infinite in row {given.index[np.isinf(numbers)][0] + 1}")

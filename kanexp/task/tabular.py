@@ -1,7 +1,8 @@
 """Tables: scikit-learn's bundled sets by name, and the user's own CSV and Parquet files."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -10,49 +11,102 @@ import pandas as pd
 import torch
 from torch import Generator, Tensor
 
+from kanexp.data.bundled import BUNDLED, MADE, bundled, made
+from kanexp.data.columns import Judge, plain
 from kanexp.data.encoding import Column, Encoding
-from kanexp.data.table_file import Columns, judge, read_table, texts_among_numbers
+from kanexp.data.notation import Style, without
+from kanexp.data.parts import Parts, group_parts, ordered_parts, random_parts
+from kanexp.data.reading import Decimal, Reading, Thousands
+from kanexp.data.table import Table, check_classes, rows_of, understand_table
+from kanexp.data.table_file import read_file, read_table
+from kanexp.data.target import Kind, understand
 from kanexp.error import require
-from kanexp.score.functions import class_scores, cross_entropy, errors, r2
-from kanexp.score.score import CLASS_SCORES, ERRORS, R2, Score
+from kanexp.score.functions import class_scores, errors, r2
+from kanexp.score.losses import class_loss, huber, log_cosh, quantile
+from kanexp.score.score import ACCURACY, CLASS_SCORES, ERRORS, LOG_LOSS, MACRO_F1, MAE, R2, RMSE, Score
 from kanexp.task.base import Data, Scene, Split, Task, location
 
-BUNDLED = ("digits", "wine", "breast_cancer", "diabetes", "iris")
-MADE: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
-    "two_moons": lambda random: _two_moons(random, 0.2),
-    "circles": lambda random: _circles(random, 0.1),
+__all__ = ["BUNDLED", "MADE", "Tabular"]
+OF_EACH = {"r2": R2.better, "rmse": RMSE.better, "mae": MAE.better}  # of several targets
+Loss = Callable[["Tabular", Tensor, Tensor], Tensor]
+OF_NUMBERS: dict[str, Loss] = {
+    "mse": lambda task, guess, y: (guess - y).square().mean(dim=(1, 2)),
+    "mae": lambda task, guess, y: (guess - y).abs().mean(dim=(1, 2)),
+    "huber": lambda task, guess, y: huber(guess - y, task.delta),
+    "log_cosh": lambda task, guess, y: log_cosh(guess - y),
+    "quantile": lambda task, guess, y: quantile(guess, y, task.level),
 }
-SAMPLES = 1000  # of the sets that are made
-MOST_CLASSES = 20  # whole numbers with more different values are a quantity
+OF_CLASSES: dict[str, Loss] = {
+    "cross_entropy": lambda task, guess, y: class_loss(guess, y, task.weights_of_classes, task.smoothing, 0.0),
+    "focal": lambda task, guess, y: class_loss(guess, y, task.weights_of_classes, task.smoothing, task.gamma),
+}
+LOSSES = OF_NUMBERS | OF_CLASSES
 
 
 @dataclass(frozen=True)
 class Tabular(Task):
-    """Columns of a table to one of them: a class, or a number.
+    """Columns of a table to one of them, a class or a number, or to several numbers.
 
-    The target is standardized where it is a number, all else as `normalize` says, by the training rows alone. Missing
-    numbers become the training mean, texts one input per category. Metrics of numbers are in the target's own units.
+    Targets are standardized where they are numbers, all else as `normalize` says, by the training rows alone. Missing
+    numbers become the training mean, texts one input per category. Metrics of numbers are in the targets' own units.
 
     Source: https://scikit-learn.org/stable/datasets/toy_dataset.html
     """
 
     dataset: Literal["digits", "wine", "breast_cancer", "diabetes", "iris", "two_moons", "circles"] = "digits"
     path: str | None = None
-    target: str | None = None
-    kind: Literal["auto", "classification", "regression"] = "auto"
+    target: str | int | list[str | int] | None = None
+    kind: Kind = "auto"
     normalize: Literal["standard", "range"] = "standard"
     val: float = 0.2
     test: float = 0.2
+    val_path: str | None = None
+    test_path: str | None = None
+    split: Literal["auto", "random", "ordered", "groups"] = "auto"
+    groups: str | int | None = None
+    lags: list[int] = field(default_factory=list)
+    criterion: Literal["auto", "mse", "mae", "huber", "log_cosh", "quantile", "cross_entropy", "focal"] = "auto"
+    delta: float = 1.0
+    level: float = 0.5
+    gamma: float = 2.0
+    smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    drop: list[str | int] = field(default_factory=list)
+    categories: list[str | int] = field(default_factory=list)
+    missing: list[str | int | float] = field(default_factory=list)
+    dates: Literal["drop", "days"] = "drop"
+    separator: str = "auto"
+    decimal: Decimal = "auto"
+    thousands: Thousands = "auto"
+    header: Literal["auto"] | bool = "auto"
+    encoding: str = "auto"
 
     def __post_init__(self):
         require(
             (0 < self.val < 1, f"val must be a share of the rows between 0 and 1, got {self.val}"),
             (0 < self.test < 1, f"test must be a share of the rows between 0 and 1, got {self.test}"),
             (self.val + self.test < 1, f"val and test must leave rows to train on, got {self.val} + {self.test}"),
+            (
+                self.path is not None or (self.val_path is None and self.test_path is None),
+                "val_path and test_path go with a path for the training rows; give task.path",
+            ),
+            (
+                (self.groups is not None) == (self.split == "groups") or self.split == "auto",
+                f"groups must name a column where split is groups, and only there, got {self.groups} and {self.split}",
+            ),
+            (
+                all(lag >= 1 for lag in self.lags) and len(set(self.lags)) == len(self.lags),
+                f"lags must be different whole numbers from 1, got {self.lags}",
+            ),
+            (self.delta > 0, f"delta must be positive, got {self.delta}"),
+            (0 < self.level < 1, f"level must be between 0 and 1, got {self.level}"),
+            (self.gamma >= 1, f"gamma must be at least 1, got {self.gamma}"),
+            (0 <= self.smoothing < 1, f"smoothing must be a share from 0 to below 1, got {self.smoothing}"),
         )
+        _ = self._reading  # which checks the options of how files are read
 
     @cached_property
-    def table(self) -> "Table":
+    def table(self) -> Table:
         """What the inputs and outputs are; of the sets that are made, one draw of them."""
         return self._table(Generator())
 
@@ -62,25 +116,40 @@ class Tabular(Task):
 
     @property
     def outputs(self) -> int:
-        return len(self.table.classes) or 1
+        return len(self.table.classes) or len(self.table.targets)
 
     @property
     def least_squares(self) -> bool:
-        return not self.table.classes
+        return self._criterion == "mse"
 
     def read(self, path: str) -> pd.DataFrame:
-        """Another file, read as this one was. Raises ValueError where it cannot be."""
-        return read_table(path)
+        """The columns of another file, read as this one's was, for the encoding to make inputs of.
+
+        Columns are texts where the file is one; a target that is a number becomes one, with its earlier values beside
+        it where they are inputs, and without the rows that have none. Raises ValueError.
+        """
+        frame = read_table(path, self._reading)
+        targets = [name for name in self._named(self.target) if name in frame]
+        style = Style.of(frame, "", self._reading)
+        for name in targets:
+            column = without(plain(frame[name]), self._words)
+            notation = Judge(style).notation(column)
+            if notation is not None and notation.kind == "number" and not notation.strangers(column).any():
+                frame[name] = notation.numbers(column)
+        if self.lags and targets:
+            frame = self._with_lags(frame, targets[0], pd.Series(0, frame.index), style)
+        return frame
 
     def load(self, generator: Generator) -> Data:
         table = self._table(generator) if self.path is None and self.dataset in MADE else self.table
-        parts = _parts(table.labels, len(table.rows), self.val, self.test, generator)
-        encoding = _encoding(table, parts[0], self.normalize == "range")
+        parts = self._parts(table, generator)
+        encoding = self._encoding(table, parts[0])
         x = encoding.inputs(encoding.read(table.rows))
-        y, offset, scale = table.targets(parts[0])
+        y, offset, scale = _learned(table, parts[0])
         train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
         sizes = "/".join(str(len(part)) for part in parts)
-        notes = (*table.notes, f"{sizes} rows to train on, to select on and to score")
+        how = {"random": "", "ordered": ", in their order", "groups": ", no group in two of them"}[self._split]
+        notes = (*table.notes, f"{sizes} rows to train on, to select on and to score{how}")
         return Data(train, chosen, scored, offset, scale, notes, encoding)
 
     def scene(self, data: Data) -> Scene:
@@ -91,62 +160,170 @@ class Tabular(Task):
         return Scene("scatter", x, data.own_units(y), points)
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return cross_entropy(prediction, target) if self.table.classes else super().loss(prediction, target)
+        return LOSSES[self._criterion](self, prediction, target)
 
     @property
     def scores(self) -> tuple[Score, ...]:
-        return CLASS_SCORES if self.table.classes else (R2, *ERRORS)
+        if self.table.classes:
+            return (MACRO_F1, ACCURACY, LOG_LOSS) if self.table.is_imbalanced else CLASS_SCORES
+        if len(self.table.targets) == 1:
+            return (R2, *ERRORS)
+        return (R2, *(Score(f"{kind}_{name}", better) for name in self._keys for kind, better in OF_EACH.items()))
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         if self.table.classes:
-            return class_scores(prediction, target)
-        return {"r2": r2(prediction, target), **errors(prediction, target)}
+            found = class_scores(prediction, target)
+            return {score.name: found[score.name] for score in self.scores}
+        if len(self.table.targets) == 1:
+            return {"r2": r2(prediction, target), **errors(prediction, target)}
+        pairs = zip(self._keys, prediction.split(1, dim=1), target.split(1, dim=1), strict=True)
+        each = {name: {"r2": r2(guess, y), **errors(guess, y)} for name, guess, y in pairs}
+        mean = torch.stack([scores["r2"] for scores in each.values()]).mean(dim=0)
+        return {"r2": mean, **{f"{kind}_{name}": found[kind] for name, found in each.items() for kind in OF_EACH}}
 
-    def _table(self, generator: Generator) -> "Table":
-        if self.path is not None:
-            table, name = read_table(self.path), self.target
-        elif self.dataset in MADE:
-            table, name = _made(self.dataset, generator), self.target or "target"
-        else:
-            table, name = _bundled(self.dataset), self.target or "target"
-        listed = ", ".join(map(str, table.columns[:12])) + (", ..." if len(table.columns) > 12 else "")
-        if name is None:
-            raise ValueError(f"target: must name the column to learn, one of {listed}; for example task.target=...")
-        if name not in table:
-            raise ValueError(f"target: there is no column '{name}'; the columns are {listed}")
-        return _understand(table, str(name), self.kind)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows whose target is known, what each column is, and the names of the classes, none where a number is learned."""
-
-    rows: pd.DataFrame
-    columns: Columns
-    target: pd.Series
-    classes: tuple[str, ...]
-    notes: tuple[str, ...]
+    @cached_property
+    def weights_of_classes(self) -> Tensor | None:
+        """What a row of each class counts in the loss, (classes,), so that all count alike; None where rows do."""
+        shares = torch.from_numpy(self.table.shares)
+        return None if self.class_weights == "none" else 1 / (len(shares) * shares)
 
     @property
-    def labels(self) -> np.ndarray | None:
-        """The index of each row's class."""
-        return pd.Categorical(self.target, categories=list(self.classes)).codes if self.classes else None
+    def _criterion(self) -> str:
+        own = "cross_entropy" if self.table.classes else "mse"
+        return own if self.criterion == "auto" else self.criterion
 
-    def targets(self, train: Tensor) -> tuple[Tensor, float, float]:
-        """What is learned (n_out, rows), and the offset and scale that bring it back to own units."""
-        if self.labels is not None:
-            return torch.from_numpy(np.eye(len(self.classes))[self.labels].T.copy()), 0.0, 1.0
-        y = torch.from_numpy(self.target.to_numpy(dtype=float, copy=True))
-        offset, scale = location(y[train])
-        return ((y - offset) / scale)[None], offset, scale
+    @property
+    def _split(self) -> str:
+        own = "groups" if self.groups is not None else "ordered" if self.lags else "random"
+        return own if self.split == "auto" else self.split
+
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self.separator, self.decimal, self.thousands, self.header, self.encoding)
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        return tuple(map(str, self.missing))
+
+    @property
+    def _keys(self) -> list[str]:
+        """The names of several targets as parts of names of scores."""
+        keys = [re.sub(r"\W+", "_", target.name) for target in self.table.targets]
+        return keys if len(set(keys)) == len(keys) else [f"{key}_{i + 1}" for i, key in enumerate(keys)]
+
+    def _named(self, names: str | int | Sequence[str | int] | None) -> list[str]:
+        """Names of columns, as texts."""
+        listed = names if isinstance(names, list) else [] if names is None else [names]
+        return [str(name) for name in listed]  # type: ignore[union-attr]
+
+    def _table(self, generator: Generator) -> Table:
+        frame, part, separator, notes = self._frames(generator)
+        names = self._named(self.target) or ([] if self.path is not None else ["target"])
+        _check_names(frame, names, self._named(self.drop), self._named(self.categories), self._named(self.groups))
+        frame = frame.drop(columns=self._named(self.drop))
+        frame = frame.apply(lambda column: without(column, self._words)) if self._words else frame
+        style = Style.of(frame, separator, self._reading)
+        if self.lags:
+            frame = self._with_lags(frame, names[0], part, style)
+            notes = (*notes, f"{rows_of(len(part) - len(frame))} without all {_listed_lags(self.lags)} left out")
+            part = part[frame.index]
+        kind = self.kind
+        if len(names) > 1 or self.lags:
+            if kind == "classification":
+                raise ValueError(f"kind: {'lags are' if self.lags else 'several targets are'} numbers; use kind=auto")
+            kind = "regression"
+        judge = Judge(style, self._named(self.categories), self.dates == "days")
+        group = None if self.groups is None else str(self.groups)
+        table = understand_table(frame, names, kind, judge, part, group)
+        self._check_criterion(bool(table.classes))
+        return replace(table, notes=(*notes, *table.notes))
+
+    def _frames(self, generator: Generator) -> tuple[pd.DataFrame, pd.Series, str, tuple[str, ...]]:
+        """All rows, the file that each is of, what separates the columns there, and what is to be said of files."""
+        if self.path is None:
+            frame = made(self.dataset, generator) if self.dataset in MADE else bundled(self.dataset)
+            return frame, pd.Series(0, frame.index), "", ()
+        own = read_file(self.path, self._reading)
+        frames, parts = [own.table], [np.zeros(len(own.table), dtype=int)]
+        for part, (option, path) in enumerate((("val_path", self.val_path), ("test_path", self.test_path)), start=1):
+            if path is None:
+                continue
+            try:
+                frame = read_table(path, self._reading)
+            except ValueError as error:
+                raise ValueError(f"{option}: {str(error).removeprefix('path: ')}") from error
+            if lacks := [name for name in own.table.columns if name not in frame]:
+                raise ValueError(
+                    f"{option}: '{path}' has no column '{lacks[0]}'; give those of '{self.path}', {_brief(own.table)}"
+                )
+            frames.append(frame[own.table.columns])
+            parts.append(np.full(len(frame), part))
+        together = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        return together, pd.Series(np.concatenate(parts), together.index), own.separator, own.notes
+
+    def _with_lags(self, frame: pd.DataFrame, name: str, part: pd.Series, style: Style) -> pd.DataFrame:
+        """Beside each row the target's earlier values, of its own file and group; without rows that have none."""
+        series = understand(frame[name], "regression", Judge(style)).values.reindex(frame.index)
+        of = [part] if self.groups is None else [part, frame[str(self.groups)]]
+        earlier = {f"{name} {lag} earlier": series.groupby(of, sort=False).shift(lag) for lag in self.lags}
+        frame = frame.assign(**earlier)
+        return frame[frame[list(earlier)].notna().all(axis=1)]
+
+    def _parts(self, table: Table, generator: Generator) -> Parts:
+        """Positions of rows to train on, to select on and to score; from files of their own where they are given."""
+        val, test = 0.0 if self.val_path else self.val, 0.0 if self.test_path else self.test
+        own = np.flatnonzero(table.part == 0)
+        if self._split == "groups" and table.groups is not None:
+            parts = group_parts(table.groups[own], val, test, generator)
+        elif self._split == "ordered":
+            parts = ordered_parts(len(own), val, test)
+        else:
+            if table.labels is not None:
+                check_classes(table, 1 + (val > 0) + (test > 0))
+            parts = random_parts(None if table.labels is None else table.labels[own], len(own), val, test, generator)
+        rows = torch.from_numpy(own)
+        files = (torch.from_numpy(np.flatnonzero(table.part == which)) for which in (1, 2))
+        train, *held = (rows[part] for part in parts)
+        chosen, scored = (torch.cat([part, file]) for part, file in zip(held, files, strict=True))
+        if not (len(chosen) and len(scored)):
+            raise ValueError("val_path and test_path: no row there has a target; give some that do")
+        if table.labels is not None and (unseen := set(range(len(table.classes))) - set(table.labels[train])):
+            raise ValueError(
+                f"split: class '{table.classes[min(unseen)]}' is in no row to train on; leave it out or split otherwise"
+            )
+        return train, chosen, scored
+
+    def _encoding(self, table: Table, train: Tensor) -> Encoding:
+        """Numbers brought to a common size by what the training rows are, and categories."""
+        rows, found = table.rows.iloc[train.numpy()], table.columns
+        columns = [
+            replace(_number(name, notation.numbers(plain(rows[name])), self.normalize == "range"), notation=notation)
+            for name, notation in found.numbers.items()
+        ]
+        columns += [Column(name, values=tuple(values)) for name, values in found.categories.items()]
+        columns = [replace(column, missing=self._words) for column in columns]
+        return Encoding(tuple(columns), tuple(target.name for target in table.targets), table.classes)
+
+    def _check_criterion(self, classes: bool) -> None:
+        """Raises ValueError where an option is of the other kind of target."""
+        if self.criterion != "auto" and self.criterion not in (fitting := OF_CLASSES if classes else OF_NUMBERS):
+            what = "classes" if classes else "numbers"
+            raise ValueError(f"criterion: {self.criterion} is not for {what}; use {', '.join(fitting)}")
+        if not classes and (self.class_weights != "none" or self.smoothing):
+            option = "class_weights" if self.class_weights != "none" else "smoothing"
+            raise ValueError(f"{option}: is for classes, and the target is a number; leave it out or use kind")
 
 
-def _encoding(table: Table, train: Tensor, to_range: bool) -> Encoding:
-    """Numbers brought to a common size by what the training rows are, and categories."""
-    rows, found = table.rows.iloc[train.numpy()], table.columns
-    columns = [_number(name, rows[name].to_numpy(dtype=float, na_value=np.nan), to_range) for name in found.numbers]
-    columns += [Column(name, values=tuple(values)) for name, values in found.categories.items()]
-    return Encoding(tuple(columns), (str(table.target.name),), table.classes)
+def _learned(table: Table, train: Tensor) -> tuple[Tensor, float | tuple[float, ...], float | tuple[float, ...]]:
+    """What is learned (n_out, rows), and the offset and scale that bring it back to own units."""
+    if table.labels is not None:
+        return torch.from_numpy(np.eye(len(table.classes))[table.labels].T.copy()), 0.0, 1.0
+    y = torch.from_numpy(np.stack([target.values.to_numpy(dtype=float) for target in table.targets]))
+    places = [location(row[train]) for row in y]
+    learned = torch.stack([(row - offset) / scale for row, (offset, scale) in zip(y, places, strict=True)])
+    if len(places) == 1:
+        return learned, *places[0]
+    return learned, tuple(offset for offset, _ in places), tuple(scale for _, scale in places)
 
 
 def _number(name: str, given: np.ndarray, to_range: bool) -> Column:
@@ -161,129 +338,25 @@ def _number(name: str, given: np.ndarray, to_range: bool) -> Column:
     return Column(name, float(low / 2 + high / 2), float(high / 2 - low / 2) or 1.0, mean)
 
 
-def _understand(table: pd.DataFrame, name: str, kind: str) -> Table:
-    """The target as classes or numbers, and the other columns judged. Raises ValueError where it cannot be learned."""
-    missing = int(table[name].isna().sum())
-    rows = table[table[name].notna()]
-    target = rows[name]
-    if target.nunique() < 2:
-        what = f"the one value '{target.iloc[0]}'" if len(target) else "no value"
-        raise ValueError(f"target: '{name}' has {what} in all rows, so there is nothing to learn; choose another")
-    number = pd.api.types.is_numeric_dtype(target) and not pd.api.types.is_bool_dtype(target)
-    if kind != "classification" and not number and (wrong := texts_among_numbers(target)):
-        row, text = wrong[0]
-        raise ValueError(
-            f"target: '{name}' holds numbers, but '{text}' in row {row}; put a number there or leave the field empty"
-            + (", or use task.kind=classification" if kind == "auto" else "")
-        )
-    if kind == "auto":
-        whole = number and bool((target % 1 == 0).all())
-        few = not number or (whole and target.nunique() <= MOST_CLASSES)
-        kind = "classification" if few else "regression"
-    classes = _classes(target, name) if kind == "classification" else ()
-    if kind == "regression" and not number:
-        text = next(value for value in target.astype(str) if pd.isna(pd.to_numeric(value, errors="coerce")))
-        raise ValueError(
-            f"target: '{name}' holds text such as '{text}', which is no number; mend it or use task.kind=classification"
-        )
-    if kind == "regression" and np.isinf(target.to_numpy(dtype=float)).any():
-        raise ValueError(f"target: '{name}' is infinite in some rows; leave those fields empty")
-    columns = judge(rows.drop(columns=name))
-    if columns.width == 0:
-        raise ValueError(f"path: no column is left to learn from ({_listed(columns.dropped)}); give others")
-    known = target.astype(str) if classes else target
-    return Table(rows, columns, known, classes, _notes(rows, columns, name, classes, missing))
+def _check_names(
+    frame: pd.DataFrame, targets: list[str], drop: list[str], categories: list[str], groups: list[str]
+) -> None:
+    """Raises ValueError where a column that an option names is not there, or is another's."""
+    listed = _brief(frame)
+    if not targets:
+        raise ValueError(f"target: must name the column to learn, one of {listed}; for example task.target=...")
+    for option, names in (("target", targets), ("drop", drop), ("categories", categories), ("groups", groups)):
+        if unknown := [name for name in names if name not in frame]:
+            raise ValueError(f"{option}: there is no column '{unknown[0]}'; the columns are {listed}")
+        if option != "target" and (taken := [name for name in names if name in targets]):
+            raise ValueError(f"{option}: '{taken[0]}' is the target; name another column")
+        if len(set(names)) < len(names):
+            raise ValueError(f"{option}: names a column twice, got {', '.join(names)}; name each once")
 
 
-def _classes(target: pd.Series, name: str) -> tuple[str, ...]:
-    counts = target.astype(str).value_counts()
-    few = counts[counts < 3]
-    if len(few):
-        numbers = len(few) > MOST_CLASSES and pd.api.types.is_numeric_dtype(target)
-        raise ValueError(
-            f"target: class '{few.index[0]}' of '{name}' has {_rows(few.iloc[0])}, and "
-            "training, validation and test data need one each; "
-            + ("use task.kind=regression" if numbers else "leave such classes out or join them")
-        )
-    # In the order of the values themselves: 2 before 10, false before true.
-    return tuple(dict.fromkeys(target.sort_values().astype(str)))
+def _brief(frame: pd.DataFrame) -> str:
+    return ", ".join(map(str, frame.columns[:12])) + (", ..." if len(frame.columns) > 12 else "")
 
 
-def _notes(rows: pd.DataFrame, columns: Columns, name: str, classes: tuple[str, ...], missing: int) -> tuple[str, ...]:
-    """What was done to the data, a sentence each."""
-    what = f"{len(classes)} classes" if classes else "a number"
-    notes = [f"'{name}' is {what}, {len(rows)} rows"]
-    if missing:
-        notes.append(f"{_rows(missing)} without '{name}' left out")
-    holes = rows[columns.numbers].isna().sum()
-    if len(holes := holes[holes > 0]):
-        counted = {column: _rows(count) for column, count in holes.items()}
-        notes.append(f"missing numbers set to the training mean: {_listed(counted)}")
-    if columns.categories:
-        counted = {column: str(len(values)) for column, values in columns.categories.items()}
-        notes.append(f"texts as one input per category: {_listed(counted)}")
-    if columns.dropped:
-        notes.append(f"columns left out: {_listed(columns.dropped)}")
-    return tuple(notes)
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'s' if count != 1 else ''}"
-
-
-def _listed(reasons: dict[str, str]) -> str:
-    shown = [f"{name} ({why})" for name, why in list(reasons.items())[:8]]
-    return ", ".join(shown) + (f" and {len(reasons) - 8} more" if len(reasons) > 8 else "")
-
-
-def _parts(
-    labels: np.ndarray | None, rows: int, val: float, test: float, generator: Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Row numbers to train on, to select on and to score; every class has its share in each."""
-    groups = [np.arange(rows)] if labels is None else [np.flatnonzero(labels == k) for k in range(labels.max() + 1)]
-    if rows < 3:
-        raise ValueError(f"path: {rows} rows are too few for training, validation and test data; give at least 3")
-    parts: tuple[list[Tensor], ...] = ([], [], [])
-    for group in groups:
-        order = torch.from_numpy(group)[torch.randperm(len(group), generator=generator)]
-        # One of each at least, where shares are rounded to nothing.
-        held = [max(1, round(share * len(group))) for share in (val, test)]
-        held = [min(n, (len(group) - 1) // 2) for n in held] if sum(held) >= len(group) else held
-        for part, rows_of in zip(parts, order.split([len(group) - sum(held), *held]), strict=True):
-            part.append(rows_of)
-    train, chosen, scored = (torch.cat(part).sort().values for part in parts)
-    return train, chosen, scored
-
-
-def _bundled(name: str) -> pd.DataFrame:
-    from sklearn import datasets  # takes a second to import
-
-    bunch = getattr(datasets, f"load_{name}")(as_frame=True)
-    table = bunch.frame
-    names = getattr(bunch, "target_names", None)
-    if names is not None and len(names) and isinstance(names[0], str):
-        table = table.assign(target=np.asarray(names)[table["target"]])
-    return table
-
-
-def _made(name: str, generator: Generator) -> pd.DataFrame:
-    seed = int(torch.randint(2**62, (), generator=generator))
-    x, label = MADE[name](np.random.default_rng(seed))
-    return pd.DataFrame({"x1": x[0], "x2": x[1], "target": label})
-
-
-def _two_moons(random: np.random.Generator, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two half circles, each reaching into the other."""
-    label = np.arange(SAMPLES) % 2
-    angle = np.pi * random.random(SAMPLES)
-    x = np.stack([np.cos(angle), np.sin(angle)])
-    x = np.where(label == 1, np.array([[1.0], [0.5]]) - x, x)
-    return x + noise * random.standard_normal(x.shape), label
-
-
-def _circles(random: np.random.Generator, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """A circle inside another."""
-    label = np.arange(SAMPLES) % 2
-    angle = 2 * np.pi * random.random(SAMPLES)
-    x = np.where(label == 1, 0.5, 1.0) * np.stack([np.cos(angle), np.sin(angle)])
-    return x + noise * random.standard_normal(x.shape), label
+def _listed_lags(lags: list[int]) -> str:
+    return f"values {', '.join(map(str, lags))} rows earlier"
