@@ -186,7 +186,7 @@ def test_scores_know_no_units(a, b, rng):
 
 
 def test_a_relative_error_is_over_the_target_itself_and_not_what_is_left_without_its_mean():
-    task = Function(expression="1000+x1", low=[0.0], high=[1.0])
+    task = Function(expression="1000+x1", low=[0.0], high=[1.0], scale=True)
     data = task.load(generator(0, "data"))
     target = data.test.y[None]
     got = in_own_units(task, task.metrics, data, target + 1.0 / data.scale, target)
@@ -195,7 +195,7 @@ def test_a_relative_error_is_over_the_target_itself_and_not_what_is_left_without
 
 
 def test_predictions_and_regions_are_in_own_units():
-    task = Function(expression="1e6+x1", low=[2.0], high=[4.0])
+    task = Function(expression="1e6+x1", low=[2.0], high=[4.0], scale=True)
     data = task.load(generator(0, "data"))
     _, both = states(Chebyshev(), widths=(1, 2, 1))
     table = tables.predictions(both, task.scene(data), row=0, data=data)

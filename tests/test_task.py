@@ -54,7 +54,10 @@ def test_special_functions_by_name_and_ranges_for_each_input():
 
 
 def test_ranges_other_than_the_unit_one_are_scaled_unless_it_is_said():
-    usual, far = Function(), Function(expression="1e9+1e3*x1*x2", low=[0.0, 100.0], high=[1.0, 300.0], noise=0.1)
+    usual, far = (
+        Function(scale="auto"),
+        Function(expression="1e9+1e3*x1*x2", low=[0.0, 100.0], high=[1.0, 300.0], noise=0.1, scale="auto"),
+    )
     data = far.load(generator(0, "data"))
     for part in (data.train, data.val, data.test):
         assert part.x.abs().max() <= 1
@@ -68,7 +71,8 @@ def test_ranges_other_than_the_unit_one_are_scaled_unless_it_is_said():
         *(False, True),
         *(True, False),
     )
-    left = replace(far, scale=False).load(generator(0, "data"))
+    before = Function(expression=far.expression, low=far.low, high=far.high, noise=0.1)  # there was the option
+    left = before.load(generator(0, "data"))
     assert (left.offset, left.scale, left.notes) == (0.0, 1.0, ())
     assert left.train.x[1].min() > 100
 

@@ -200,14 +200,14 @@ class Regression(Task):
     """Samples of a known function of several numbers, each uniform in its range; noise on training targets alone.
 
     With `scale`, inputs are brought from their ranges to [-1, 1], and targets to mean 0 and standard deviation 1 by the
-    training samples; by default where a range is another than [-1, 1]. Metrics are in own units all the same.
+    training samples; with auto, where a range is another than [-1, 1]. Metrics are in own units all the same.
     """
 
     train: int = 800
     val: int = 200
     test: int = 200
     noise: float = 0.0
-    scale: Literal["auto"] | bool = "auto"
+    scale: Literal["auto"] | bool = False  # as before there was the option; conf/task says auto
 
     def __post_init__(self):
         require(
