@@ -268,6 +268,23 @@ def test_networks_of_every_layer_are_exported(basis, tmp_path, monkeypatch):
         assert "its answers are the network's within" in said
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["mlp", "residual_kan", "vit"])
+def test_networks_of_every_model_are_exported(model, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    task = (
+        ["task=vision", "task.dataset=digits", "batch_size=64", "model.patch=4"]
+        if model == "vit"
+        else ["task=function"]
+    )
+    assert ask(*task, f"model={model}", "steps=3", "seeds=2", "diagnostics=false", "name=x")[0] == 0
+    for form in ("torch", "onnx"):
+        code, said, wrong = ask("export", RUN, "--format", form)
+        assert (code, wrong) == (0, "")
+        assert "its answers are the network's within" in said
+
+
 @pytest.mark.parametrize(
     ("losses", "row"),
     [([3.0], 0), ([1.0, 5.0, 2.0], 2), ([1.0, 4.0], 0), ([5.0, 1.0, np.inf, 4.0], 3), ([np.inf, np.inf], 0)],

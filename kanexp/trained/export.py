@@ -55,8 +55,10 @@ def _rows(run: Trained) -> Tensor:
 
 def _torch(module: TrainedNetwork, example: Tensor, file: Path) -> Callable[[Tensor], Tensor]:
     program = _trace(module, example)
-    torch.export.save(program, file)
-    return torch.export.load(file).module()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(program, file)
+        return torch.export.load(file).module()
 
 
 def _onnx(module: TrainedNetwork, example: Tensor, file: Path) -> Callable[[Tensor], Tensor] | None:

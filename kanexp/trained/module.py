@@ -37,7 +37,7 @@ class TrainedNetwork(nn.Module):
         self.feature_names, self.classes = encoding.names, encoding.classes
         self._network, self._scales = network, not encoding.is_unchanged
         for name, value in network.unflatten(theta.detach()).items():
-            _hold(self, _attribute(name), value[0].clone())
+            _hold(self, _attribute(name), value[0].clone(memory_format=torch.contiguous_format))
         for name in ("offset", "scale", "fill"):
             self.register_buffer(name, getattr(encoding, name)[:, 0].clone(), persistent=False)
         self.register_buffer("target_offset", target_offset.double(), persistent=False)
