@@ -152,6 +152,7 @@ def test_a_sweep_and_its_report(kanexp, tmp_path):
     assert (tmp_path / "outputs/report/v001/report.csv").is_file()
 
 
+@pytest.mark.slow
 def test_mlp_and_lbfgs_run_too(kanexp, tmp_path):
     for words in (["model=mlp"], ["optimizer=lbfgs"], ["reg=frequency", "batch_size=10"], ["layer=bspline", "reg=l1"]):
         done = kanexp(*SMALL, *words)

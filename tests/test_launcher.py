@@ -35,6 +35,7 @@ def same(root, first: str, second: str) -> None:
 
 
 @submitit
+@pytest.mark.slow
 def test_through_submitit_the_same_files_are_left(kanexp, tmp_path):
     words = ["-m", *SMALL, "init=default,glorot,lecun", NAME]
     here = kanexp(*words, "launcher.workers=2")  # on two processes, with a thread each on two cores

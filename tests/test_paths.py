@@ -61,6 +61,7 @@ def listen_to_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_and_is_diagnosed_from_another_folder(kanexp, lab):
     (lab / "lab/stop").touch()
     assert kanexp(*SMALL, preexec_fn=listen_to_ctrl_c).returncode == 130
@@ -91,6 +92,7 @@ def test_a_sweep_goes_on_from_another_folder(kanexp, lab):
         assert json.loads(file.read_text())["config_dirs"] == [str(lab / "lab/conf")]
 
 
+@pytest.mark.slow
 def test_where_the_folder_is_gone_a_sentence_says_so(kanexp, lab):
     words = ["-m", *SMALL, "init=default,glorot"]
     assert kanexp(*words).returncode == 0
@@ -110,6 +112,7 @@ def test_where_the_folder_is_gone_a_sentence_says_so(kanexp, lab):
 
 
 @pytest.mark.parametrize("launcher", ["local", pytest.param("submitit_local", marks=submitit)])
+@pytest.mark.slow
 def test_a_published_result_about_a_layer_of_ones_own(kanexp, lab, launcher):
     (lab / "lab/conf/reproduce").mkdir()
     words = " ".join([*SMALL[2:-1], "init=default,glorot", f"launcher={launcher}"])

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from helpers.runs import make_many, make_run, never_ended
 
+from kanexp import console
 from kanexp.cli import main
 from kanexp.folder.sweep_folder import SweepFolder
 
@@ -20,6 +21,7 @@ def outputs(tmp_path, monkeypatch):
     """Three runs of one name, one of them failed, one of another, a sweep of two, and one that is damaged."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console.out, "_width", 200)  # where it was made before
     place = tmp_path / "outputs"
     make_run(place / "a/v001", mse=(0.3, 0.2, 0.1), options={"frequencies": 7})
     make_run(place / "a/v002", mse=(1e-3, 2e-3, 9.0), started="2026-02-01T00:00:00+00:00")

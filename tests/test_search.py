@@ -227,6 +227,7 @@ def test_the_median_pruner_knows_what_other_processes_told(tmp_path):
 
 
 @optuna
+@pytest.mark.slow
 def test_failed_trials_never_stop_a_search(kanexp, tmp_path):
     user_starts(tmp_path, dying="os.kill(os.getpid(), signal.SIGKILL)", raising="raise RuntimeError('no more')")
     words = ["--config-dir", "conf", *SMALL, "init=dying,raising,glorot", "steps=30", "sweeper.n_trials=6"]

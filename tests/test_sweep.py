@@ -278,6 +278,7 @@ def test_ten_runs_at_once_get_ten_versions(tmp_path):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_two_of_the_same_sweep_at_once_write_no_file_together(tmp_path):
     words = [*LONG, "steps=300"]
     processes = [start(tmp_path, *words) for _ in range(2)]

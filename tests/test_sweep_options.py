@@ -188,6 +188,7 @@ def test_options_of_a_users_launcher_reach_its_plugin(kanexp, tmp_path):
     assert [path.name for path in (tmp_path / "outputs/x").glob("v*")] == ["v001"]
 
 
+@pytest.mark.slow
 def test_a_sweep_from_before_plugins_were_called_so_goes_on(kanexp, tmp_path):
     assert kanexp("-m", *SMALL, "init=default,glorot").returncode == 0
     version = tmp_path / "outputs/x/v001"

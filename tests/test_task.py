@@ -71,8 +71,7 @@ def test_ranges_other_than_the_unit_one_are_scaled_unless_it_is_said():
         *(False, True),
         *(True, False),
     )
-    before = Function(expression=far.expression, low=far.low, high=far.high, noise=0.1)  # there was the option
-    left = before.load(generator(0, "data"))
+    left = replace(far, scale=False).load(generator(0, "data"))
     assert (left.offset, left.scale, left.notes) == (0.0, 1.0, ())
     assert left.train.x[1].min() > 100
 

@@ -31,6 +31,7 @@ def command(arguments: Sequence[str]) -> int:
     if len(asked) != 1:
         raise ConfigError("predict: give one of DATA.csv, --grid N for a function or equation, --size N for a picture")
     find_components()
+    from kanexp.folder.sheet import write_sheet
     from kanexp.trained import answer
     from kanexp.trained.trained import load
 
@@ -42,7 +43,7 @@ def command(arguments: Sequence[str]) -> int:
     else:
         table = answer.on_grid(run, given.grid) if given.grid is not None else answer.of_file(run, given.data)
     if given.out is None:
-        table.to_csv(sys.stdout, index=False)
+        write_sheet(table, sys.stdout)
         return 0
     answer.introduce(run)
     if pixels is not None and given.out.suffix.lower() not in (".csv", ".parquet", ".pq"):

@@ -161,7 +161,7 @@ def _build_option(group: str, values: dict[str, Any], where: str, chosen: str) -
             parts[name], found = _build_option(group, own, f"{where}parts.{name}.", f"{where}parts.{name}")
             mistakes += found
         values["parts"] = parts
-    return (None, mistakes) if mistakes else build(cls, values, where, class_name)
+    return (None, mistakes) if mistakes else build(cls, {**getattr(cls, "before", {}), **values}, where, class_name)
 
 
 def _build_layers(config: RunConfig) -> tuple[list["Basis"], list[str]]:

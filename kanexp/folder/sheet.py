@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # with which a spreadsheet tak
 LOSABLE = 2  # digits that numbers may have in common and be written no longer for it
 
 
-def write_sheet(table: pd.DataFrame, file: Path, digits: int | None = None) -> None:
+def write_sheet(table: pd.DataFrame, file: Path | TextIO, digits: int | None = None) -> None:
     """Write the table without its index, numbers with so many digits, by default all.
 
     Columns whose numbers differ little for their size get more, so that enough is left of their differences.

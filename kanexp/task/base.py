@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -124,6 +124,7 @@ class Task(ABC):
 
     differential: ClassVar[bool] = False  # True: the loss is of the network's derivatives in its inputs (task/equation)
     second: ClassVar[tuple[int, ...]] = ()  # inputs in which it has second derivatives
+    before: ClassVar[Mapping[str, Any]] = {}  # options whose words lack them: as it was when there were none
     unknowns: ClassVar[Mapping[str, tuple[float, float]]] = {}  # trained numbers: where they start, and the true ones
 
     @property
@@ -207,7 +208,9 @@ class Regression(Task):
     val: int = 200
     test: int = 200
     noise: float = 0.0
-    scale: Literal["auto"] | bool = False  # as before there was the option; conf/task says auto
+    scale: Literal["auto"] | bool = "auto"
+
+    before: ClassVar[Mapping[str, Any]] = {"scale": False}
 
     def __post_init__(self):
         require(
