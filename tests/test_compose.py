@@ -11,9 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from kanexp.config.catalog import Catalog, SharedLines, config_folder
 from kanexp.config.combination import combinations
-from kanexp.config.compose import load, parse
+from kanexp.config.compose import load
 from kanexp.config.experiment import KINDS, build_experiment
 from kanexp.config.inheritance import declared_by
+from kanexp.config.overrides import parse
 from kanexp.error import ConfigError
 from kanexp.layer.bspline import BSpline
 from kanexp.sweep.plan import job_names

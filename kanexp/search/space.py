@@ -8,7 +8,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from kanexp.config.catalog import GROUPS, Catalog
 from kanexp.config.combination import swept_values
-from kanexp.config.compose import load, parse
+from kanexp.config.compose import load
+from kanexp.config.overrides import parse
 from kanexp.config.run_config import RunConfig
 from kanexp.config.settings import role_of
 from kanexp.error import ConfigError
