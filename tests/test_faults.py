@@ -157,6 +157,15 @@ def test_resume_repairs_a_run_that_is_damaged(name, damage, copy, finished, caps
     assert results(Path.cwd()) == results(finished)
 
 
+def test_a_run_without_its_record_is_named(copy, finished):
+    make_run(Path("outputs/y/v001"))
+    (copy.path / "run.json").unlink()
+    _, found = report([Path("outputs")], None)
+    (said,) = found.left_out
+    assert said.startswith(f"{PLACE}: no run.json")
+    assert len(found.runs) == 1
+
+
 def test_a_table_in_which_another_program_writes_is_no_result(tmp_path):
     folder = RunFolder(tmp_path)
     with folder.logs() as logs:

@@ -186,6 +186,27 @@ def test_all_runs_are_one_table(houses):
     assert table["test_r2"].iloc[1] == pytest.approx(expected)
 
 
+def test_pictures_are_told_apart(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    for colour, red in (("red", 255), ("blue", 0)):
+        (tmp_path / "mine" / colour).mkdir(parents=True)
+        for i in range(12):
+            pixels = np.stack([np.full((8, 8), red), np.zeros((8, 8)), np.full((8, 8), 255 - red)], axis=2)
+            noisy = np.clip(pixels + rng.normal(0, 20, pixels.shape), 0, 255).astype(np.uint8)
+            Picture.fromarray(noisy).save(tmp_path / "mine" / colour / f"{i}.png")
+    words = ["task=vision", "task.dataset=folder", "task.data_dir=mine", "task.size=4", "layer=chebyshev"]
+    assert ask(*words, *QUICK)[0] == 0
+    code, said, wrong = ask("predict", RUN, "mine/red")
+    assert (code, wrong) == (0, "")
+    table = pd.read_csv(io.StringIO(said))
+    assert table["file"].tolist() == [str(Path("mine/red") / f"{i}.png") for i in sorted(range(12), key=str)]
+    assert set(table["class_predicted"]) == {"red"}
+    one = pd.read_csv(io.StringIO(ask("predict", RUN, "mine/blue/3.png")[1]))
+    assert one["class_predicted"].tolist() == ["blue"]
+    (tmp_path / "none").mkdir()
+    assert "none: 'none' has no pictures" in ask("predict", RUN, "none")[2]
+
+
 def test_an_edge_is_the_function_that_is_drawn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert ask("task=function", "layer=bspline", *QUICK)[0] == 0

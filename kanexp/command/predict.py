@@ -16,7 +16,9 @@ def parser() -> argparse.ArgumentParser:
         "probabilities. Columns are found by name, categories and missing values are treated as in training.",
     )
     made.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
-    made.add_argument("data", metavar="DATA", nargs="?", help="a CSV or Parquet file with the columns of the inputs")
+    made.add_argument(
+        "data", metavar="DATA", nargs="?", help="a CSV or Parquet file with the inputs' columns, or pictures"
+    )
     made.add_argument(
         "--grid", type=int, metavar="N", help="instead: N points along each input of a function, an equation"
     )

@@ -123,10 +123,23 @@ def _pictures_in(folder: Path) -> list[Path]:
     return [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
-def _square(file: Path, size: int) -> np.ndarray:
+def read_pictures(place: Path, size: int, colours: int) -> tuple[list[Path], np.ndarray]:
+    """A picture, or all pictures of a folder, sorted, and their values (pictures, colours * size * size), 0 to 255.
+
+    Each is cut to a square from its middle and reduced to size x size, gray where there is one colour. Raises
+    ValueError where there is none, or one cannot be read.
+    """
+    files = _pictures_in(place) if place.is_dir() else [place]
+    if not files:
+        raise ValueError(f"data_dir: '{place}' has no pictures; give a picture, or a folder of some")
+    return files, np.stack([_square(file, size, "L" if colours == 1 else "RGB") for file in files])
+
+
+def _square(file: Path, size: int, mode: str = "RGB") -> np.ndarray:
     try:
         with Picture.open(file) as picture:
-            square = ImageOps.fit(picture.convert("RGB"), (size, size), Picture.Resampling.LANCZOS)
+            square = ImageOps.fit(picture.convert(mode), (size, size), Picture.Resampling.LANCZOS)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Picture.DecompressionBombError) as error:
         raise ValueError(f"data_dir: cannot read a picture from '{file}' ({error}); remove or replace it") from error
-    return np.asarray(square).transpose(2, 0, 1).ravel()
+    values = np.asarray(square)
+    return (values.transpose(2, 0, 1) if mode == "RGB" else values).ravel()

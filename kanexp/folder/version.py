@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kanexp import console
 from kanexp.error import ConfigError
-from kanexp.folder.names import RECORD
+from kanexp.folder.names import CHECKPOINT, MODEL, RECORD
 from kanexp.folder.run_folder import RunFolder
 
 
@@ -65,14 +65,20 @@ def forget_version(gone: Path) -> None:
         latest.unlink(missing_ok=True)
 
 
+LEFT = (RECORD, MODEL, CHECKPOINT)  # files of which a run leaves one at least
+
+
 def find_runs(path: Path) -> list[RunFolder]:
-    """All run folders at or below a path, degree=5 before degree=20; links (latest) only where they are named."""
-    if (path / RECORD).is_file():
+    """All run folders at or below a path, degree=5 before degree=20; links (latest) only where they are named.
+
+    One that has lost its record is among them, for whoever reads it to say so.
+    """
+    if any((path / name).is_file() for name in LEFT):
         return [RunFolder(path)]
     found = []
     for folder, folders, files in os.walk(path):
         folders.sort(key=natural)
-        if RECORD in files:
+        if not {*LEFT}.isdisjoint(files):
             found.append(RunFolder(Path(folder)))
             folders.clear()
     return found

@@ -1,5 +1,6 @@
 """Labelled pictures: digits, mnist, fashion_mnist, cifar10, and folders of class folders."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from kanexp.data.encoding import Encoding
-from kanexp.data.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx
+from kanexp.data.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx, read_pictures
 from kanexp.data.picture_sets import fetched, wanted
 from kanexp.error import require
 from kanexp.score.functions import class_scores, cross_entropy
@@ -89,6 +90,15 @@ class Vision(Task):
         train, chosen, test = (self._split(part) for part in parts)
         encoding = Encoding.unchanged(self.inputs, ("class",), self.classes)
         return Data(train, chosen, test, notes=(note,), encoding=encoding)
+
+    def read(self, place: str) -> tuple[list[Path], Tensor]:
+        """The files of new pictures, one or a folder of them, and what goes in for them (pictures, inputs).
+
+        Raises ValueError where they cannot be read.
+        """
+        colours = 1 if self.dataset in ("digits", "mnist", "fashion_mnist") else 3
+        files, values = read_pictures(Path(place).expanduser(), math.isqrt(self.inputs // colours), colours)
+        return files, torch.from_numpy(values.astype(np.float64)) / 127.5 - 1
 
     def scene(self, data: Data) -> Scene:
         return Scene("classes", data.test.x, data.test.y, (data.test.x.shape[1],), self.classes)

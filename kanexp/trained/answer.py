@@ -23,18 +23,15 @@ LARGEST_GRID = 10_000_000  # points
 
 
 def of_file(run: Trained, file: str) -> pd.DataFrame:
-    """The rows of a table, read as the run's own was, with the answers behind them."""
-    if isinstance(run.task, Vision):
-        raise ConfigError(
-            f"{run.path}: its inputs are pictures; from Python, kanexp.load(...).predict takes their values (rows, "
-            f"{len(run.encoding.names)})"
-        )
+    """The rows of a table, read as the run's own was, or the names of pictures, with the answers behind them."""
     try:
+        if isinstance(run.task, Vision):
+            files, values = run.task.read(file)
+            return pd.concat([pd.DataFrame({"file": map(str, files)}), run.predict(values)], axis=1)
         rows = run.task.read(file) if isinstance(run.task, Tabular) else Tabular(path=file).read(file)
-        answers = run.predict(rows)
+        return pd.concat([rows, run.predict(rows)], axis=1)
     except ValueError as error:
-        raise ConfigError(f"{file}: {str(error).removeprefix('path: ')}") from error
-    return pd.concat([rows, answers.set_index(rows.index)], axis=1)
+        raise ConfigError(f"{file}: {str(error).removeprefix('path: ').removeprefix('data_dir: ')}") from error
 
 
 def on_grid(run: Trained, side: int) -> pd.DataFrame:
