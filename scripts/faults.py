@@ -478,7 +478,8 @@ def main() -> int:
     out.print(f"in {root}; making what is to be broken", highlight=False)
     world, began = World.make(root), time.monotonic()
     seeds = given.repeat or range(given.seed, given.seed + given.most)
-    with Progress(console=out, transient=True) as bar:
+    # Ctrl-C ends it early, with the table of what was tried until then.
+    with contextlib.suppress(KeyboardInterrupt), Progress(console=out, transient=True) as bar:
         task = bar.add_task("faults", total=len(given.repeat) or 60 * given.minutes)
         for seed in seeds:
             kind, wrong = inject(world, seed, given.only)
