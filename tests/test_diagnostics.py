@@ -120,6 +120,7 @@ def test_looking_changes_nothing():
     assert torch.equal(quiet.best, looked.best)
 
 
+@pytest.mark.slow
 def test_diagnose_tells_a_gap_from_a_floor(kanexp):
     """x y is beyond one layer, x^2 + 2 exp(y) within its reach; both problems are solved long before the time is up."""
     words = ["task=function", "layer=chebyshev", "widths=[in,out]", "steps=300", "seeds=2", "dtype=float64"]

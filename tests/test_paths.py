@@ -172,6 +172,7 @@ def write_table(folder):
 
 
 @pytest.mark.parametrize("sweep", [[], ["-m", "init=default,glorot"]], ids=["run", "sweep"])
+@pytest.mark.slow
 def test_a_file_is_found_again_from_another_folder(sweep, kanexp, lab):
     """What is typed is relative; the record has where it was."""
     write_table(lab)

@@ -117,6 +117,7 @@ def test_nothing_takes_the_rest_down(kanexp, tmp_path):
     assert record(tmp_path, next(job for job in names if "raising" in job and "001" in job))["status"] == "done"
 
 
+@pytest.mark.slow
 def test_a_sweep_of_some_combinations_is_a_sweep_like_others(kanexp, tmp_path):
     small = [word for word in SMALL if not word.startswith("layer=")]
     words = ["-m", *small, "layer=fourier,bspline", "layer.bspline.intervals=5,8", NAME]
