@@ -118,6 +118,7 @@ def test_what_is_asked_wrongly(houses):
         (["predict", RUN, "--size", "3"], "--size: Tabular is no picture"),
         (["predict", RUN, "houses.csv", "--out", "no/such/folder.csv"], "--out: cannot write 'no/such/folder.csv'"),
         (["predict", "nowhere", "houses.csv"], "nowhere: no run.json, so this is no run folder"),
+        (["export", RUN, "--out", "no/x.pt2"], "--out: there is no folder 'no' to write 'x.pt2' in; make it first"),
         (["export", RUN, "--seed", "7"], "--seed: must be one of 0, 1, 2, got 7"),
         (["export", RUN, "--out", "x.onnx"], "a file of --format torch must end in .pt2, got 'x.onnx'"),
     ):

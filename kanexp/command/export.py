@@ -40,6 +40,8 @@ def command(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"--out: a file of --format {given.format} must end in {SUFFIXES[given.format]}, got '{file}'"
         )
+    if not file.parent.is_dir():
+        raise ConfigError(f"--out: there is no folder '{file.parent}' to write '{file.name}' in; make it first")
     found = export(run, given.format, file, seed)
     print(f"{file}: seed {seed}; {len(run.encoding.names)} features: {', '.join(run.encoding.names[:12])}; {found}")
     return 0
