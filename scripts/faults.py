@@ -134,7 +134,8 @@ def wait(process: int) -> Said:
         number, status = os.waitpid(process, os.WNOHANG)
         if number:
             streams = _streams.pop(process)
-            text = "".join((streams / name).read_text("utf-8", "replace") for name in ("out", "err"))
+            said = [streams / name for name in ("out", "err")]  # which one that was killed at once has not made
+            text = "".join(file.read_text("utf-8", "replace") for file in said if file.is_file())
             return Said(os.waitstatus_to_exitcode(status), text)
         if time.monotonic() > deadline:
             os.kill(process, signal.SIGKILL)

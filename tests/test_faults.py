@@ -157,6 +157,23 @@ def test_resume_repairs_a_run_that_is_damaged(name, damage, copy, finished, caps
     assert results(Path.cwd()) == results(finished)
 
 
+def test_a_damaged_job_of_a_pack_is_repeated_with_the_same_bits(kanexp, tmp_path):
+    words = ["-m", *RUN, "steps=400", "init=default,glorot,lecun", "launcher.workers=1"]
+    assert kanexp(*words).returncode == 0
+    before, others = results(tmp_path), [tmp_path / PLACE / job for job in ("default", "lecun")]
+    written = {file: file.stat().st_mtime_ns for job in others for file in job.rglob("*") if file.name != ".lock"}
+    (tmp_path / PLACE / "glorot/run.json").write_text("{")
+    process = start_and_rest(tmp_path, "resume", PLACE)  # and killed while it is at that, too
+    process.kill()
+    process.communicate()
+    assert record(tmp_path, "glorot")["status"] == "running"
+    done = kanexp("resume", PLACE)
+    assert "2 done, 1 to run in 1 pack of 3" in done.stdout
+    assert done.returncode == 0
+    assert results(tmp_path) == before
+    assert written == {file: file.stat().st_mtime_ns for file in written}
+
+
 def test_a_run_without_its_record_is_named(copy, finished):
     make_run(Path("outputs/y/v001"))
     (copy.path / "run.json").unlink()

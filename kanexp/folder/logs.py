@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.table import Mark, TableFile, check
 
 COLUMNS = {
@@ -33,6 +34,8 @@ class Logs:
     def check(self, marks: Mapping[str, Mark]) -> None:
         """Raise UnreadableRun where a table no longer holds what it did at those marks."""
         for name, table in self._tables.items():
+            if name not in marks:
+                raise UnreadableRun(f"{table.path}: nobody wrote in it by then")
             check(table.path, marks[name], more=True)
 
     def go_on(self, marks: Mapping[str, Mark]) -> None:
@@ -64,6 +67,25 @@ class Logs:
         self._tables["timings"].row((step, f"{seconds:.4f}", evaluations))
         for table in self._tables.values():
             table.flush()
+
+
+class NoLogs(Logs):
+    """The logs of a run that is done already and trains along with others: its tables are not touched."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def metrics(self, step: int, seeds: Iterable[int], metric: str, values: Iterable[float]) -> None:
+        pass
+
+    def diagnostics(self, step: int, seed: int, layer: int, metric: str, value: float) -> None:
+        pass
+
+    def spectrum(self, step: int, seed: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
+        pass
+
+    def timing(self, step: int, seconds: float, evaluations: int) -> None:
+        pass
 
 
 class Ledger:

@@ -2,8 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from kanexp.config.run_config import RunConfig, default_name
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun, digest, no_room, said
 from kanexp.folder.lock import Taken
-from kanexp.folder.logs import Ledger
+from kanexp.folder.logs import Ledger, Logs, NoLogs
 from kanexp.folder.names import FORMAT, MODEL
 from kanexp.folder.record import Record, SeedStatus, by_seed
 from kanexp.folder.run_folder import RunFolder
@@ -76,26 +76,22 @@ def carry_out(
 ) -> list[int]:
     """Train in these folders, one for each experiment, and fill them. Returns the exit code of each.
 
-    Goes on from the checkpoint if it is there, and then leaves alone those runs that were done; it is deleted when
-    all are. Whatever goes wrong in training is raised after it was recorded; in one run afterwards, it costs that run
-    alone. Runs are `brief` where they are some of many. Whoever calls holds the folders.
+    Goes on from the checkpoint if it is there; it is deleted when all are done. Runs that were done before train along,
+    for how a run rounds depends on those beside it, and are left as they are. Whatever goes wrong in training is raised
+    after it was recorded; in one run afterwards, it costs that run alone. Runs are `brief` where they are some of many.
+    Whoever calls holds the folders.
     """
     ensemble = prepared.ensemble
     parts = zip(ensemble.experiments, folders, ensemble.rows, strict=True)
     runs = [_Run(e, prepared, folder, rows, brief) for e, folder, rows in parts]
-    left = [run for run in runs if not run.folder.is_done()]
+    left = [run for run in runs if not run.done]
     if not left:  # by a process that came before
         return [0] * len(runs)
     try:
         with no_exit():
             for run in left:
                 run.begin()
-            result, tables, ignored = _train(prepared, folders, checkpoint, watch)
-            if ignored:  # those that were done were trained once more
-                for run in runs:
-                    if run not in left:
-                        run.begin()
-                left = runs
+            result, tables, ignored = _train(runs, prepared, checkpoint, watch)
             for run, own in zip(runs, tables, strict=True):
                 run.record.files = {f"{name}.csv": mark for name, mark in own.items()}
                 run.record.warnings = [ignored] if ignored else None
@@ -110,17 +106,12 @@ def carry_out(
 
 
 def _train(
-    prepared: Prepared, folders: Sequence[RunFolder], checkpoint: Path, watch: Callable[[Progress], SeedStatus | None]
+    runs: "Sequence[_Run]", prepared: Prepared, checkpoint: Path, watch: Callable[[Progress], SeedStatus | None]
 ) -> tuple[Result, list[dict[str, Mark]], str]:
     """The result, what each run's tables hold at the end, and why the checkpoint was ignored, if it was."""
     ensemble, go_on = prepared.ensemble, checkpoint.is_file()
     with ExitStack() as stack:
-        logs = [
-            stack.enter_context(
-                folder.logs(go_on, stack.enter_context(e.logger.track(folder.path, e.config.overrides)))
-            )
-            for e, folder in zip(ensemble.experiments, folders, strict=True)
-        ]
+        logs = [stack.enter_context(run.logs(go_on)) for run in runs]
         ledger = Ledger(logs, [e.settings.seed_list for e in ensemble.experiments])
         hashes = [e.config.hash for e in ensemble.experiments]
         kept = Checkpoint(checkpoint, logs, ensemble.first.settings.checkpoint, hashes)
@@ -137,6 +128,7 @@ class _Run:
         self.rows, self.start = rows, prepared.start[rows]
         self.device = self.start.device
         self.seeds = experiment.settings.seed_list
+        self.done = folder.is_done()
         self.record = begun(folder, experiment.config, experiment.widths, self.device)
 
     def begin(self) -> None:
@@ -153,6 +145,19 @@ class _Run:
         self.folder.write_record(record)
         if not self.brief:
             introduce(e, data, network, self.start)
+
+    @contextmanager
+    def logs(self, go_on: bool) -> Iterator[Logs]:
+        """Its tables, open for rows; none of a run that was done before."""
+        if self.done:
+            yield NoLogs()
+            return
+        e = self.experiment
+        with (
+            e.logger.track(self.folder.path, e.config.overrides) as tell,
+            self.folder.logs(go_on, tell) as logs,
+        ):
+            yield logs
 
     def fail(self, error: Exception) -> None:
         """Record what went wrong."""

@@ -56,7 +56,9 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
             announce(todo, settings.rerun == "failed")
             return 0
         if found:
-            _put_anew(todo, _damaged(todo) + (_failed(todo) if settings.rerun == "failed" else []))
+            _repeat(todo, _damaged(todo))
+            if settings.rerun == "failed":
+                _put_anew(todo, _failed(todo))
             todo.update(command)
         else:
             claim(todo.folder, locks)
@@ -71,7 +73,7 @@ def resume(folder: SweepFolder) -> int:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
         command = folder.read_plan()["command"]
-        _put_anew(todo, _damaged(todo))
+        _repeat(todo, _damaged(todo))
         todo.update(command)
         return _begin(todo, todo.jobs[0].config, command)
 
@@ -176,9 +178,23 @@ def _damaged(todo: Plan) -> list[int]:
             if record and record.status == "done":
                 job.folder.check_files(record)
         except UnreadableRun as error:
-            console.say(f"{error}; the job is repeated from its start")
+            console.say(f"{error}; the job is repeated from its start{_beside(todo, i)}")
             found.append(i)
     return found
+
+
+def _beside(todo: Plan, job: int) -> str:
+    count = next(len(pack) for pack in todo.packs if job in pack) - 1
+    return f", beside the {count} it trained with, which stay as they are" if count else ""
+
+
+def _repeat(todo: Plan, jobs: Sequence[int]) -> None:
+    """These jobs wait for another try in the packs in which they were done, to end with the same bits."""
+    for number, pack in enumerate(todo.packs):
+        if not set(pack).isdisjoint(jobs):
+            todo.folder.checkpoint(number).unlink(missing_ok=True)  # it may have been made when they were done
+    for i in jobs:
+        todo.jobs[i].folder.forget()
 
 
 def _put_anew(todo: Plan, jobs: Sequence[int]) -> None:

@@ -86,8 +86,6 @@ def _run_pack(plan: Plan, number: int, guide: Callable[[Plan, int], Guide] | Non
     if all(job.status == "done" for job in jobs):  # by the process that was waited for
         pulse.end()
         return 0
-    if not folder.checkpoint(number).is_file():  # which would leave those alone that are done
-        jobs = [job for job in jobs if job.status != "done"]
     steering = guide(plan, number) if guide else None
     watch = Watch(pulse, steering)
     try:
