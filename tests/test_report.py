@@ -245,6 +245,16 @@ def test_predictions_are_drawn_for_every_kind(kind, shape, axes):
     assert len(run_figures.prediction(values, kind, shape, "t").axes) == axes
 
 
+def test_targets_that_are_learned_together_have_a_panel_each():
+    x = np.linspace(0, 1, 6)
+    one = pd.DataFrame({"x1": x, "target": x, "before": 0 * x, "after": x**2})
+    table = pd.concat([one.assign(channel=k) for k in range(5)])
+    drawn = run_figures.prediction(table, "scatter", (6,), "t", outputs=["cost_$", "y1", "a", "b", "c"])
+    assert [axes.get_title() for axes in drawn.axes] == ["cost_$", "$y_1$", "a", "b", "c"]
+    (alone,) = run_figures.prediction(one.assign(channel=0), "scatter", (6,), "t", outputs=["y"]).axes
+    assert alone.get_title() == ""
+
+
 def picture_run(path, init):
     """A run that learned a picture of 2 x 3, with the tables that it drew."""
     folder = make_run(path, init, scene={"kind": "picture", "shape": [2, 3]})

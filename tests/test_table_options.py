@@ -1,6 +1,9 @@
 """Options of tables: how they are read, how their rows are parted, what is learned of them, and by which loss."""
 
 import json
+import re
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -13,11 +16,15 @@ from sklearn.metrics import r2_score
 from torch.testing import assert_close
 
 from kanexp.data.encoding import Encoding
+from kanexp.error import ConfigError
 from kanexp.layer.bspline import BSpline
 from kanexp.measure.held_out import in_own_units
+from kanexp.reg.none import NoPenalty
 from kanexp.score import losses
 from kanexp.seeding import generator
 from kanexp.task.tabular import Tabular
+from kanexp.train.batches import Batch, batches
+from kanexp.train.objective import Objective, view
 
 CASES = REFERENCE / "cases"
 
@@ -284,3 +291,146 @@ def test_a_quantile_is_learned(write, rng):
     result, _, network = train(e, data=data)
     below = (data.test.y < network(result.best, data.test.x[None])).double().mean((1, 2))
     assert below.tolist() == pytest.approx([0.9, 0.9], abs=0.08)
+
+
+# -- rows that count more than others, and folds --------------------------------------------------------------------
+
+
+def weighed(rng, **more):
+    """Columns with whole weights, some of them 0."""
+    return {
+        "a": rng.uniform(-1, 1, 60),
+        "b": rng.uniform(-1, 1, 60),
+        "w": rng.integers(0, 4, 60),
+        "y": rng.normal(size=60),
+    } | more
+
+
+def test_a_row_of_weight_two_counts_as_much_as_two_rows(write, rng, randn):
+    task = write(columns=weighed(rng), weights="w")
+    data = load(task)
+    assert data.encoding.names == ["a", "b"]
+    assert "rows count by 'w' in the loss, and all alike in the scores" in data.notes
+    assert (float(data.train.weight.mean()), float(data.val.weight.mean())) == (pytest.approx(1), pytest.approx(1))
+    assert data.test.weight is None
+    network = experiment(BSpline(), task=task).network()
+    theta = randn(2, network.parameters)
+    counts = (data.train.weight / data.train.weight[data.train.weight > 0].min()).round().long()
+    x, y = (of.repeat_interleave(counts, dim=-1)[None] for of in (data.train.x, data.train.y))
+    assert x.shape[2] != data.train.x.shape[1]
+    batch = Batch.of(data.train)
+    seen = view(task, network)
+    one = Objective(seen, task, NoPenalty(), None, batch.x, seen.prepare(batch.x), batch.y, batch.weight)
+    more = Objective(seen, task, NoPenalty(), None, x, seen.prepare(x), y)
+    for found, expected in zip(one(theta), more(theta), strict=True):
+        assert_close(found, expected)
+    residuals, slopes = one.jacobian(theta)
+    assert_close(residuals.square().sum(1), one(theta)[0])
+    assert_close(one.residuals(theta), residuals)
+    assert_close(2 * (slopes @ residuals[..., None]).squeeze(2), one(theta)[1])
+
+
+@pytest.mark.parametrize("criterion", ["mae", "huber", "log_cosh", "quantile"])
+def test_weights_go_with_every_loss_of_numbers(criterion, write, rng, randn):
+    task = write(columns=weighed(rng), weights="w", criterion=criterion)
+    guess, y, counts = randn(2, 1, 3), randn(1, 1, 3), torch.tensor([1, 0, 2])
+    again = task.loss(guess.repeat_interleave(counts, dim=2), y.repeat_interleave(counts, dim=2))
+    assert_close(task.weighted_loss(guess, y, counts.double()[None]), again)
+
+
+def test_weights_go_with_losses_of_classes(write, rng, randn):
+    guess, counts = randn(2, 2, 3), torch.tensor([1, 0, 2])
+    y = torch.tensor([[[1.0, 0, 0], [0, 1, 1]]], dtype=torch.float64)
+    task = write(columns=weighed(rng, y=rng.choice(["no", "yes"], 60)), weights="w")
+    again = task.loss(guess.repeat_interleave(counts, dim=2), y.repeat_interleave(counts, dim=2))
+    assert_close(task.weighted_loss(guess, y, counts.double()[None]), again)
+
+
+def test_weights_go_with_their_rows_into_batches(write, rng):
+    task = write(columns=weighed(rng, a=np.arange(60.0), w=1 + np.arange(60) % 7), weights="w")
+    data = load(task)
+    batch = batches(task, data.train, 8, [0, 1], 0).next()
+    assert batch.weight.shape == (2, 8)
+    rows = data.encoding.features(batch.x[1])[0].round()
+    ratio = batch.weight[1] / (1 + rows % 7)
+    assert_close(ratio, ratio[:1].expand(8))
+    result, _, _ = train(experiment(BSpline(), task=task, steps=5, batch_size=8), data=data)
+    assert result.best_val.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [
+        ([-1.0, *[1] * 59], "weights: 'w' must be a number from 0 in every row, got '-1.0' and so in 1 row"),
+        ([None, None, *[1] * 58], "weights: 'w' must be a number from 0 in every row, got an empty field and so in 2"),
+        ([0] * 60, "weights: the rows of one part all have weight 0"),
+        (["much", *[1] * 59], "weights: 'w' must be a number from 0"),
+    ],
+)
+def test_weights_that_are_none(weight, sentence, write, rng):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        load(write(columns=weighed(rng, w=weight), weights="w"))
+
+
+def rows_scored(task):
+    """The rows that each fold scores, by their number in the column a."""
+    return [sorted(features(load(replace(task, fold=k)), "test", "a")) for k in range(task.folds)]
+
+
+def test_folds_are_scored_once_each(write, rng):
+    columns = {"a": np.arange(53), "y": rng.choice(["no", "yes", "maybe"], 53, p=[0.6, 0.3, 0.1])}
+    task = write(columns=columns, folds=5, val=0.25, categories=[])
+    scored = rows_scored(task)
+    assert sorted(chain(*scored)) == list(range(53))
+    assert {len(rows) for rows in scored} == {10, 11}
+    for name in ("no", "yes", "maybe"):
+        counts = [sum(columns["y"][row] == name for row in rows) for rows in scored]
+        assert max(counts) - min(counts) <= 1
+    data = load(replace(task, fold=3))
+    own = [features(data, part, "a") for part in ("train", "val", "test")]
+    assert sorted(chain(*own)) == list(range(53))
+    assert "; fold 3 of 5 is scored" in "".join(data.notes)
+
+
+def test_folds_keep_groups_together(write, rng):
+    group = rng.integers(0, 12, 80)
+    task = write(columns={"a": np.arange(80), "g": group, "y": rng.normal(size=80)}, groups="g", folds=4)
+    scored = rows_scored(task)
+    assert sorted(chain(*scored)) == list(range(80))
+    held = [{group[row] for row in rows} for rows in scored]
+    assert sum(map(len, held)) == len(set(group))
+    assert max(map(len, scored)) - min(map(len, scored)) <= np.bincount(group).max()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"folds": 1}, "folds must be at least 2, or null, got 1"),
+        ({"folds": 5, "fold": 5}, "fold must be one of the folds, from 0 to 4, got 5"),
+        ({"fold": 1}, "got 1; folds says how many there are"),
+        ({"folds": 5, "lags": [1]}, "folds are of rows in any order"),
+        ({"folds": 100}, "folds: 40 rows are too few for 100 folds"),
+    ],
+)
+def test_folds_that_are_none(words, sentence, write):
+    with pytest.raises((ValueError, ConfigError), match=re.escape(sentence)):
+        load(write(columns={"a": np.arange(40), "y": np.arange(40) / 3}, **words))
+
+
+def test_folds_are_repetitions_in_a_report(kanexp, tmp_path, rng):
+    pd.DataFrame({"a": rng.normal(size=60), "y": rng.normal(size=60)}).to_csv(tmp_path / "t.csv", index=False)
+    words = [
+        "task=tabular",
+        "task.path=t.csv",
+        "task.target=y",
+        "task.folds=3",
+        "steps=3",
+        "seeds=2",
+        "widths=[in,out]",
+    ]
+    assert kanexp("-m", *words, "task.fold=0,1,2", "layer=fourier,bspline", "name=x").returncode == 0
+    said = kanexp("report", "outputs/x").stdout
+    assert re.search(r"fourier .* 6 +0 ", said), said
+    table = pd.read_csv(tmp_path / "outputs/x/report/report.csv")
+    assert sorted(set(table["data_seed"])) == ["0 fold 0", "0 fold 1", "0 fold 2"]
+    assert table["problem"].nunique() == 1

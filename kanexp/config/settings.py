@@ -20,6 +20,9 @@ How = Annotated[T, "how"]  # how the run is found, carried out and watched
 Where = Annotated[T, "where"]  # where it goes
 
 
+REPLICATES = ("task.fold",)  # options of parts that make the same setting once more, with other data
+
+
 @dataclass(frozen=True)
 class Settings:
     """conf/config.yaml without its groups; each field is explained there, and here says what its role is."""
@@ -130,6 +133,8 @@ def role_of(key: str) -> Role:
     ensembles and searches tell settings apart.
     """
     top = key.split(".")[0]
+    if key in REPLICATES:
+        return "replicate"
     return _roles().get(top, "result" if top in SUBJECTS else "how")
 
 

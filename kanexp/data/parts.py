@@ -1,10 +1,74 @@
 """Parts: which rows of a table train, which select the best state, and which are scored once, at the end."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 Parts = tuple[Tensor, Tensor, Tensor]  # row numbers to train on, to select on and to score
+
+
+@dataclass(frozen=True)
+class Division:
+    """How rows are divided: shares to select on and to score, or folds, of which one is scored."""
+
+    how: Literal["random", "ordered", "groups"]
+    val: float
+    test: float
+    folds: int | None = None
+    fold: int = 0
+
+    def parts(self, rows: int, labels: np.ndarray | None, groups: np.ndarray | None, generator: Generator) -> Parts:
+        """The parts of so many rows, with the class (rows,) and the group (rows,) of each where there are some.
+
+        Folds are the same whichever is scored. Raises ValueError where there are too few rows or groups.
+        """
+        if self.folds is None:
+            return self._shares(rows, labels, groups, self.test, generator)
+        number = fold_numbers(rows, labels, groups, self.folds, generator)
+        rest = np.flatnonzero(number != self.fold)
+        labels, groups = (of if of is None else of[rest] for of in (labels, groups))
+        train, chosen, _ = self._shares(len(rest), labels, groups, 0.0, generator)
+        left = torch.from_numpy(rest)
+        return left[train], left[chosen], torch.from_numpy(np.flatnonzero(number == self.fold))
+
+    def _shares(
+        self, rows: int, labels: np.ndarray | None, groups: np.ndarray | None, test: float, generator: Generator
+    ) -> Parts:
+        if self.how == "ordered":
+            return ordered_parts(rows, self.val, test)
+        if groups is not None:
+            return group_parts(groups, self.val, test, generator)
+        return random_parts(labels, rows, self.val, test, generator)
+
+
+def fold_numbers(
+    rows: int, labels: np.ndarray | None, groups: np.ndarray | None, folds: int, generator: Generator
+) -> np.ndarray:
+    """The fold (rows,) of each row, at random: of nearly equal size, of every class alike, no group in two of them.
+
+    Raises ValueError where there are fewer rows or groups than folds.
+    """
+    number = np.empty(rows, dtype=int)
+    if groups is None:
+        if rows < folds:
+            raise ValueError(f"folds: {rows} rows are too few for {folds} folds; give fewer folds")
+        alike = np.zeros(rows, dtype=int) if labels is None else labels
+        order = torch.randperm(rows, generator=generator).numpy()
+        order = order[np.argsort(alike[order], kind="stable")]  # class by class, each in a random order
+        number[order] = np.arange(rows) % folds
+        return number
+    names, of, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) < folds:
+        raise ValueError(f"folds: {len(names)} groups are too few for {folds} folds; give fewer folds")
+    held = np.zeros(folds, dtype=int)
+    order = torch.randperm(len(names), generator=generator).numpy()
+    for group in order[np.argsort(-counts[order], kind="stable")]:  # the largest first, each where there is most room
+        fold = int(held.argmin())
+        number[of == group], held[fold] = fold, held[fold] + counts[group]
+    return number
 
 
 def random_parts(labels: np.ndarray | None, rows: int, val: float, test: float, generator: Generator) -> Parts:

@@ -1,12 +1,12 @@
 """Table: rows whose targets are known, what each column is, and what is to be said of how it came to be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from kanexp.data.columns import Columns, Judge
+from kanexp.data.columns import Columns, Judge, plain
 from kanexp.data.target import MOST_CLASSES, Kind, Target, understand
 
 LARGEST_SHARE, SMALLEST_SHARE = 0.9, 0.05  # of a class, beyond which accuracy says little
@@ -17,7 +17,7 @@ class Table:
     """Rows, what becomes of their columns, and the targets (several where numbers are learned together).
 
     `part` is the file that each row is of: 0 the table's own, 1 that of validation and 2 that of test data; `groups`
-    names the group of each row where there are some.
+    names the group of each row where there are some, and `weights` says what it counts.
     """
 
     rows: pd.DataFrame
@@ -25,6 +25,7 @@ class Table:
     targets: tuple[Target, ...]
     part: np.ndarray
     groups: np.ndarray | None
+    weights: np.ndarray | None
     notes: tuple[str, ...]
 
     @property
@@ -54,11 +55,17 @@ class Table:
 
 
 def understand_table(
-    frame: pd.DataFrame, names: list[str], kind: Kind, judge: Judge, part: pd.Series, groups: str | None
+    frame: pd.DataFrame,
+    names: list[str],
+    kind: Kind,
+    judge: Judge,
+    part: pd.Series,
+    groups: str | None,
+    weights: str | None,
 ) -> Table:
     """The targets as classes or numbers, and the other columns judged. Raises ValueError where nothing can be learned.
 
-    `part` has the file of each row of the frame.
+    `part` has the file of each row of the frame; `groups` and `weights` name columns that are no inputs.
     """
     targets = [understand(frame[name], kind, judge) for name in names]
     known = pd.concat([target.known for target in targets], axis=1).all(axis=1)
@@ -66,15 +73,17 @@ def understand_table(
     if rows.empty:
         raise ValueError("target: no row has all of the targets; give rows that do")
     targets = [_of(target, known) for target in targets]
-    others = [name for name in frame.columns if name not in (*names, groups)]
+    others = [name for name in frame.columns if name not in (*names, groups, weights)]
     columns = judge.columns(rows[others])
     rows = pd.DataFrame({name: columns.read.get(name, rows[name]) for name in rows.columns}, rows.index)
     if columns.width == 0:
         raise ValueError(f"path: no column is left to learn from ({_listed(columns.dropped)}); give others")
     grouped = None if groups is None else rows[groups].astype(str).fillna("missing").to_numpy(dtype=str)
-    table = Table(rows, columns, tuple(targets), part[known].to_numpy(), grouped, ())
+    counts = None if weights is None else _weights(frame[weights][known], judge)
+    table = Table(rows, columns, tuple(targets), part[known].to_numpy(), grouped, counts, ())
     notes = (*_target_notes(table, int((~known).sum())), *_column_notes(table))
-    return Table(rows, columns, tuple(targets), table.part, grouped, notes)
+    notes += () if counts is None else (f"rows count by '{weights}' in the loss, and all alike in the scores",)
+    return replace(table, notes=notes)
 
 
 def check_classes(table: Table, needed: int) -> None:
@@ -88,6 +97,19 @@ def check_classes(table: Table, needed: int) -> None:
             f"target: class '{few.index[-1]}' of '{table.targets[0].name}' has {rows_of(few.iloc[-1])}, and "
             f"{parts}; " + ("use task.kind=regression" if numbers else "leave such classes out or join them")
         )
+
+
+def _weights(column: pd.Series, judge: Judge) -> np.ndarray:
+    """What each row counts (rows,). Raises ValueError where that is no number from 0."""
+    notation = judge.notation(plain(column))
+    values = np.full(len(column), np.nan) if notation is None else notation.numbers(plain(column))
+    wrong = ~(np.isfinite(values) & (values >= 0))
+    if wrong.any():
+        first = column[wrong].iloc[0]
+        what = "an empty field" if pd.isna(first) else f"'{first}'"
+        count = rows_of(int(wrong.sum()))
+        raise ValueError(f"weights: '{column.name}' must be a number from 0 in every row, got {what} and so in {count}")
+    return np.asarray(values, dtype=float)
 
 
 def _of(target: Target, known: pd.Series) -> Target:

@@ -1,5 +1,6 @@
 """Figures of one run: one function each, from a DataFrame to a matplotlib Figure."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -41,14 +42,22 @@ def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_los
 
 
 def prediction(
-    table: pd.DataFrame, kind: str, shape: Sequence[int], title: str, inputs: Sequence[str] = ("x1", "x2")
+    table: pd.DataFrame,
+    kind: str,
+    shape: Sequence[int],
+    title: str,
+    inputs: Sequence[str] = ("x1", "x2"),
+    outputs: Sequence[str] = (),
 ) -> Figure:
     """Target, prediction before and prediction after training, in the way the scene's kind asks for.
 
-    `inputs` are the names of its axes.
+    `inputs` are the names of its axes; `outputs` those of the panels of a scatter plot, where there are several.
     """
     with mpl.rc_context(STYLE):
-        figure = {"picture": _picture, "surface": _surface, "curve": _curve, "scatter": _scatter}[kind](table, shape)
+        if kind == "scatter":
+            figure = _scatter(table, outputs)
+        else:
+            figure = {"picture": _picture, "surface": _surface, "curve": _curve}[kind](table, shape)
         if kind in ("surface", "curve"):
             for axes in figure.axes[: 4 if kind == "surface" else 1]:
                 axes.set_xlabel(axis_label(inputs[0]))
@@ -96,14 +105,24 @@ def _curve(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
     return figure
 
 
-def _scatter(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
-    figure = Figure(figsize=(3.8, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.axline((table["target"].mean(),) * 2, slope=1, color=BLACK, linewidth=0.8)
-    axes.plot(table["target"], table["before"], ".", color=BEFORE, markersize=3, label="before training")
-    axes.plot(table["target"], table["after"], ".", color=AFTER, markersize=3, label="after training")
-    axes.set(xlabel="target", ylabel="prediction")
-    axes.legend(fontsize=8)
+def _scatter(table: pd.DataFrame, outputs: Sequence[str]) -> Figure:
+    """Prediction over target, a panel for each output."""
+    channels = [rows for _, rows in table.groupby("channel")]
+    columns = min(4, len(channels))
+    shape = (math.ceil(len(channels) / columns), columns)
+    figure = Figure(figsize=(0.8 + 3 * columns, 0.6 + 3 * shape[0]), layout="constrained")
+    panels = figure.subplots(*shape, squeeze=False).ravel()
+    for axes, rows in zip(panels, channels, strict=False):
+        axes.axline((rows["target"].mean(),) * 2, slope=1, color=BLACK, linewidth=0.8)
+        axes.plot(rows["target"], rows["before"], ".", color=BEFORE, markersize=3, label="before training")
+        axes.plot(rows["target"], rows["after"], ".", color=AFTER, markersize=3, label="after training")
+        axes.set(xlabel="target", ylabel="prediction")
+    if len(channels) > 1:
+        for axes, name in zip(panels, outputs, strict=False):
+            axes.set_title(axis_label(name))
+    for axes in panels[len(channels) :]:
+        axes.remove()
+    panels[0].legend(fontsize=8)
     return figure
 
 

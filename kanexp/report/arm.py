@@ -45,7 +45,8 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     differ = differing(runs)
     tuned = {key for run in runs for key in run.tune.get("over", ())}
     given = tuple(_known(key, runs, differ) for key in by)
-    problem_keys = [key for key in differ if key.split(".")[0] == "task" and key not in given]
+    of_task = [key for key in differ if key.split(".")[0] == "task" and role_of(key) == "result"]
+    problem_keys = [key for key in of_task if key not in given]
     if "task" in given:
         problem_keys = []
     rest = [key for key in differ if role_of(key) == "result" and key not in problem_keys]

@@ -95,6 +95,8 @@ def rows(runs: Sequence[Run], options: Iterable[str]) -> pd.DataFrame:
     table = [row for run in runs for row in _rows(run, metrics, options)]
     frame = pd.DataFrame(table, columns=[*COLUMNS, *(f"test_{m}" for m in metrics), *options])
     numbers = ["best_val_loss", *(f"test_{m}" for m in metrics)]
+    if any(run.config.get("task.folds") for run in runs):
+        frame["data_seed"] = frame["data_seed"].astype(str)  # 0 fold 3
     return frame.astype(dict.fromkeys(numbers, float))
 
 
@@ -104,12 +106,18 @@ def _rows(run: Run, metrics: Sequence[str], options: Sequence[str]) -> Iterable[
     common |= {name: getattr(record, name) for name in ("cause", "parameters", "train_seconds", "peak_memory_bytes")}
     common |= {"widths": "-".join(map(str, record.widths)), "started": record.started}
     steps = run.config.get("steps") if record.steps is None else record.steps
-    common |= {"steps": steps, "data_seed": run.config.get("data_seed", 0)}
+    common |= {"steps": steps, "data_seed": _data(run)}
     common |= {key: run.options.get(key) for key in options}
     for seed in record.seeds:
         own = {name: (getattr(record, name) or {}).get(seed) for name in ("best_step", "best_val_loss", "evaluations")}
         own |= {f"test_{name}": (record.test or {}).get(name, {}).get(seed) for name in metrics}
         yield common | own | {"seed": seed, "status": record.status_of(seed)}
+
+
+def _data(run: Run) -> int | str:
+    """Which data of its task a run has: the seed they are drawn with, and which of their folds is scored."""
+    seed, fold = run.config.get("data_seed", 0), run.config.get("task.fold")
+    return f"{seed} fold {fold}" if run.config.get("task.folds") else seed
 
 
 def scores(runs: Sequence[Run]) -> dict[str, Score]:

@@ -28,6 +28,7 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.score.score import metric_label
 from kanexp.task.base import Data
+from kanexp.train.batches import Batch
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.loop import train
 from kanexp.train.objective import Objective, view
@@ -123,10 +124,12 @@ def _changes(seconds: float) -> dict[str, Any]:
 
 def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:
     """Training loss, norm of its gradient and test scores, (seeds,) each."""
-    x, y = data.train.x[None], data.train.y[None]
+    known = Batch.of(data.train)
     weight = experiment.reg.weight if experiment.reg.weight > 0 else None
     seen = view(experiment.task, network)
-    objective = Objective(seen, experiment.task, experiment.reg, weight, x, seen.prepare(x), y)
+    objective = Objective(
+        seen, experiment.task, experiment.reg, weight, known.x, seen.prepare(known.x), known.y, known.weight
+    )
     loss, grad = objective(theta)
     test = score(experiment.task, network, theta, data, data.test)
     return {"loss": loss, "gradient_norm": grad.norm(dim=1)} | {f"test_{name}": values for name, values in test.items()}

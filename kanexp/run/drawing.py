@@ -10,6 +10,7 @@ from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured
 from kanexp.model.network import Network
+from kanexp.score.functions import median_row
 from kanexp.task.base import Data, Scene
 from kanexp.train.result import Result
 
@@ -21,10 +22,11 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
     """
     seeds = experiment.settings.seed_list
     folder.figures.mkdir(exist_ok=True)
-    row = int(result.best_val.argsort()[(len(seeds) - 1) // 2])
-    shown = f"seed {seeds[row]}, the median of {len(seeds)} on validation" if len(seeds) > 1 else f"seed {seeds[0]}"
+    row = median_row(result.best_val.tolist())
+    several = f", nearest the median of {len(seeds)} on validation" if len(seeds) > 1 else ""
+    shown = f"seed {seeds[row]}{several}"
     states = {"before": (before, result.start), "after": (result.network, result.best)}
-    x, names = data.train.x, data.inputs_as().names
+    x, names, outputs = data.train.x, data.inputs_as().names, data.inputs_as().targets
     metrics = pd.read_csv(folder.metrics)
     made = {"signal": measured.signal(states, x, seeds)}
     drawn = {}
@@ -39,7 +41,7 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
             drawn["regions"] = class_figures.regions(made["regions"], scene.classes, shown, names)
     else:
         made["prediction"] = measured.predictions(states, scene, row, data)
-        drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown, names)
+        drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown, names, outputs)
     if experiment.settings.diagnostics:
         made["layers"] = pd.read_csv(folder.diagnostics)
         drawn["layers"] = run_figures.layers(made["layers"])

@@ -19,14 +19,17 @@ from kanexp.score.score import ERRORS, GRID_RELATIVE_L2, MAX_ERROR, RELATIVE_L2,
 class Split:
     """Inputs (n_in, samples) and targets (n_out, samples), float64; float32 where eight bits are what was measured.
 
-    Classes are targets too: one row for each, 1 at the right one and 0 elsewhere.
+    Classes are targets too: one row for each, 1 at the right one and 0 elsewhere. Where samples do not all count alike
+    in the loss, `weight` (samples,) says how much each does; it has mean 1.
     """
 
     x: Tensor
     y: Tensor
+    weight: Tensor | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Split":
-        return Split(self.x.to(device, dtype), self.y.to(device, dtype))
+        weight = None if self.weight is None else self.weight.to(device, dtype)
+        return Split(self.x.to(device, dtype), self.y.to(device, dtype), weight)
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,10 @@ class Task(ABC):
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Per seed: (seeds, n_out, samples) against (seeds or 1, n_out, samples) -> (seeds,). Mean squared error."""
         return (prediction - target).square().mean(dim=(1, 2))
+
+    def weighted_loss(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """The loss (seeds,) where samples count by weight (seeds or 1, samples), for data that have some."""
+        return (weight * (prediction - target).square().mean(dim=1)).mean(dim=1)
 
     def residual_scale(self, target: Tensor) -> Tensor | float:
         """What errors are multiplied by so that their squares add up to the loss, for targets (1, n_out, samples)."""

@@ -1,7 +1,7 @@
 """Tables: scikit-learn's bundled sets by name, and the user's own CSV and Parquet files."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -15,32 +15,19 @@ from kanexp.data.bundled import BUNDLED, MADE, bundled, made
 from kanexp.data.columns import Judge, plain
 from kanexp.data.encoding import Column, Encoding
 from kanexp.data.notation import Style, without
-from kanexp.data.parts import Parts, group_parts, ordered_parts, random_parts
+from kanexp.data.parts import Division, Parts
 from kanexp.data.reading import Decimal, Reading, Thousands
 from kanexp.data.table import Table, check_classes, rows_of, understand_table
 from kanexp.data.table_file import read_file, read_table
 from kanexp.data.target import Kind, understand
 from kanexp.error import require
 from kanexp.score.functions import class_scores, errors, r2
-from kanexp.score.losses import class_loss, huber, log_cosh, quantile
+from kanexp.score.losses import OF_CLASSES, OF_NUMBERS, Criterion
 from kanexp.score.score import ACCURACY, CLASS_SCORES, ERRORS, LOG_LOSS, MACRO_F1, MAE, R2, RMSE, Score
 from kanexp.task.base import Data, Scene, Split, Task, location
 
 __all__ = ["BUNDLED", "MADE", "Tabular"]
 OF_EACH = {"r2": R2.better, "rmse": RMSE.better, "mae": MAE.better}  # of several targets
-Loss = Callable[["Tabular", Tensor, Tensor], Tensor]
-OF_NUMBERS: dict[str, Loss] = {
-    "mse": lambda task, guess, y: (guess - y).square().mean(dim=(1, 2)),
-    "mae": lambda task, guess, y: (guess - y).abs().mean(dim=(1, 2)),
-    "huber": lambda task, guess, y: huber(guess - y, task.delta),
-    "log_cosh": lambda task, guess, y: log_cosh(guess - y),
-    "quantile": lambda task, guess, y: quantile(guess, y, task.level),
-}
-OF_CLASSES: dict[str, Loss] = {
-    "cross_entropy": lambda task, guess, y: class_loss(guess, y, task.weights_of_classes, task.smoothing, 0.0),
-    "focal": lambda task, guess, y: class_loss(guess, y, task.weights_of_classes, task.smoothing, task.gamma),
-}
-LOSSES = OF_NUMBERS | OF_CLASSES
 
 
 @dataclass(frozen=True)
@@ -64,6 +51,9 @@ class Tabular(Task):
     test_path: str | None = None
     split: Literal["auto", "random", "ordered", "groups"] = "auto"
     groups: str | int | None = None
+    folds: int | None = None
+    fold: int = 0
+    weights: str | int | None = None
     lags: list[int] = field(default_factory=list)
     criterion: Literal["auto", "mse", "mae", "huber", "log_cosh", "quantile", "cross_entropy", "focal"] = "auto"
     delta: float = 1.0
@@ -94,6 +84,20 @@ class Tabular(Task):
                 (self.groups is not None) == (self.split == "groups") or self.split == "auto",
                 f"groups must name a column where split is groups, and only there, got {self.groups} and {self.split}",
             ),
+            (self.folds is None or self.folds >= 2, f"folds must be at least 2, or null, got {self.folds}"),
+            (
+                0 <= self.fold < (self.folds or 1),
+                f"fold must be one of the folds, from 0 to {(self.folds or 1) - 1}, got {self.fold}"
+                + ("; folds says how many there are" if self.folds is None else ""),
+            ),
+            (
+                self.folds is None or self.test_path is None,
+                "folds are parts of one file; leave test_path out",
+            ),
+            (
+                self.folds is None or not (self.lags or self.split == "ordered"),
+                "folds are of rows in any order, and these are in theirs; leave folds out",
+            ),
             (
                 all(lag >= 1 for lag in self.lags) and len(set(self.lags)) == len(self.lags),
                 f"lags must be different whole numbers from 1, got {self.lags}",
@@ -120,7 +124,7 @@ class Tabular(Task):
 
     @property
     def least_squares(self) -> bool:
-        return self._criterion == "mse"
+        return self._criterion.name == "mse"
 
     def read(self, path: str) -> pd.DataFrame:
         """The columns of another file, read as this one's was, for the encoding to make inputs of.
@@ -146,9 +150,12 @@ class Tabular(Task):
         encoding = self._encoding(table, parts[0])
         x = encoding.inputs(encoding.read(table.rows))
         y, offset, scale = _learned(table, parts[0])
-        train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
+        weighed = [None if table.weights is None else _weights(table.weights[part.numpy()]) for part in parts[:2]]
+        pairs = zip(parts, (*weighed, None), strict=True)  # scores count all rows alike
+        train, chosen, scored = (Split(x[:, part], y[:, part], weight) for part, weight in pairs)
         sizes = "/".join(str(len(part)) for part in parts)
         how = {"random": "", "ordered": ", in their order", "groups": ", no group in two of them"}[self._split]
+        how += "" if self.folds is None else f"; fold {self.fold} of {self.folds} is scored"
         notes = (*table.notes, f"{sizes} rows to train on, to select on and to score{how}")
         return Data(train, chosen, scored, offset, scale, notes, encoding)
 
@@ -160,7 +167,10 @@ class Tabular(Task):
         return Scene("scatter", x, data.own_units(y), points)
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return LOSSES[self._criterion](self, prediction, target)
+        return self._criterion(prediction, target)
+
+    def weighted_loss(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        return self._criterion(prediction, target, weight)
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -182,20 +192,19 @@ class Tabular(Task):
         return {"r2": mean, **{f"{kind}_{name}": found[kind] for name, found in each.items() for kind in OF_EACH}}
 
     @cached_property
-    def weights_of_classes(self) -> Tensor | None:
-        """What a row of each class counts in the loss, (classes,), so that all count alike; None where rows do."""
-        shares = torch.from_numpy(self.table.shares)
-        return None if self.class_weights == "none" else 1 / (len(shares) * shares)
-
-    @property
-    def _criterion(self) -> str:
+    def _criterion(self) -> Criterion:
+        """The loss; balanced, a row counts so much that all classes count alike."""
         own = "cross_entropy" if self.table.classes else "mse"
-        return own if self.criterion == "auto" else self.criterion
+        shares = self.table.shares
+        counts = None if self.class_weights == "none" else tuple((1 / (len(shares) * shares)).tolist())
+        name = own if self.criterion == "auto" else self.criterion
+        return Criterion(name, self.delta, self.level, self.gamma, self.smoothing, counts)
 
     @property
-    def _split(self) -> str:
-        own = "groups" if self.groups is not None else "ordered" if self.lags else "random"
-        return own if self.split == "auto" else self.split
+    def _split(self) -> Literal["random", "ordered", "groups"]:
+        if self.split != "auto":
+            return self.split
+        return "groups" if self.groups is not None else "ordered" if self.lags else "random"
 
     @property
     def _reading(self) -> Reading:
@@ -219,7 +228,8 @@ class Tabular(Task):
     def _table(self, generator: Generator) -> Table:
         frame, part, separator, notes = self._frames(generator)
         names = self._named(self.target) or ([] if self.path is not None else ["target"])
-        _check_names(frame, names, self._named(self.drop), self._named(self.categories), self._named(self.groups))
+        options = ("drop", "categories", "groups", "weights")
+        _check_names(frame, {"target": names} | {name: self._named(getattr(self, name)) for name in options})
         frame = frame.drop(columns=self._named(self.drop))
         frame = frame.apply(lambda column: without(column, self._words)) if self._words else frame
         style = Style.of(frame, separator, self._reading)
@@ -233,8 +243,8 @@ class Tabular(Task):
                 raise ValueError(f"kind: {'lags are' if self.lags else 'several targets are'} numbers; use kind=auto")
             kind = "regression"
         judge = Judge(style, self._named(self.categories), self.dates == "days")
-        group = None if self.groups is None else str(self.groups)
-        table = understand_table(frame, names, kind, judge, part, group)
+        group, weight = (None if name is None else str(name) for name in (self.groups, self.weights))
+        table = understand_table(frame, names, kind, judge, part, group, weight)
         self._check_criterion(bool(table.classes))
         return replace(table, notes=(*notes, *table.notes))
 
@@ -273,14 +283,11 @@ class Tabular(Task):
         """Positions of rows to train on, to select on and to score; from files of their own where they are given."""
         val, test = 0.0 if self.val_path else self.val, 0.0 if self.test_path else self.test
         own = np.flatnonzero(table.part == 0)
-        if self._split == "groups" and table.groups is not None:
-            parts = group_parts(table.groups[own], val, test, generator)
-        elif self._split == "ordered":
-            parts = ordered_parts(len(own), val, test)
-        else:
-            if table.labels is not None:
-                check_classes(table, 1 + (val > 0) + (test > 0))
-            parts = random_parts(None if table.labels is None else table.labels[own], len(own), val, test, generator)
+        if table.labels is not None and self._split == "random":
+            check_classes(table, 1 + (val > 0) + (test > 0 or self.folds is not None))
+        labels, groups = (None if of is None else of[own] for of in (table.labels, table.groups))
+        division = Division(self._split, val, test, self.folds, self.fold)
+        parts = division.parts(len(own), labels, groups, generator)
         rows = torch.from_numpy(own)
         files = (torch.from_numpy(np.flatnonzero(table.part == which)) for which in (1, 2))
         train, *held = (rows[part] for part in parts)
@@ -338,14 +345,19 @@ def _number(name: str, given: np.ndarray, to_range: bool) -> Column:
     return Column(name, float(low / 2 + high / 2), float(high / 2 - low / 2) or 1.0, mean)
 
 
-def _check_names(
-    frame: pd.DataFrame, targets: list[str], drop: list[str], categories: list[str], groups: list[str]
-) -> None:
+def _weights(given: np.ndarray) -> Tensor:
+    """What rows (rows,) count, with mean 1. Raises ValueError where all of them count nothing."""
+    if not given.any():
+        raise ValueError("weights: the rows of one part all have weight 0; give others, or another data_seed")
+    return torch.from_numpy(given / given.mean())
+
+
+def _check_names(frame: pd.DataFrame, named: Mapping[str, list[str]]) -> None:
     """Raises ValueError where a column that an option names is not there, or is another's."""
-    listed = _brief(frame)
+    listed, targets = _brief(frame), named["target"]
     if not targets:
         raise ValueError(f"target: must name the column to learn, one of {listed}; for example task.target=...")
-    for option, names in (("target", targets), ("drop", drop), ("categories", categories), ("groups", groups)):
+    for option, names in named.items():
         if unknown := [name for name in names if name not in frame]:
             raise ValueError(f"{option}: there is no column '{unknown[0]}'; the columns are {listed}")
         if option != "target" and (taken := [name for name in names if name in targets]):

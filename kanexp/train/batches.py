@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,7 +10,18 @@ from torch import Tensor
 from kanexp.seeding import generator
 from kanexp.task.base import Split, Task
 
-Batch = tuple[Tensor, Tensor]  # inputs and targets (seeds or 1, n, samples)
+
+class Batch(NamedTuple):
+    """Samples of a step: inputs and targets (seeds or 1, n, samples), and weights (seeds or 1, samples) if any."""
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor | None = None
+
+    @classmethod
+    def of(cls, split: Split) -> "Batch":
+        """All samples, shared by the seeds."""
+        return cls(split.x[None], split.y[None], None if split.weight is None else split.weight[None])
 
 
 class Batches(ABC):
@@ -41,7 +52,7 @@ class AllSamples(Batches):
     """All samples as one batch: the same tensors every time, shared by the seeds."""
 
     def __init__(self, split: Split):
-        self._batch = split.x[None], split.y[None]
+        self._batch = Batch.of(split)
 
     def next(self) -> Batch:
         return self._batch
@@ -62,6 +73,7 @@ class Minibatches(Batches):
     def __init__(self, split: Split, size: int, seeds: Sequence[int]):
         # Samples in rows: a batch is read from a few places in memory instead of from one per number.
         self._x, self._y, self._size = split.x.T.contiguous(), split.y.T.contiguous(), size
+        self._weight = split.weight
         self._generators = [generator(seed, "batch") for seed in seeds]
         self._draw()
 
@@ -75,7 +87,8 @@ class Minibatches(Batches):
             self._draw()
         index = self._order[:, self._taken : self._taken + self._size]
         self._taken += self._size
-        return self._x[index].mT.contiguous(), self._y[index].mT
+        weight = None if self._weight is None else self._weight[index]
+        return Batch(self._x[index].mT.contiguous(), self._y[index].mT, weight)
 
     def position(self) -> dict[str, Any]:
         return {"before": self._before, "taken": self._taken}
@@ -92,7 +105,7 @@ class RedrawnSamples(Batches):
 
     def __init__(self, task: Task, split: Split, data_seed: int):
         self._task, self._generator = task, generator(data_seed, "batch")
-        self._batch, self._given, self._draws = (split.x[None], split.y[None]), 0, 0
+        self._batch, self._given, self._draws = Batch.of(split), 0, 0
 
     def next(self) -> Batch:
         if self._given == self._task.redrawn:
@@ -101,9 +114,8 @@ class RedrawnSamples(Batches):
         return self._batch
 
     def _draw(self) -> None:
-        x, y = self._batch
         drawn = self._task.sample(self._generator)
-        self._batch = drawn.x.to(x)[None], drawn.y.to(y)[None]
+        self._batch = Batch(drawn.x.to(self._batch.x)[None], drawn.y.to(self._batch.y)[None])
         self._given, self._draws = 0, self._draws + 1
 
     def position(self) -> dict[str, Any]:

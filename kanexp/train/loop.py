@@ -72,9 +72,9 @@ def train(
             last = last or not going.any()
 
             # The step itself; after the last one only its loss is wanted.
-            batch, y = samples.next()
+            batch = samples.next()
             weight = ensemble.penalty_weight(step)
-            objective = stage.objective(batch, y, weight if weight is None else weight.to(start))
+            objective = stage.objective(batch, weight if weight is None else weight.to(start))
             if last:
                 new, loss, evaluations = state.theta, objective(state.theta)[0], torch.zeros_like(state.evaluations)
             else:
@@ -87,7 +87,7 @@ def train(
                 look(ledger, step, numbers(shown), stage.network, state.theta, grad, data.train.x)
             if looked.any():
                 rows = {"train_loss": loss, "val_loss": val_loss} | stage.val_rows(state.theta, prediction)
-                rows |= _cost_rows(objective, state, loss, batch.shape[-1])
+                rows |= _cost_rows(objective, state, loss, batch.x.shape[-1])
                 rows |= {"refinement_jump": state.jumps[step]} if refined else {}
                 ledger.rows(step, numbers(looked), rows)
                 ledger.timing(step, numbers(looked), time.perf_counter() - began, state.evaluations.tolist())

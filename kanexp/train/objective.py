@@ -88,6 +88,11 @@ def view(task: Task, network: Network) -> View:
     return Sides(network, task) if isinstance(task, Equation) else Values(network)
 
 
+def loss_of(task: Task, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    """The task's loss (seeds,) of predictions (seeds, n_out, samples), whose samples may count by a weight."""
+    return task.loss(prediction, target) if weight is None else task.weighted_loss(prediction, target, weight)
+
+
 @dataclass(frozen=True)
 class Objective(Problem):
     """The task's loss of the network on one batch, and the penalty with its weight at this step."""
@@ -99,11 +104,12 @@ class Objective(Problem):
     x: Tensor  # (seeds or 1, n_in, batch)
     prepared: Tensor
     y: Tensor  # (seeds or 1, n_out, batch)
+    sample_weight: Tensor | None = None  # what samples count in the loss (seeds or 1, batch); None: all count alike
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         theta = theta.detach().requires_grad_()
         prediction, layers = self.view.trace(theta, self.x, self.prepared, layers=self.weight is not None)
-        loss = self.task.loss(prediction, self.y)
+        loss = loss_of(self.task, prediction, self.y, self.sample_weight)
         if self.weight is not None:
             loss = loss + self.weight * self.reg.penalty(self._penalized(layers))
         # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
@@ -127,7 +133,14 @@ class Objective(Problem):
 
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         prediction, derivatives = self.view.jacobian(theta, self.x, self.prepared)
-        return self._residuals(prediction), derivatives.flatten(2) * self.task.residual_scale(self.y)
+        scaled = derivatives.flatten(2) * self.task.residual_scale(self.y)
+        return self._residuals(prediction), scaled if self._roots is None else scaled * self._roots[:, None]
 
     def _residuals(self, prediction: Tensor) -> Tensor:
-        return (prediction - self.y).flatten(1) * self.task.residual_scale(self.y)
+        found = (prediction - self.y).flatten(1) * self.task.residual_scale(self.y)
+        return found if self._roots is None else found * self._roots
+
+    @property
+    def _roots(self) -> Tensor | None:
+        """What residuals (seeds, n_out * batch) are multiplied by where samples have weights."""
+        return None if self.sample_weight is None else self.sample_weight.sqrt().repeat(1, self.y.shape[1])

@@ -7,7 +7,8 @@ from kanexp.config.experiment import Experiment
 from kanexp.measure.held_out import in_own_units
 from kanexp.model.network import Network
 from kanexp.task.base import Data
-from kanexp.train.objective import Objective, view
+from kanexp.train.batches import Batch
+from kanexp.train.objective import Objective, loss_of, view
 
 
 class Stage:
@@ -19,7 +20,8 @@ class Stage:
         self._view = view(experiment.task, network)
         size = experiment.settings.batch_size
         self._whole = size is None or size >= data.train.x.shape[1]
-        self._val_x, self._val_y = self._view.prepare(data.val.x.unsqueeze(0)), data.val.y.unsqueeze(0)
+        known = Batch.of(data.val)
+        self._val_x, self._val_y, self._val_weight = self._view.prepare(known.x), known.y, known.weight
         self._batch: Tensor | None = None
 
     def predict(self, theta: Tensor) -> Tensor:
@@ -28,7 +30,7 @@ class Stage:
 
     def val_loss(self, prediction: Tensor) -> Tensor:
         """Validation loss (seeds,) of a prediction."""
-        return self._task.loss(prediction, self._val_y)
+        return loss_of(self._task, prediction, self._val_y, self._val_weight)
 
     def val_rows(self, theta: Tensor, prediction: Tensor) -> dict[str, Tensor]:
         """Rows for metrics.csv: the task's metrics of the validation data, and what is found for unknown numbers."""
@@ -37,11 +39,11 @@ class Stage:
         unknown = {name: value.flatten() for name, value in self.network.unknown(theta).items()}
         return unknown | {f"val_{name}": values for name, values in metrics.items()}
 
-    def objective(self, batch: Tensor, y: Tensor, weight: Tensor | None) -> Objective:
-        """The loss on a batch (seeds or 1, n_in, samples) with this weight of the penalty."""
-        if batch is not self._batch:  # all samples are the same tensor at every step, prepared once
-            self._batch, self._prepared = batch, self._view.prepare(batch) if self._whole else batch
-        return Objective(self._view, self._task, self._reg, weight, batch, self._prepared, y)
+    def objective(self, batch: Batch, weight: Tensor | None) -> Objective:
+        """The loss on a batch with this weight of the penalty."""
+        if batch.x is not self._batch:  # all samples are the same tensor at every step, prepared once
+            self._batch, self._prepared = batch.x, self._view.prepare(batch.x) if self._whole else batch.x
+        return Objective(self._view, self._task, self._reg, weight, batch.x, self._prepared, batch.y, batch.weight)
 
     def step(self, old: Tensor, new: Tensor) -> Tensor:
         """New weights where they are trained, old ones where they were measured."""
