@@ -174,6 +174,19 @@ def test_a_damaged_job_of_a_pack_is_repeated_with_the_same_bits(kanexp, tmp_path
     assert written == {file: file.stat().st_mtime_ns for file in written}
 
 
+def test_a_folder_in_the_place_of_a_record_is_one_sentence(swept, tmp_path, monkeypatch, capsys):
+    shutil.copytree(swept / "outputs", tmp_path / "outputs", symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    record = Path(PLACE) / "glorot/run.json"
+    record.unlink()
+    record.mkdir()
+    assert ask("resume", PLACE) == 2
+    assert f"error: {record.parent}: run.json is a folder; move it away, then go on" in capsys.readouterr().err
+    record.rmdir()
+    assert ask("resume", PLACE) == 0
+    assert results(tmp_path) == results(swept)
+
+
 def test_a_run_without_its_record_is_named(copy, finished):
     make_run(Path("outputs/y/v001"))
     (copy.path / "run.json").unlink()

@@ -78,9 +78,14 @@ class RunFolder:
         return record is not None and record.status == "done"
 
     def forget(self) -> None:
-        """Make the run here one that has not begun: another try starts from nothing."""
-        for file in (RECORD, CHECKPOINT):
-            (self.path / file).unlink(missing_ok=True)
+        """Make the run here one that has not begun: another try starts from nothing.
+
+        Raises UnreadableRun where somebody has put a folder in the place of a file.
+        """
+        for file in (self.path / RECORD, self.checkpoint):
+            if file.is_dir():
+                raise UnreadableRun(f"{self.path}: {file.name} is a folder; move it away, then go on")
+            file.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def hold(self, seconds: float = LOOKED_AT) -> Iterator[None]:

@@ -56,7 +56,7 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
             announce(todo, settings.rerun == "failed")
             return 0
         if found:
-            _repeat(todo, _damaged(todo))
+            _forget_damaged(todo)
             if settings.rerun == "failed":
                 _put_anew(todo, _failed(todo))
             todo.update(command)
@@ -73,7 +73,7 @@ def resume(folder: SweepFolder) -> int:
         if not claim(folder, locks):
             raise ConfigError(f"{folder.path}: another command is at work on it; wait for it or stop it")
         command = folder.read_plan()["command"]
-        _repeat(todo, _damaged(todo))
+        _forget_damaged(todo)
         todo.update(command)
         return _begin(todo, todo.jobs[0].config, command)
 
@@ -169,32 +169,23 @@ def _failed(todo: Plan) -> list[int]:
     return [i for i, job in enumerate(todo.jobs) if job.status == "failed"]
 
 
-def _damaged(todo: Plan) -> list[int]:
-    """Jobs that are done, whose files are not as they were left; it is said."""
-    found = []
+def _forget_damaged(todo: Plan) -> None:
+    """Jobs whose record cannot be read, or that are done and whose files are not as they were left, are to run again.
+
+    In the packs in which they were done, to end with the same bits. Raises UnreadableRun where that cannot be.
+    """
     for i, job in enumerate(todo.jobs):
-        record = job.folder.known_record()
         try:
-            if record and record.status == "done":
+            if job.folder.is_run() and (record := job.folder.read_record()).status == "done":
                 job.folder.check_files(record)
         except UnreadableRun as error:
-            console.say(f"{error}; the job is repeated from its start{_beside(todo, i)}")
-            found.append(i)
-    return found
+            console.say(f"{error}; the job is repeated{_beside(todo, i)}")
+            job.folder.forget()
 
 
 def _beside(todo: Plan, job: int) -> str:
     count = next(len(pack) for pack in todo.packs if job in pack) - 1
     return f", beside the {count} it trained with, which stay as they are" if count else ""
-
-
-def _repeat(todo: Plan, jobs: Sequence[int]) -> None:
-    """These jobs wait for another try in the packs in which they were done, to end with the same bits."""
-    for number, pack in enumerate(todo.packs):
-        if not set(pack).isdisjoint(jobs):
-            todo.folder.checkpoint(number).unlink(missing_ok=True)  # it may have been made when they were done
-    for i in jobs:
-        todo.jobs[i].folder.forget()
 
 
 def _put_anew(todo: Plan, jobs: Sequence[int]) -> None:
