@@ -26,7 +26,7 @@ class Interrupts:
     forced: bool = False
 
 
-_heard = False  # one of ASKING: `timeout` and Slurm send theirs twice, and whoever is ending needs no reminder
+_heard = 0  # the first signal; of ASKING, `timeout` and Slurm send theirs twice, and whoever ends needs no reminder
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
@@ -41,17 +41,32 @@ def was_asked(code: int) -> bool:
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """Within, the first of the signals ASKING raises Ended. Those that the process ignores or handles stay so."""
+    """Within, the first of the signals ASKING raises Ended, and every Ctrl-C KeyboardInterrupt.
+
+    Signals that the process ignores or handles stay so.
+    """
     global _heard
-    _heard = False
-    mine = [number for number in ASKING if _main_thread() and signal.getsignal(number) is signal.SIG_DFL]
+    _heard = 0
+    usual = {signal.SIGINT: signal.default_int_handler} | dict.fromkeys(ASKING, signal.SIG_DFL)
+    mine = {number: before for number, before in usual.items() if _main_thread() and signal.getsignal(number) is before}
     for number in mine:
         signal.signal(number, _raise)
     try:
         yield
     finally:
-        for number in mine:  # a reminder may still come, and must not end it otherwise than it ends
-            signal.signal(number, signal.SIG_IGN if _heard else signal.SIG_DFL)
+        for number, before in mine.items():  # a reminder may still come, and must not end it otherwise than it ends
+            signal.signal(number, signal.SIG_IGN if _heard in ASKING and number in ASKING else before)
+        _heard = 0
+
+
+def recall() -> None:
+    """Raise once more what was asked for, where it may never have arrived.
+
+    A library that is being imported may catch whatever passes, and is then half there: what fails afterwards fails for
+    that.
+    """
+    if _heard:
+        raise Ended(_heard) if _heard in ASKING else KeyboardInterrupt
 
 
 @contextmanager
@@ -67,7 +82,7 @@ def interrupts_between_steps() -> Iterator[Interrupts]:
         if seen.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         seen.number = seen.number or number
-        _heard = _heard or number != signal.SIGINT
+        _heard = _heard or (number if ours[number] is _raise else 0)
 
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, *ASKING) if _main_thread()}
     ours = {number: before for number, before in ours.items() if before in (signal.default_int_handler, _raise)}
@@ -93,8 +108,10 @@ def no_exit() -> Iterator[None]:
 
 def _raise(number: int, frame: object) -> None:
     global _heard
-    if not _heard:
-        _heard = True
+    first, _heard = not _heard, _heard or number
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    if first:
         raise Ended(number)
 
 

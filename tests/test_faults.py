@@ -246,6 +246,36 @@ def test_a_signal_that_asks_for_the_end_is_as_good_as_ctrl_c(name, code, kanexp,
     assert steps[-1] >= last
 
 
+CAUGHT = "os.kill(os.getpid(), signal.SIG{}); time.sleep(1)"
+
+
+@pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143)])
+def test_a_signal_that_a_library_catches_ends_the_run_all_the_same(name, code, kanexp, tmp_path):
+    body = f"try: {CAUGHT.format(name)}\n        except BaseException: pass"
+    user_starts(tmp_path, deaf=body)
+    done = kanexp(*RUN, "init=deaf", "--config-dir", "conf")
+    assert done.returncode == code, done.stderr
+    assert RunFolder(tmp_path / PLACE).read_record().status == "interrupted"
+
+
+@pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143)])
+def test_figures_that_a_signal_broke_are_drawn_again(name, code, tmp_path, monkeypatch, finished):
+    def half_imported(*given):
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), getattr(signal, f"SIG{name}"))
+            time.sleep(1)
+        raise AttributeError("module 'sympy' has no attribute 'core'")
+
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "draw", half_imported)
+        assert ask(*RUN) == code
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which a command that ends on it leaves ignored
+    assert RunFolder(Path(PLACE)).read_record().status == "interrupted"
+    assert ask("resume", PLACE) == 0
+    assert results(tmp_path) == results(finished)
+
+
 @pytest.mark.slow
 def test_a_hangup_that_is_ignored_stays_so(tmp_path):
     def ignore():

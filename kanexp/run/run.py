@@ -23,7 +23,7 @@ from kanexp.folder.record import Record, SeedStatus, by_seed
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.table import Mark
 from kanexp.folder.version import new_version
-from kanexp.interrupt import exit_code, no_exit, was_asked
+from kanexp.interrupt import exit_code, no_exit, recall, was_asked
 from kanexp.machine import out_of_memory, peak_memory, provenance, tune
 from kanexp.run.drawing import draw
 from kanexp.run.messages import conclude, introduce
@@ -91,15 +91,17 @@ def carry_out(
         with no_exit():
             for run in left:
                 run.begin()
+            recall()
             result, tables, ignored = _train(runs, prepared, checkpoint, watch)
             for run, own in zip(runs, tables, strict=True):
                 run.record.files = {f"{name}.csv": mark for name, mark in own.items()}
                 run.record.warnings = [ignored] if ignored else None
             codes = [run.finish(result.of(run.rows)) if run in left else 0 for run in runs]
     except BaseException as error:  # Ctrl-C too: between steps it is noted and kept, but not before the first
+        error = _cause(error)
         for run in left:
             run.break_off(error)
-        raise
+        raise error
     if not any(map(was_asked, codes)):
         checkpoint.unlink(missing_ok=True)
     return codes
@@ -223,6 +225,7 @@ class _Run:
         except Exception as error:
             if no_room(error):
                 raise
+            recall()
             why = f"not all figures are drawn ({type(error).__name__}: {error})"
             self.record.warnings = [*(self.record.warnings or []), why]
             console.mistakes([f"{self.folder.path}: {why}"])
@@ -265,6 +268,15 @@ class _Run:
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
         return self.folder.write_model(model)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error, or that the run was asked to end, which may have brought it about."""
+    try:
+        recall()
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    return error
 
 
 def cause(error: Exception) -> str:
