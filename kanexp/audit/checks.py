@@ -29,7 +29,7 @@ class Answer:
     def outcome(self) -> str:
         """In a word or two, for a table."""
         count = len(self.findings)
-        return f"not checked: no {self.lacks}" if self.lacks else f"{count} found" if count else "nothing found"
+        return f"not checked for want of {self.lacks}" if self.lacks else f"{count} found" if count else "nothing found"
 
 
 def ask(study: Study) -> list[Answer]:

@@ -192,7 +192,9 @@ CHECKS = (
         "Were more settings tried for one arm than for another?",
         "Any difference in the column of trials, or else in the number of different settings.",
         unequal_trials,
-        lambda study: "" if study.has("trials") or study.rows["setting"].any() else "settings, or a number of trials",
+        lambda study: (
+            "" if study.own or study.has("trials") or study.rows["setting"].any() else "settings, or a number of trials"
+        ),
     ),
     Check(
         "unequal parameters",

@@ -13,7 +13,8 @@ import pandas as pd
 from kanexp.audit import columns, digits
 from kanexp.audit.columns import Column
 from kanexp.audit.study import RUN, Study
-from kanexp.data.notation import Style, is_text
+from kanexp.data.header import NUMBER
+from kanexp.data.notation import Style, is_missing_word, is_text
 from kanexp.data.reading import Reading
 from kanexp.data.table_file import TableFile, read_file
 from kanexp.error import ConfigError, quoted
@@ -166,11 +167,25 @@ def _scores(texts: pd.DataFrame, roles: Mapping[str, list[str]], asked: Asked, p
     wanted = [n for name in asked.metric for n in (name, f"{name}_mean", f"{name}_std") if n in texts.columns]
     names = wanted or [name for name in texts.columns if name not in named]
     found = [column for name in names if (column := columns.column_of(name, bool(wanted)))]
+    if not wanted:  # a loss or a precision may be a word as well
+        found = [column for column in found if not _are_words(texts[column.name])]
     if not found:
         raise ConfigError(
             f"audit: no column holds results that are known ({_some(texts)}); say which by --metric COLUMN"
         )
     return found
+
+
+def _strangers(column: pd.Series) -> pd.Series:
+    """The texts of a column that are neither numbers, as programs write them, nor stand for a missing one."""
+    given = column.dropna()
+    return given[pd.to_numeric(given, errors="coerce").isna() & ~is_missing_word(given)]
+
+
+def _are_words(column: pd.Series) -> bool:
+    """Whether a column has texts and no number in any notation."""
+    strange = _strangers(column)
+    return len(strange) > 0 and not any(NUMBER.fullmatch(text.strip()) for text in column.dropna())
 
 
 @dataclass(frozen=True)
@@ -201,15 +216,15 @@ class _Table:
         """The numbers of a column, and the units of their last digits. Raises ConfigError where it holds texts."""
         column = self.texts[name]
         try:
-            notation = self.style.notation(column) if is_text(column) else None
+            notation = self.style.notation(column)
         except ValueError as error:
             what = str(error).split(" may stand")[0]
             raise ConfigError(f"audit: column {what} may mean two things; write numbers with points") from error
-        if is_text(column) and notation is None and column.notna().any():
-            strange = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()].iloc[0]
-            raise ConfigError(f"audit: column '{name}' of '{self.path}' holds {quoted(strange)}, which is no number")
         if notation is None:
-            return pd.to_numeric(column).to_numpy(float, na_value=np.nan), digits.units(column).to_numpy()
+            if len(strange := _strangers(column)):
+                what = f"column '{name}' of '{self.path}' holds {quoted(strange.iloc[0])}, which is no number"
+                raise ConfigError(f"audit: {what}; put one there, or leave the field empty")
+            return np.full(len(column), np.nan), np.full(len(column), np.nan)
         last = digits.units(column, notation.decimal, notation.thousands)
         return notation.numbers(column), last.to_numpy()
 

@@ -33,20 +33,21 @@ def twins(study: Study) -> Iterator[Finding]:
             for at in equal_rows(here, column):
                 found[tuple(dict.fromkeys(names[at]))].append((at, column))
         for arms, groups in found.items():
-            rows = pd.Index(np.unique(np.concatenate([at for at, _ in groups])))
-            value = float(here.values.loc[groups[0][0][0], groups[0][1].name])
-            metrics = listed(list(dict.fromkeys(column.name for _, column in groups)))
-            first = groups[0][1].name
-            seeds = here.seeds(rows)
-            if len(arms) == 1:
-                what, advice = "are no different trainings", "give every seed a generator of its own and run them again"
-            else:
-                what, advice = "do not differ in what was trained", "see whether the option that names them is read"
-            said = f"{named(seeds)} of {listed(list(arms))} have the same {metrics} to all digits, {first} {value!r}, and {what}"
-            evidence = f"{first} {value!r} in {len(rows)} rows"
-            yield Finding(
-                sentence(problem or study.name, said, advice), listed(list(arms)), seeds, metrics, problem, evidence
-            )
+            yield _twin(here, problem, listed(list(arms)), groups, len(arms) > 1)
+
+
+def _twin(study: Study, problem: str, arms: str, groups: list[tuple[pd.Index, Column]], several: bool) -> Finding:
+    """What is said of groups of equal rows in one arm, or in the same several."""
+    rows = pd.Index(np.unique(np.concatenate([at for at, _ in groups])))
+    first = f"{groups[0][1].name} {float(study.values.loc[groups[0][0][0], groups[0][1].name])!r}"
+    metrics = listed(list(dict.fromkeys(column.name for _, column in groups)))
+    seeds = study.seeds(rows)
+    what, advice = "are no different trainings", "give every seed a generator of its own and run them again"
+    if several:
+        what, advice = "do not differ in what was trained", "see whether the option that names them is read"
+    said = f"{named(seeds)} of {arms} have the same {metrics} to all digits, {first}, and {what}"
+    text = sentence(problem or study.name, said, advice)
+    return Finding(text, arms, seeds, metrics, problem, f"{first} in {len(rows)} rows")
 
 
 def equal_rows(study: Study, column: Column) -> list[pd.Index]:
