@@ -12,12 +12,13 @@ from conftest import ROOT
 from helpers import studies
 from helpers.runs import make_run
 
+from kanexp.audit.asked import Asked
 from kanexp.audit.audit import audit, examine
 from kanexp.audit.checks import CHECKS
 from kanexp.audit.columns import column_of
 from kanexp.audit.digits import unit
-from kanexp.audit.reading import Asked
 from kanexp.cli import main
+from kanexp.error import ConfigError
 
 
 def found(table, folder, **asked):
@@ -62,7 +63,7 @@ def steady_summary(rng):
 
 def steady_among_others(rng):
     table = studies.made(rng, arms=4, seeds=8, spread=(0.5, 0.6), kind="equation")
-    table["l2re"] = table["l2re"].where(table["method"] != "fourier", 0.0123 * np.exp(0.015 * rng.normal(size=32)))
+    table["l2re"] = table["l2re"].where(table["method"] != "fourier", 0.0123 * np.exp(0.007 * rng.normal(size=32)))
     return table
 
 
@@ -465,6 +466,14 @@ def test_columns_are_named_by_flags(rng, tmp_path):
     long = table.melt(["wer", "saat"], ["fehler"], "was", "zahl")
     (finding,) = found(long, tmp_path, arm=("wer",), seed=("saat",), metric=("was",), value="zahl")
     assert finding.check == "identical seeds"
+
+
+def test_metrics_of_a_long_table_are_chosen(rng, tmp_path):
+    table = studies.long(negative_error(rng))
+    assert found(table, tmp_path, metric=("val_loss",)) == []
+    assert "impossible values" in {finding.check for finding in found(table, tmp_path, metric=("l2re",))}
+    with pytest.raises(ConfigError, match="has no metric 'mse'; metrics: l2re, val_loss"):
+        found(table, tmp_path, metric=("mse",))
 
 
 def test_the_test_size_is_named_by_a_flag(rng, tmp_path):

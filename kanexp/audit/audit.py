@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from kanexp.audit import page
+from kanexp.audit.asked import Asked
 from kanexp.audit.checks import Answer, ask
 from kanexp.audit.finding import Finding
 from kanexp.audit.folders import study_of_runs
-from kanexp.audit.reading import Asked, read_study
+from kanexp.audit.reading import read_study
 from kanexp.audit.study import Study
 from kanexp.error import ConfigError
 from kanexp.folder.file import said, write

@@ -17,6 +17,7 @@ FULL = 6  # significant digits from which on two equal numbers are no accident
 NEAR = 50  # last digits within which other pairs of values are counted
 CHANCE = 0.05  # equal pairs that may be expected by chance where equal ones are called the same run
 STEADY = 0.02  # of the error: the least spread that trainings from different seeds are held to have
+STEADIER = 0.01  # the spread of a sample that is too small among those of other arms
 RATIO = 10.0  # spreads of the other arms over one's own, from which on it is too small among them
 LEVEL = 0.001  # of both rules of spreads, shared among arms
 TO_ONE = (*SHARES, "r2", "ssim")  # which networks that learned nothing, or all, have without spread
@@ -115,7 +116,7 @@ def _steady(study: Study, problem: str, column: Column, spreads: dict[str, tuple
         said = f"{n} seeds of {arm} differ in {column.name} by {100 * spread:.2g} % of the error"
         if most < STEADY:
             why = f"at most {100 * most:.2g} % are likely, and trainings from different starts differ by more"
-        elif column.score not in TO_ONE and spread < STEADY and _among(n, spread, others, level):
+        elif column.score not in TO_ONE and spread < STEADIER and _among(n, spread, others, level):
             usual = np.median([s for _, s in others])
             why = f"those of the other arms differ by {100 * usual:.2g} %"
         else:
@@ -227,7 +228,7 @@ CHECKS = (
         "spread too small",
         "Do seeds differ as little as no trainings do that start differently?",
         f"From {FEWEST} seeds on. The spread of ln of the error: its upper limit (p = {LEVEL} shared among arms) is "
-        f"below {STEADY}; or it is itself, {RATIO:g} times less than the median of the other arms', and an F test has "
+        f"below {STEADY}; or it is below {STEADIER} itself, {RATIO:g} times less than the median of the other arms', and an F test has "
         f"p < {LEVEL} shared among them (no shares, R² or SSIM). Of a share, R² or SSIM the error is what it lacks of "
         "one. Not where seeds are identical, which says more.",
         too_steady,

@@ -46,9 +46,15 @@ def _outside(study: Study, problem: str, column: Column) -> Iterator[Finding]:
             return
     else:
         low, high = BETWEEN.get(column.score, (-np.inf, np.inf))
-        said = f"cannot be: {column.score} is {'never negative' if low == 0 else f'at most {high:g}'}"
+        said = f"cannot be: {column.score} is {_between_words(low, high)}"
     wrong = values.index[(values < low) | (values > high + SINGLE)]
     yield from _found(study, problem, column.name, wrong[np.isfinite(values[wrong])], said, values)
+
+
+def _between_words(low: float, high: float) -> str:
+    if not np.isfinite(high):
+        return f"never below {low:g}"
+    return f"between {low:g} and {high:g}" if np.isfinite(low) else f"at most {high:g}"
 
 
 def _not_there(study: Study, problem: str, column: Column) -> Iterator[Finding]:

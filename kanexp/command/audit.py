@@ -32,8 +32,8 @@ def parser() -> argparse.ArgumentParser:
 def command(arguments: Sequence[str]) -> int:
     given = parser().parse_args(arguments)
     from kanexp import console
+    from kanexp.audit.asked import Asked
     from kanexp.audit.audit import audit
-    from kanexp.audit.reading import Asked
 
     asked = Asked(given.arm, given.seed, given.metric, given.value, given.dataset, given.test_size)
     out, found = audit(given.paths, asked, given.out)

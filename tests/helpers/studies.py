@@ -29,7 +29,7 @@ def _regression(rng, mse, variance, test_rows):
 
 
 def _picture(rng, mse, variance, test_rows):
-    return {"test_mse": mse, "test_psnr": -10 * np.log10(mse), "test_ssim": 1 - 10 * mse * rng.uniform(0.9, 1.1)}
+    return {"test_mse": mse, "test_psnr": -10 * np.log10(mse), "test_ssim": np.exp(-10 * mse * rng.uniform(0.9, 1.1))}
 
 
 def _classes(rng, mse, variance, test_rows):
