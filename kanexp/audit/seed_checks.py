@@ -228,9 +228,9 @@ CHECKS = (
         "spread too small",
         "Do seeds differ as little as no trainings do that start differently?",
         f"From {FEWEST} seeds on. The spread of ln of the error: its upper limit (p = {LEVEL} shared among arms) is "
-        f"below {STEADY}; or it is below {STEADIER} itself, {RATIO:g} times less than the median of the other arms', and an F test has "
-        f"p < {LEVEL} shared among them (no shares, R² or SSIM). Of a share, R² or SSIM the error is what it lacks of "
-        "one. Not where seeds are identical, which says more.",
+        f"below {STEADY}; or it is below {STEADIER} as it is, {RATIO:g} times less than the median of the other arms', "
+        f"and an F test has p < {LEVEL} shared among them (no shares, R² or SSIM). Of a share, R² or SSIM the error is "
+        "what it lacks of one. Not where seeds are identical, which says more.",
         too_steady,
         _unsummed,
     ),
