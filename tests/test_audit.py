@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from helpers import studies
-from helpers.runs import make_run
+from helpers.runs import make_run, never_ended
 
 from kanexp.audit.asked import Asked
 from kanexp.audit.audit import audit, examine
@@ -574,6 +574,22 @@ def test_faults_of_runs_are_found(rng, tmp_path):
     assert found["unequal effort"].sentence == (
         "function: smooth has 5 seeds, default 6; seed 5 is missing; show all seeds that were run, lost ones as well"
     )
+
+
+def test_runs_without_an_end_are_no_study(tmp_path):
+    never_ended(tmp_path / "a", "interrupted")
+    with pytest.raises(ConfigError, match=r"no run in .* has ended; wait for one, or resume it"):
+        examine([tmp_path], Asked())
+
+
+def test_runs_of_several_tasks_and_a_failed_one(rng, tmp_path):
+    for i, (task, init) in enumerate((t, a) for t in ("function", "image") for a in ("default", "smooth")):
+        mse = tuple(np.exp(-3 - i + 0.3 * rng.normal(size=6)))
+        make_run(tmp_path / str(i), init, mse, choices={"task": task}, options={"noise": 0.0})
+    never_ended(tmp_path / "gone", "failed", init="power", cause="ValueError: x")
+    found = examine([tmp_path], Asked()).findings
+    assert {one.check for one in found} <= {"different data", "unequal effort"}
+    assert "power has no results on image, which other arms have" in " ".join(one.sentence for one in found)
 
 
 # -- what is written ------------------------------------------------------------------------------------------------

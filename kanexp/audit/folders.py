@@ -9,16 +9,19 @@ import pandas as pd
 from kanexp.audit import columns, digits
 from kanexp.audit.columns import Column
 from kanexp.audit.study import Study
+from kanexp.error import ConfigError
 from kanexp.report import arm, stats, table
 from kanexp.report.report import read
 
 
 def study_of_runs(paths: Sequence[Path]) -> Study:
-    """All runs at or below these folders. Raises ConfigError where there are none."""
+    """All runs at or below these folders that have ended. Raises ConfigError where there are none."""
     runs, lost = read(paths)
     arms = arm.assign(runs)
     found, _ = arm.choose(table.rows(runs, arms.differing), arms, runs)
     found = found[~stats.unfinished(found["status"])]
+    if found.empty:
+        raise ConfigError(f"audit: no run in {', '.join(map(str, paths))} has ended; wait for one, or resume it")
     # Of a seed that was trained twice the newest counts, as in a report.
     found = found.sort_values("started", kind="stable", na_position="first")
     found = found.drop_duplicates(["problem", "arm", "setting", "data_seed", "seed"], keep="last").sort_index()

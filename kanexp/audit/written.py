@@ -22,7 +22,7 @@ MOST = 0.5  # of the seeds that stand there several times, in which a setting di
 
 @dataclass(frozen=True)
 class Written:
-    """A table with a column for each score, on its way to a study."""
+    """What is written, the roles of its columns, and how it writes numbers."""
 
     path: str
     texts: pd.DataFrame
@@ -31,6 +31,7 @@ class Written:
     asked: Asked
 
     def study(self, scores: list[Column]) -> Study:
+        """The study. Raises ConfigError where a column of results holds something else."""
         read = {column.name: self._numbers(column.name) for column in scores}
         if not any(np.isfinite(values).any() for values, _ in read.values()):
             raise ConfigError(
