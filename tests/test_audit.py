@@ -32,6 +32,12 @@ def at(table, arm, seed):
     return table.index[(table["method"] == arm) & (table["seed"] == seed)][0]
 
 
+def ahead(table, name, way="max"):
+    """A run of the arm that is ahead, which a lucky seed more does not change."""
+    means = table.groupby("method")[name].mean()
+    return at(table, means.idxmax() if way == "max" else means.idxmin(), 2)
+
+
 # -- a fault in each study ------------------------------------------------------------------------------------------
 
 
@@ -156,7 +162,8 @@ def exchanged_parts(rng):
 
 def r2_of_another(rng):
     table = studies.made(rng).drop(columns=["test_rmse", "test_mae"])
-    table.loc[at(table, "fourier", 2), "test_r2"] = 1 - 7 * (1 - table.loc[at(table, "fourier", 2), "test_r2"])
+    run = at(table, "fourier", 2)
+    table.loc[run, "test_r2"] = 1 - (1 - table.loc[run, "test_r2"]) / 7
     return table
 
 
@@ -168,19 +175,19 @@ def percent_and_shares(rng):
 
 def negative_error(rng):
     table = studies.made(rng, kind="equation")
-    table.loc[at(table, "fourier", 2), "l2re"] *= -1
+    table.loc[ahead(table, "l2re", "min"), "l2re"] *= -1
     return table
 
 
 def impossible_share(rng):
     table = studies.made(rng, kind="classes").drop(columns="n_test")
-    table.loc[at(table, "fourier", 2), "test_acc"] = 1.031
+    table.loc[ahead(table, "test_acc"), "test_acc"] = 1.031
     return table
 
 
 def impossible_r2(rng):
     table = studies.made(rng).drop(columns=["test_mse", "test_rmse", "test_mae"])
-    table.loc[at(table, "fourier", 2), "test_r2"] = 1.2
+    table.loc[ahead(table, "test_r2"), "test_r2"] = 1.2
     return table
 
 
