@@ -19,7 +19,8 @@ from kanexp.paths import find_plugins
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
-    0 done, 1 a run failed, 2 a mistake in the command, 128 + n ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
+    0 done, 1 a run failed or an audit found something, 2 a mistake in the command, 128 + n ended by signal n: 130 by
+    Ctrl-C, 143 by SIGTERM.
     """
     if arguments is None:
         _read_utf8()

@@ -38,6 +38,7 @@ ORDER = (
     "train",
     "figure",  # everything that draws
     "report",
+    "audit",  # what is wrong with somebody's results
     "trained",  # what a run has trained, for use
     "run",
     "sweep",
@@ -158,7 +159,7 @@ def test_libraries_are_known_where_they_belong(library, packages):
     assert {package(f) for f in FILES if any(m.split(".")[0] == library for m in imports(f))} == packages
 
 
-@pytest.mark.parametrize("name", ["figure", "report", "reproduce"])
+@pytest.mark.parametrize("name", ["figure", "report", "audit", "reproduce"])
 def test_reports_and_their_figures_never_import_torch(name):
     """They are made from run folders alone; what rebuilds a network or runs one is imported when it is needed."""
     files = [file for file in (PACKAGE / name).glob("*.py") if file.stem not in ("rebuild", "carry_out", "__init__")]

@@ -12,6 +12,7 @@ COMMANDS = {
     "resume": ("DIR", "go on with a run or sweep that was stopped or killed"),
     "report": ("PATH ...", "tables, figures, statistics and a page about finished runs"),
     "compare": ("A B", "is one better than the other?"),
+    "audit": ("FILE|PATH ...", "what is wrong with somebody's results: a CSV file, or runs"),
     "predict": ("RUN DATA", "what its networks answer for new rows, on a grid, at another size"),
     "export": ("RUN", "a trained network as a file that runs without kanexp: ONNX, or torch"),
     "diagnose": ("RUN", "was it the optimizer, or what the network can express?"),

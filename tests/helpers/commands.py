@@ -15,8 +15,8 @@ from conftest import ROOT
 
 from kanexp.cli import main
 
-# What is asked about folders that were made before.
-READERS = ("report", "compare", "resume", "diagnose", "predict", "export", "runs")
+# What is asked about folders, or files, that were made before.
+READERS = ("report", "compare", "resume", "diagnose", "predict", "export", "runs", "audit")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
