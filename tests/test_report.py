@@ -132,9 +132,9 @@ def test_the_page_holds_every_table(tmp_path):
     assert held["rows"]["test_mse"] == [0.1, 0.2, 0.3, 0.4, 0.5, None]
     assert held["summary"]["high"] == [0.3, np.inf]
     assert held["runs"]["command"] == ["kanexp <test>"] * 2
-    assert held["comparisons"]["verdict"] == ["not enough seeds"]
+    assert held["comparisons"]["verdict"] == ["looks better"]
     assert "The same in all rows: " in page
-    assert "not enough seeds to tell default from smooth" in page
+    assert "default looks better than smooth, but it is not established" in page
     assert "Know this first" in page
 
 

@@ -25,6 +25,8 @@ def show(found: Findings) -> None:
     console.table("median over seeds", columns, rows[:MOST_ROWS])
     if len(rows) > MOST_ROWS:
         console.say(f"and {len(rows) - MOST_ROWS} more arms in summary.csv")
+    for sentence in found.rankings:
+        console.say(sentence)
     for pair in found.pairs[:MOST_ROWS]:
         console.say(pair.sentence + (f" ({pair.problem})" if several else ""))
     if len(found.pairs) > MOST_ROWS:

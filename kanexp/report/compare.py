@@ -9,12 +9,15 @@ from kanexp.report import arm
 from kanexp.report.report import Findings, Question, conclude, read
 from kanexp.report.table import Run
 
+# What a task is about; in its other options, two of one subject may differ and still be compared, which is said.
+SUBJECTS = ("task", "dataset", "path", "target", "function", "equation", "expression", "data_dir")
+
 
 def compare(first: Path, second: Path, metric: str | None = None) -> Findings:
     """The findings about two arms that are named by their folders.
 
     Where a folder holds several settings of one problem, validation chooses the one that is compared. Raises
-    ConfigError where a folder holds no runs, both hold the same, or they share no score.
+    ConfigError where a folder holds no runs, both hold the same, they are of different data, or share no score.
     """
     names = _names(first, second)
     (ours, lost), (theirs, also_lost) = read([first]), read([second])
@@ -47,7 +50,10 @@ def _two_arms(ours: list[Run], theirs: list[Run], names: tuple[str, str]) -> tup
     problems, sides = plan.problems, (plan.problems[: len(ours)], plan.problems[len(ours) :])
     if not set(sides[0]) & set(sides[1]):
         left, right = (", ".join(dict.fromkeys(side)) for side in sides)
-        notes.append(f"different tasks: {names[0]} is of {left}, {names[1]} of {right}; their numbers may not compare")
+        said = f"{names[0]} is of {left}, {names[1]} of {right}"
+        if any(key.split(".")[-1] in SUBJECTS for key in plan.problem_keys):
+            raise ConfigError(f"compare: {said}: numbers of different data do not compare; give folders of one task")
+        notes.append(f"their tasks differ: {said}; their numbers may not compare")
         problems = ["different tasks"] * len(runs)
         pooled += plan.problem_keys
     if between:

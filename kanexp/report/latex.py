@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from kanexp.report.pair import BETTER, Pair
+from kanexp.report.pair import ESTABLISHED, Pair
 from kanexp.score.cost import Metric
 
 
@@ -27,7 +27,7 @@ def latex(summary: pd.DataFrame, pairs: Sequence[Pair], metrics: dict[str, Metri
     body = "\n\\midrule\n".join(blocks)
     return f"""\
 % Needs \\usepackage{{booktabs}}. Median over seeds and its interval. Bold: the best arm and those that cannot be told
-% from it, where others are worse (p < .05 after Holm's correction).
+% from it, where others are worse (p <= .05 after correction for all comparisons).
 \\begin{{tabular}}{{lrrrrl}}
 \\toprule
 arm & parameters & seeds & lost & trials & {escape(title)} \\\\
@@ -44,7 +44,7 @@ def supported(summary: pd.DataFrame, pairs: Sequence[Pair], metric: Metric) -> s
         return set()
     leader = summary.sort_values("median", ascending=metric.better == "lower", kind="stable")["arm"].iloc[0]
     against = {q.other if q.arm == leader else q.arm: q for q in pairs if leader in (q.arm, q.other)}
-    worse = {arm for arm, q in against.items() if q.verdict == BETTER and q.arm == leader}
+    worse = {arm for arm, q in against.items() if q.verdict == ESTABLISHED and q.arm == leader}
     others = set(summary["arm"]) - {leader}
     return set(summary["arm"]) - worse if worse and others <= set(against) else set()
 

@@ -44,7 +44,11 @@ def page(found: "Findings", comparisons: pd.DataFrame, drawn: Sequence[tuple[Pat
         left_out=found.left_out,
         warnings=found.warnings,
         metrics=[(problem, metric.title) for problem, metric in found.metrics.items()],
-        verdicts=[(kind, [q for q in found.pairs if q.verdict == kind]) for kind in (pair.BETTER, pair.OPEN, pair.FEW)],
+        verdicts=[
+            (kind, [q for q in found.pairs if q.verdict == kind]) for kind in (pair.ESTABLISHED, pair.LOOKS, pair.OPEN)
+        ],
+        partners=sum(q.paired for q in found.pairs),
+        rankings=found.rankings,
         same=same,
         # Inside a script element this sign alone could end it early.
         tables=json.dumps(tables).replace("<", "\\u003c"),

@@ -1,5 +1,6 @@
-"""Two arms compared seed by seed, and the sentence that says what is known."""
+"""Two arms compared, and the sentence that says what is known: the effect first, then how sure it is."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,13 +9,17 @@ import pandas as pd
 
 from kanexp.report import arm as arms_
 from kanexp.report import stats
+from kanexp.report.difference import detectable, fewest_seeds, least_p, seeds_needed, shift
+from kanexp.report.family import Family, corrected, factors
 from kanexp.report.stats import Estimate
 from kanexp.score.cost import BEYOND, Metric
 
-# Arms up to which all are compared with all: of 21, no p of ten seeds outlives the correction for 210 pairs.
+# Arms up to which all are compared with all: of 21, no p of five seeds outlives the correction.
 MOST_ARMS = 20
 
-BETTER, OPEN, FEW = "better", "cannot tell", "not enough seeds"
+ESTABLISHED, LOOKS, OPEN = "better", "looks better", "no difference seen"
+# What starts depend on: where arms share all of it, a seed draws the same weights in each.
+STARTS = ("layer", "init", "model", "widths", "layers", "match", "dtype", "device", "data_seed")
 
 
 @dataclass(frozen=True)
@@ -26,49 +31,68 @@ class Pair:
     other: str
     metric: Metric
     seeds: tuple[int, int]  # of each
-    pairs: int  # seeds that both arms have
+    paired: bool  # whether a seed of one arm is a partner of the same seed of the other
+    pairs: int  # of seeds that are compared: partners, or each of one arm with each of the other
     wins: int  # of the first
     ties: int
     effect: Estimate  # median over pairs of cost of the other minus cost of the first
     chance: Estimate  # P(first < other), over all pairs of seeds
     p: float
-    detectable: float  # difference of costs that so many pairs of this spread would show
+    corrected: float  # p after correction for all comparisons of the report
+    comparisons: int
+    detectable: float  # difference of costs that such arms would probably show
+    able: bool  # whether so many seeds can establish anything
+    fewest: int  # seeds of each that can
+    needed: int  # seeds of each that would probably establish what it looks like; 0: too many
     lost: tuple[int, int]  # seeds of each that were lost
-    corrected: float = np.nan  # p after Holm's correction for all comparisons of the report
-    comparisons: int = 1
 
     @property
     def verdict(self) -> str:
-        if self.pairs < stats.FEWEST_PAIRS:
-            return FEW
-        return BETTER if self.corrected < stats.LEVEL and self.effect.value > 0 else OPEN
+        if self.corrected <= stats.LEVEL and self.effect.value > 0:
+            return ESTABLISHED
+        agreed = self.wins == self.pairs > 0
+        return LOOKS if self.effect.value > 0 and (self.p <= stats.LEVEL or agreed) else OPEN
 
     @property
     def sentence(self) -> str:
-        """The verdict in words, with effect, interval, wins and p; for an open one also what could have been seen."""
-        size, p = self._size, _p_text(self.corrected)
-        if self.comparisons > 1:
-            p += f" (Holm over {self.comparisons})"
-        won = f"{self.wins} of {self.pairs} pairs"
-        if self.verdict == FEW:
-            few = f"{self.pairs} pair{'s' if self.pairs != 1 else ''} of seeds, and fewer than {stats.FEWEST_PAIRS}"
-            said = f": {size}, {won}" if self.pairs else ""
-            return f"not enough seeds to tell {self.arm} from {self.other}{said}; {few} can prove nothing{self._losses}"
-        if self.verdict == BETTER:
-            return f"{self.arm} is better than {self.other}: {size}, {won}, {p}{self._losses}"
-        return f"cannot tell {self.arm} from {self.other}: {size}, {won}, {p}{self._losses}; {self._seen}"
+        """The verdict in words: effect, interval, wins and p; for an open one also what could have been seen."""
+        a, b, m = self.arm, self.other, self.metric
+        if not self.pairs:
+            return f"no seeds to tell {a} from {b} by"
+        won = f"{m.better} in {self.wins} of {self.pairs} pairs of seeds"
+        if self.verdict == ESTABLISHED:
+            return f"{a} has {self._gain} than {b} {self._interval}; {won}; {self._p}{self._losses}"
+        if self.verdict == LOOKS:
+            said = f"{a} looks better than {b}, but it is not established: {self._gain} {self._interval}, {won}"
+            return f"{said}; {self._p}; {self._more}{self._losses}"
+        said = f"no difference seen between {a} and {b}: {self._size} {self._interval}, {won}"
+        return f"{said}; {self._p}; {self._seen}{self._losses}"
+
+    @property
+    def _gain(self) -> str:
+        """8.3 times lower test MSE."""
+        m = self.metric
+        return f"{m.gain_text(m.gain(self.effect.value))}{m.unit} {m.better} {m.title}"
 
     @property
     def _size(self) -> str:
-        m, (value, low, high) = self.metric, self.effect
-        number = m.gain_text(m.gain(value))
-        # Open ends are of lost seeds, which have no ratio.
-        interval = f"[{m.gain_text(m.gain(low))}, {m.gain_text(m.gain(high))}]"
-        if self.verdict == BETTER:
-            return f"{number}{m.unit} {interval} {m.better} {m.title}"
-        if m.log:
-            return f"ratio of {m.title} {number} {interval}"
-        return f"{m.title} {m.better} by {number}{m.unit} {interval}"
+        m = self.metric
+        size = m.gain_text(m.gain(self.effect.value))
+        return f"ratio of {m.title} {size}" if m.log else f"{m.title} {m.better} by {size}{m.unit}"
+
+    @property
+    def _interval(self) -> str:
+        m = self.metric
+        return f"[{m.gain_text(m.gain(self.effect.low))}, {m.gain_text(m.gain(self.effect.high))}]"
+
+    @property
+    def _p(self) -> str:
+        if self.comparisons < 2:
+            return p_text(self.p)
+        after = f"after correction for {self.comparisons} comparisons"
+        if self.verdict == LOOKS:
+            return f"{p_text(self.p)} by itself, {p_text(self.corrected).removeprefix('p = ')} {after}"
+        return f"{p_text(self.corrected)} {after}"
 
     @property
     def _losses(self) -> str:
@@ -76,19 +100,24 @@ class Pair:
         return f" (lost seeds, counted as worst: {', '.join(told)})" if told else ""
 
     @property
+    def _more(self) -> str:
+        return f"at least {self.needed} seeds of each would decide" if self.needed else "few seeds would not decide"
+
+    @property
     def _seen(self) -> str:
-        m, pairs = self.metric, self.pairs
-        if stats.least_p(pairs) * self.comparisons > stats.LEVEL:
-            need = int(np.ceil(np.log2(2 * self.comparisons / stats.LEVEL)))
-            return f"with {pairs} seeds and {self.comparisons} comparisons nothing could be seen; take {need} seeds"
+        m, seeds = self.metric, min(self.seeds)
+        if not self.able:
+            return f"{seeds} seed{'s' if seeds != 1 else ''} of each can establish nothing here, {self.fewest} can"
         if not np.isfinite(self.detectable):
-            return "all pairs differ by the same"
+            return "there is no spread to tell what would have been seen"
         size = m.gain_text(m.gain(self.detectable))
-        said = f"a ratio of {size}" if m.log else f"a difference of {size}{m.unit}"
-        return f"with {pairs} seeds {said} would be seen"
+        return (
+            f"a {'ratio' if m.log else 'difference'} of {size}{'' if m.log else m.unit} would probably have been seen"
+        )
 
 
-def _p_text(p: float) -> str:
+def p_text(p: float) -> str:
+    """p = .032, as a sentence has it."""
     return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1) if p < 0.0995 else _coarse(p)
 
 
@@ -96,24 +125,74 @@ def _coarse(p: float) -> str:
     return "p = 1" if p > 0.995 else f"p = {p:.2f}".replace("0.", ".", 1)
 
 
-def compare(rows: pd.DataFrame, metrics: dict[str, Metric], wanted: Sequence[tuple[str, str, str]]) -> list[Pair]:
+Costs = dict[tuple[str, str], "pd.Series[float]"]  # by problem and arm: costs by replicate
+
+
+def compare(
+    rows: pd.DataFrame, metrics: dict[str, Metric], wanted: Sequence[tuple[str, str, str]], starts: Sequence[str] = ()
+) -> list[Pair]:
     """A Pair for each (problem, arm, other arm), corrected together for their number.
 
-    metrics holds a metric per problem; rows are those that are compared.
+    metrics holds a metric per problem; rows are those that are compared; `starts` are columns on which starts depend.
     """
     rows = rows[rows["problem"].isin(list(metrics))]
     rows = rows.assign(replicate=rows.groupby(["data_seed", "seed"], dropna=False).ngroup())
-    costs = {key: _costs(here, metrics[key[0]]) for key, here in rows.groupby(["problem", "arm"], sort=False)}
+    costs = {
+        (str(problem), str(arm)): _costs(here, metrics[str(problem)])
+        for (problem, arm), here in rows.groupby(["problem", "arm"], sort=False)
+    }
+    groups = _connected(wanted)
+    alike = {name: _alike(here, starts) for name, here in rows.groupby("problem", sort=False)}
+    families = [_family(group, costs, alike.get(group[0][0], {})) for group in groups]
+    able = [family for family in families if all(map(len, family.costs))]
+    after = dict(zip(map(id, able), corrected(able), strict=True))
+    levels = dict(zip(map(id, able), factors(able), strict=True))
+    count = sum(len(family.pairs) for family in able)
+    found = {}
+    for group, family in zip(groups, families, strict=True):
+        names = _arms_of(group)
+        own = after.get(id(family), np.full(len(group), np.nan))
+        alone = family.p() if id(family) in after else own
+        for one, (i, j), p, q in zip(group, family.pairs, alone, own, strict=True):
+            pair = (family.costs[i], family.costs[j])
+            level = stats.LEVEL / levels.get(id(family), 1.0)
+            found[one] = _pair(one[0], (names[i], names[j]), metrics[one[0]], pair, family.paired, (p, q), level)
+    return [replace(found[one], comparisons=max(1, count)) for one in wanted]
+
+
+def _connected(wanted: Sequence[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
+    """Comparisons by problem, and within it by arms that are linked by some of them."""
+    groups: list[list[tuple[str, str, str]]] = []
+    for one in wanted:
+        linked = [g for g in groups if g[0][0] == one[0] and set(one[1:]) & {arm for other in g for arm in other[1:]}]
+        groups = [g for g in groups if g not in linked] + [[*(other for g in linked for other in g), one]]
+    return groups
+
+
+def _arms_of(group: Sequence[tuple[str, str, str]]) -> list[str]:
+    return list(dict.fromkeys(arm for one in group for arm in one[1:]))
+
+
+def _alike(rows: pd.DataFrame, starts: Sequence[str]) -> dict[str, str]:
+    """What the starts of each arm depend on, as text."""
+    columns = [*dict.fromkeys((*starts, "layer", "init", "model", "widths"))]
+    return {
+        str(arm): json.dumps(sorted({repr(row) for row in here[columns].itertuples(index=False, name=None)}))
+        for arm, here in rows.groupby("arm", sort=False)
+    }
+
+
+def _family(group: Sequence[tuple[str, str, str]], costs: Costs, alike: dict[str, str]) -> Family:
+    """The arms of some comparisons: partners by seed where all share their starts and seeds, and enough of them."""
+    names, problem = _arms_of(group), group[0][0]
     empty = pd.Series(dtype=float, index=pd.Index([], dtype=int))
-    found = []
-    for problem, first, second in wanted:
-        a, b = (costs.get((problem, name), empty) for name in (first, second))
-        found.append(_pair(problem, (first, second), metrics[problem], (a, b), len(wanted)))
-    able = [i for i, pair in enumerate(found) if pair.pairs >= stats.FEWEST_PAIRS]
-    corrected = dict(zip(able, stats.holm([found[i].p for i in able]), strict=True))
-    return [
-        replace(pair, corrected=corrected.get(i, np.nan), comparisons=max(1, len(able))) for i, pair in enumerate(found)
-    ]
+    own = [costs.get((problem, name), empty).sort_index() for name in names]
+    pairs = tuple((names.index(a), names.index(b)) for _, a, b in group)
+    same = len({alike.get(name) for name in names}) == 1 and all(a.index.equals(own[0].index) for a in own)
+    family = Family(tuple(a.to_numpy(dtype=float) for a in own), pairs, paired=same and not own[0].empty)
+    # Partners give more certainty, and fewer seeds none at all.
+    enough = family.paired and family.least_p(0, 1) * factors([family])[0] <= stats.LEVEL
+    return family if enough else replace(family, paired=False)
 
 
 def _costs(rows: pd.DataFrame, metric: Metric) -> "pd.Series[float]":
@@ -126,27 +205,35 @@ def _pair(
     problem: str,
     names: tuple[str, str],
     metric: Metric,
-    costs: tuple["pd.Series[float]", "pd.Series[float]"],
-    many: int,
+    costs: tuple[np.ndarray, np.ndarray],
+    paired: bool,
+    p: tuple[float, float],
+    level: float,
 ) -> Pair:
     a, b = costs
-    common = a.index.intersection(b.index)
-    d = (b.loc[common] - a.loc[common]).to_numpy()
-    capped = stats.capped(d, BEYOND)
-    if len(d) and (np.median(d), capped.mean()) < (0, 0):
-        return _pair(problem, (names[1], names[0]), metric, (b, a), many)
+    d = b - a if paired else (b[None, :] - a[:, None]).ravel()
+    effect = stats.bootstrap(d, stats.median) if paired else shift(a, b)
+    if len(d) and (effect.value, (d > 0).sum()) < (0, (d < 0).sum()):
+        return _pair(problem, (names[1], names[0]), metric, (b, a), paired, p, level)
+    least = stats.least_p(len(d)) if paired else least_p(len(a), len(b))
     return Pair(
         problem,
         *names,
         metric,
         seeds=(len(a), len(b)),
+        paired=paired,
         pairs=len(d),
         wins=int((d > 0).sum()),
         ties=int((d == 0).sum()),
-        effect=stats.bootstrap(d, stats.median),
+        effect=effect,
         chance=stats.chance(a, b),
-        p=stats.sign_flip(capped),
-        detectable=stats.detectable(capped, many),
+        p=p[0],
+        corrected=p[1],
+        comparisons=1,
+        detectable=stats.detectable(stats.capped(d, BEYOND), level) if paired else detectable(a, b, level),
+        able=bool(least <= level),
+        fewest=fewest_seeds(level),
+        needed=seeds_needed(a, b, level) if min(len(a), len(b)) else 0,
         lost=(int((a > BEYOND).sum()), int((b > BEYOND).sum())),
     )
 
@@ -183,7 +270,8 @@ def as_table(pairs: Sequence[Pair]) -> pd.DataFrame:
         "chance_low",
         "chance_high",
         "p",
-        "p_holm",
+        "p_corrected",
+        "paired",
         "detectable",
         "lost_arm",
         "lost_other",
@@ -193,5 +281,5 @@ def as_table(pairs: Sequence[Pair]) -> pd.DataFrame:
     for q in pairs:
         gain = q.metric.gain
         first = (q.problem, q.metric.name, q.arm, q.other, q.verdict, *map(gain, q.effect), q.pairs, q.wins, q.ties)
-        table.append((*first, *q.chance, q.p, q.corrected, gain(q.detectable), *q.lost, q.sentence))
+        table.append((*first, *q.chance, q.p, q.corrected, q.paired, gain(q.detectable), *q.lost, q.sentence))
     return pd.DataFrame(table, columns=columns)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kanexp.error import ConfigError
@@ -11,7 +12,7 @@ from kanexp.figure.style import save
 from kanexp.folder.file import write
 from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs, new_version
-from kanexp.report import arm, gallery, latex, page, pair, stats, table
+from kanexp.report import arm, gallery, latex, page, pair, rank, stats, table
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings
 from kanexp.score.cost import Metric
@@ -41,12 +42,21 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # a sentence for each folder that could not be read
 
+    @property
+    def rankings(self) -> list[str]:
+        """For each problem of more than MOST_LISTED arms that were all compared, the arms from the best on, as text."""
+        several = len(self.metrics) > 1
+        return [
+            f"{problem}: {text}" if several else text
+            for problem, here in self.headline().groupby("problem", sort=False)
+            if (text := rank.ranking(here, [q for q in self.pairs if q.problem == problem], self.metrics[str(problem)]))
+        ]
+
     def headline(self) -> pd.DataFrame:
         """The rows of the summary in the metric that is compared."""
         wanted = {(problem, metric.name) for problem, metric in self.metrics.items()}
-        return self.summary[
-            [key in wanted for key in zip(self.summary["problem"], self.summary["metric"], strict=True)]
-        ]
+        keys = zip(self.summary["problem"], self.summary["metric"], strict=True)
+        return self.summary[np.array([key in wanted for key in keys], dtype=bool)]
 
 
 def report(paths: Sequence[Path], out: Path | None, question: Question | None = None) -> tuple[Path, Findings]:
@@ -91,7 +101,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     scores = table.scores(runs)
     metrics = choose_metrics(compared, scores, question.metric)
     wanted, notes = pair.pairs_of(compared, arms, question.baseline)
-    pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics])
+    starts = [key for key in arms.differing if key.split(".")[0] in pair.STARTS]
+    pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics], starts)
     notes += [f"{p}: its arms share no score" for p in compared["problem"].unique() if p not in metrics]
     notes += _undeclared(compared, scores)
     said = [*warnings(rows, runs, arms, choices, pairs), *notes]

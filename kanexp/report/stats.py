@@ -13,7 +13,6 @@ from scipy.stats import binom
 RESAMPLES = 4999  # of a bootstrap: the ends of a 95 % interval move by about 2 % of its width
 MOST_EXACT = 16  # pairs up to which all patterns of signs are tried
 DRAWN = 100_000  # patterns of more pairs: p as small as .00001, for the correction of a thousand comparisons
-FEWEST_PAIRS = 6  # with five, the smallest two-sided p of a sign flip is 2/32, above every usual level
 LEVEL = 0.05
 POWER = 0.8
 
@@ -177,14 +176,14 @@ def holm(p: ArrayLike) -> np.ndarray:
     return corrected
 
 
-def detectable(differences: ArrayLike, comparisons: int = 1) -> float:
-    """The true mean difference that as many pairs of this spread would show four times in five.
+def detectable(differences: ArrayLike, level: float = LEVEL) -> float:
+    """The true mean difference that as many pairs of this spread would show at this level four times in five.
 
-    (t_(1 - level/2) + t_power) sd / sqrt(n), with the level shared among the comparisons: that of a t test, which a
-    sign flip equals closely from six pairs on. NaN where there is no spread, or where no p can get below the level.
+    (t_(1 - level/2) + t_power) sd / sqrt(n): that of a t test, which a sign flip equals closely from six pairs on. NaN
+    where there is no spread, or where no p can get below the level.
     """
     d = np.asarray(differences, dtype=float)
-    n, level = len(d), LEVEL / comparisons
+    n = len(d)
     if n < 2 or np.ptp(d) == 0 or least_p(n) > level:
         return np.nan
     t = stats.t(n - 1)

@@ -33,7 +33,7 @@ def warnings(
             "budget={evaluations: ...} or --over evaluations makes it fair",
         ),
         *_few(pairs),
-        *_unpaired(pairs),
+        *_unequal_seeds(pairs),
         *_unfinished(rows),
         *_lost(compared),
         *_repeated(rows),
@@ -114,22 +114,18 @@ def _times(ratio: float) -> str:
 
 
 def _few(pairs: Sequence[Pair]) -> Iterable[str]:
-    few = [q for q in pairs if q.pairs < stats.FEWEST_PAIRS]
+    few = [q for q in pairs if not q.able]
     if few:
-        least, most = min(q.pairs for q in few), max(q.pairs for q in few)
-        count = f"{least}" if least == most else f"{least} to {most}"
         yield (
-            f"fewer than {stats.FEWEST_PAIRS} pairs of seeds in {len(few)} of {len(pairs)} comparisons ({count}): "
-            "no test can tell such arms apart; take seeds=10"
+            f"{len(few)} of {len(pairs)} comparisons have too few seeds to establish anything; take "
+            f"seeds={max(q.fewest for q in few)}"
         )
 
 
-def _unpaired(pairs: Sequence[Pair]) -> Iterable[str]:
-    told = [
-        f"{q.arm} {q.seeds[0]}, {q.other} {q.seeds[1]}, in common {q.pairs}" for q in pairs if q.pairs < max(q.seeds)
-    ]
+def _unequal_seeds(pairs: Sequence[Pair]) -> Iterable[str]:
+    told = [f"{q.arm} {q.seeds[0]}, {q.other} {q.seeds[1]}" for q in pairs if len(set(q.seeds)) > 1]
     if told:
-        yield f"unequal seeds: {_some(told)}; only those in common are paired"
+        yield f"unequal seeds: {_some(told)}"
 
 
 def _unfinished(rows: pd.DataFrame) -> Iterable[str]:

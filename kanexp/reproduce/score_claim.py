@@ -8,10 +8,10 @@ import pandas as pd
 
 from kanexp.error import require
 from kanexp.report import stats
-from kanexp.report.table import Run
+from kanexp.report.family import Family, corrected
 from kanexp.reproduce.claim import Claim, Verdict, bounded, bounds, is_range, is_within, number, one_bound, spread
 from kanexp.reproduce.runs import Runs, declared, said, scores
-from kanexp.score.cost import BEYOND, Metric
+from kanexp.score.cost import Metric
 from kanexp.score.score import metric_label
 
 
@@ -138,11 +138,14 @@ class Undecided(Claim):
     def judge(self, runs: Runs) -> Verdict:
         one, other = runs.one(self.of), runs.one(self.over)
         pairs = list(itertools.combinations(runs.all, 2))
-        corrected = stats.holm([sign_flip(a, b, self.metric) for a, b in pairs])
-        (p,) = (float(p) for p, pair in zip(corrected, pairs, strict=True) if one in pair and other in pair)
+        own = [scores(run, self.metric) for run in runs.all]
+        cost = Metric.of(declared(one, self.metric), pd.concat(own)).cost
+        numbers = tuple(itertools.combinations(range(len(own)), 2))
+        (after,) = corrected([Family(tuple(map(cost, own)), numbers)])
+        (p,) = (float(p) for p, pair in zip(after, pairs, strict=True) if one in pair and other in pair)
         what = f"{said(self.of)} and {said(self.over)} are undecided in {metric_label(self.metric)}"
         seeds, asked = len(scores(one, self.metric)), f"p >= {stats.LEVEL:g}"
-        return Verdict(what, self.published, f"p = {p:.2g} after Holm", asked, seeds, p >= stats.LEVEL)
+        return Verdict(what, self.published, f"p = {p:.2g} after correction", asked, seeds, p >= stats.LEVEL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,14 +186,6 @@ class Parameters(Claim):
         off = abs(one / other - 1)
         what = f"parameters, {said(self.of)} : {said(self.over)}"
         return Verdict(what, self.published, f"{one} : {other}", f"equal to {self.within:.0%}", 1, off <= self.within)
-
-
-def sign_flip(one: Run, other: Run, metric: str) -> float:
-    """The report's p that two runs, paired by seed, do not differ in their costs."""
-    a, b = (scores(run, metric) for run in (one, other))
-    cost = Metric.of(declared(one, metric), pd.concat([a, b])).cost
-    seeds = a.index.intersection(b.index)
-    return stats.sign_flip(stats.capped(cost(a[seeds]) - cost(b[seeds]), BEYOND))
 
 
 def _paired(one: "pd.Series[float]", other: "pd.Series[float]") -> np.ndarray:

@@ -59,6 +59,8 @@ class Metric:
         if not np.isfinite(gain):
             return "inf" if gain > 0 else "-inf"
         if self.log:
+            if gain >= 1e5:
+                return f"{gain:.1e}".replace("e+0", "e").replace("e+", "e")
             return f"{gain:.1f}" if 0.95 <= gain < 100 else f"{gain:.2g}" if gain < 1 else f"{gain:.0f}"
         text = f"{100 * gain:.1f}" if self._points else f"{gain:.1f}" if self._decibels else f"{gain:.3g}"
         return "0.0" if text == "-0.0" else text

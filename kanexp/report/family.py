@@ -1,0 +1,207 @@
+"""A family of comparisons: p values corrected together, so that one wrong verdict among all is as rare as LEVEL says.
+
+Two arms are told apart where every group of arms that holds both is told apart, itself at its share of the level: a
+closed test. Where nothing differs, the group of all arms already fails; where some arms differ, those that do not form
+groups whose shares add up to the level at most. Holm's correction, which knows nothing of groups, needs more seeds.
+
+Sources: Marcus, Peritz and Gabriel 1976, https://doi.org/10.1093/biomet/63.3.655; shares as Ryan 1960 and Welsch 1977
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+from kanexp.report.difference import least_p, unpaired
+from kanexp.report.stats import capped, sign_flip
+from kanexp.report.stats import least_p as least_paired_p
+from kanexp.score.cost import BEYOND
+
+MOST_IN_GROUPS = 16  # arms of which all groups are looked at: 65,519
+CHUNK = 2**14  # groups at once
+
+
+@dataclass(frozen=True)
+class Family:
+    """Arms that are compared with each other, and the pairs that are asked for, as numbers of arms.
+
+    costs (seeds,) of each arm; where `paired`, all have the same seeds in the same order and seeds are partners.
+    """
+
+    costs: tuple[np.ndarray, ...]
+    pairs: tuple[tuple[int, int], ...]
+    paired: bool = False
+
+    @property
+    def center(self) -> int | None:
+        """The arm that is in all pairs: a baseline."""
+        common = set.intersection(*map(set, self.pairs)) if self.pairs else set()
+        return min(common) if common else None
+
+    def p(self) -> np.ndarray:
+        """The p of each pair alone."""
+        test = _paired_p if self.paired else unpaired
+        return np.array([test(self.costs[i], self.costs[j]) for i, j in self.pairs])
+
+    def whole_p(self) -> float:
+        """The p that all of its arms are the same."""
+        return float(self.group_test()(np.ones((1, len(self.costs)), dtype=bool))[0])
+
+    def group_test(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What gives the p of groups (groups, arms)."""
+        return _Friedman(self.costs) if self.paired else _KruskalWallis(self.costs)
+
+    def least_p(self, i: int, j: int) -> float:
+        """The smallest p that a pair of arms can have with its seeds."""
+        n, m = len(self.costs[i]), len(self.costs[j])
+        return least_paired_p(n) if self.paired else least_p(n, m)
+
+
+def corrected(families: Sequence[Family]) -> list[np.ndarray]:
+    """The p of each pair of each family after correction for all of them."""
+    alone = [family.p() for family in families]
+    if any(len(family.costs) > MOST_IN_GROUPS for family in families):
+        return _holm(alone)
+    total = sum(len(family.costs) for family in families)
+    return [_closed(family, p, total, len(families) == 1) for family, p in zip(families, alone, strict=True)]
+
+
+def factors(families: Sequence[Family]) -> list[float]:
+    """By how much the p of a pair of each family is multiplied at least: its level is LEVEL over that."""
+    if any(len(family.costs) > MOST_IN_GROUPS for family in families):
+        return [float(sum(len(family.pairs) for family in families))] * len(families)
+    total = sum(len(family.costs) for family in families)
+    return [float(_shares(family, np.array([2]), total, len(families) == 1)[0]) for family in families]
+
+
+def _holm(alone: Sequence[np.ndarray]) -> list[np.ndarray]:
+    from kanexp.report.stats import holm
+
+    ends = np.cumsum([len(p) for p in alone])[:-1]
+    return list(np.split(holm(np.concatenate(alone)), ends)) if alone else []
+
+
+def _shares(family: Family, sizes: np.ndarray, total: int, only: bool) -> np.ndarray:
+    """What the p of groups of these sizes is multiplied by, of `total` arms in all families.
+
+    Groups that are true together are disjoint, so that levels in proportion to their sizes add up to LEVEL. Groups
+    around a baseline all hold it: of them one is true. An arm that is left over is no group.
+    """
+    arms = len(family.costs)
+    if family.center is not None:
+        return np.full(len(sizes), total / arms)
+    return np.where(only & (sizes >= arms - 1), 1.0, total / sizes)
+
+
+def _closed(family: Family, alone: np.ndarray, total: int, only: bool) -> np.ndarray:
+    arms = len(family.costs)
+    pair_p = dict(zip(family.pairs, alone, strict=True))
+    found = np.zeros(len(family.pairs))
+    members = _groups(arms, family.center)
+    test = family.group_test()
+    for start in range(0, len(members), CHUNK):
+        groups = members[start : start + CHUNK]
+        sizes = groups.sum(axis=1)
+        p = test(groups)
+        for row in np.flatnonzero(sizes == 2):
+            i, j = np.flatnonzero(groups[row]).tolist()
+            p[row] = pair_p.get((i, j), pair_p.get((j, i), 0.0))
+        p = np.minimum(1, p * _shares(family, sizes, total, only))
+        for number, (i, j) in enumerate(family.pairs):
+            found[number] = max(found[number], p[groups[:, i] & groups[:, j]].max(initial=0.0))
+    return found
+
+
+def _groups(arms: int, center: int | None) -> np.ndarray:
+    """Which arms are in each group of two and more (groups, arms), of those that hold the center if there is one."""
+    numbers = np.arange(2**arms)
+    members = (numbers[:, None] >> np.arange(arms) & 1).astype(bool)
+    fine = members.sum(axis=1) >= 2
+    return members[fine if center is None else fine & members[:, center]]
+
+
+class _KruskalWallis:
+    """The p that the arms of groups are the same, each from ranks within its group.
+
+    From the beta distribution with the statistic's exact mean, variance and largest value, which is close for few
+    seeds, where chi squared is not.
+
+    Source: Kruskal and Wallis 1952, https://doi.org/10.1080/01621459.1952.10483441; Wallace 1959
+    """
+
+    def __init__(self, costs: Sequence[np.ndarray]):
+        self._sizes = np.array([len(own) for own in costs])
+        # Pairs of seeds in which an arm costs more than another, ties half: rank sums in any group add up from them.
+        self._over = np.array([[_wins(a, b) if a is not b else 0.0 for b in costs] for a in costs])
+        values, group = np.unique(np.concatenate(costs), return_inverse=True)
+        arm = np.repeat(np.arange(len(costs)), self._sizes)
+        counts = np.zeros((len(costs), len(values)))
+        np.add.at(counts, (arm, group), 1)
+        self._ties = counts[:, counts.sum(axis=0) > 1]
+
+    def __call__(self, groups: np.ndarray) -> np.ndarray:
+        n, inside = self._sizes, groups.astype(float)
+        k, total = inside.sum(axis=1), inside @ n
+        ranks = inside @ self._over.T + n * (n + 1) / 2
+        off = np.where(groups, (ranks - n * (total[:, None] + 1) / 2) ** 2 / np.maximum(n, 1), 0).sum(axis=1)
+        alike = inside @ self._ties
+        untied = 1 - (alike**3 - alike).sum(axis=1) / (total**3 - total)
+        h = np.divide(12 * off / (total * (total + 1)), untied, out=np.zeros_like(off), where=untied > 0)
+        return np.maximum(
+            _beta_p(h, k, total, inside @ n**3, inside @ (1 / np.maximum(n, 1))), self._least(inside, total)
+        )
+
+    def _least(self, inside: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """No p is smaller than that of the orders in which the arms do not overlap."""
+        ways = special.gammaln(total + 1) - inside @ special.gammaln(self._sizes + 1)
+        return np.minimum(1, np.exp(special.gammaln(inside.sum(axis=1) + 1) - ways))
+
+
+def _beta_p(h: np.ndarray, k: np.ndarray, total: np.ndarray, cubes: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """P(H >= h) for k arms of `total` seeds; `cubes` and `shares` are the sums of n^3 and 1/n of the arms' seeds n."""
+    mean = k - 1
+    variance = (
+        2 * mean - 2 * (3 * k**2 - 6 * k + total * (2 * k**2 - 6 * k + 1)) / (5 * total * (total + 1)) - 6 / 5 * shares
+    )
+    most = (total**3 - cubes) / (total * (total + 1))
+    with np.errstate(all="ignore"):
+        first = mean * (mean * (most - mean) - variance) / (most * variance / 2)
+        second = (most - mean) / mean * first
+        p = special.betainc(second / 2, first / 2, np.clip(1 - h / most, 0, 1))
+    return np.where(np.isfinite(p), p, 1.0)
+
+
+class _Friedman:
+    """The p that the arms of groups are the same, from ranks within each seed and group.
+
+    From the F distribution of Iman and Davenport 1980, https://doi.org/10.1080/03610928008827904.
+    """
+
+    def __init__(self, costs: Sequence[np.ndarray]):
+        self._seeds = len(costs[0])
+        self._over = np.array([[_paired_wins(a, b) for b in costs] for a in costs])
+
+    def __call__(self, groups: np.ndarray) -> np.ndarray:
+        inside, seeds = groups.astype(float), self._seeds
+        k = inside.sum(axis=1)
+        ranks = inside @ self._over.T + seeds
+        off = np.where(groups, (ranks - seeds * (k[:, None] + 1) / 2) ** 2, 0).sum(axis=1)
+        q = 12 * off / (seeds * k * (k + 1))
+        with np.errstate(all="ignore"):
+            f = (seeds - 1) * q / (seeds * (k - 1) - q)
+        p = np.where(np.isfinite(f), stats.f.sf(f, k - 1, (k - 1) * (seeds - 1)), 0.0)
+        return np.maximum(p, np.exp((1 - seeds) * special.gammaln(k + 1)))
+
+
+def _paired_p(a: np.ndarray, b: np.ndarray) -> float:
+    return sign_flip(capped(b - a, BEYOND))
+
+
+def _wins(a: np.ndarray, b: np.ndarray) -> float:
+    """Pairs of a seed of each in which the first costs more; a tie is half."""
+    return float((np.sign(a[:, None] - b[None, :]) / 2 + 0.5).sum())
+
+
+def _paired_wins(a: np.ndarray, b: np.ndarray) -> float:
+    return 0.0 if a is b else float((np.sign(a - b) / 2 + 0.5).sum())
