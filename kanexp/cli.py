@@ -12,7 +12,7 @@ from importlib import import_module
 
 from kanexp.command.overview import COMMANDS
 from kanexp.error import ConfigError
-from kanexp.interrupt import exit_code, signals_raise
+from kanexp.interrupt import exit_code, recall, signals_raise
 from kanexp.paths import find_plugins
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = words.pop(0) if words and words[0] in COMMANDS else "run"
     try:
         with signals_raise():
-            return import_module(f"kanexp.command.{name}").command(words)
+            return _carry_out(name, words)
     except ConfigError as error:
         from kanexp import console
 
@@ -50,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of `kanexp list | head` has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _carry_out(name: str, words: list[str]) -> int:
+    try:
+        return import_module(f"kanexp.command.{name}").command(words)
+    except Exception:
+        recall()
+        raise
 
 
 def _no_memory(error: BaseException) -> bool:

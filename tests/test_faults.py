@@ -258,6 +258,19 @@ def test_a_signal_that_a_library_catches_ends_the_run_all_the_same(name, code, k
     assert RunFolder(tmp_path / PLACE).read_record().status == "interrupted"
 
 
+def test_a_mistake_that_a_signal_brought_about_is_none(tmp_path, monkeypatch, capsys):
+    def half_imported(*given, **more):
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        raise ConfigError("")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kanexp.config.compose.load", half_imported)
+    assert ask(*RUN) == 130
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143)])
 def test_figures_that_a_signal_broke_are_drawn_again(name, code, tmp_path, monkeypatch, finished):
     def half_imported(*given):
