@@ -246,6 +246,29 @@ def test_a_signal_that_asks_for_the_end_is_as_good_as_ctrl_c(name, code, kanexp,
     assert steps[-1] >= last
 
 
+BACKWARDS = """\
+import time
+
+began, since = time.time(), time.monotonic()
+time.time = lambda: began - 50 * (time.monotonic() - since)
+"""
+
+
+@pytest.mark.slow
+def test_a_clock_that_goes_back_changes_nothing(kanexp, tmp_path):
+    words = ["-m", *RUN, "init=default,glorot"]
+    for name in ("usual", "backwards", "site"):
+        (tmp_path / name).mkdir()
+    assert kanexp(*words, cwd=tmp_path / "usual").returncode == 0
+    (tmp_path / "site/sitecustomize.py").write_text(BACKWARDS)
+    paths = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
+    process = start(tmp_path / "backwards", *words, env=os.environ | {"PYTHONPATH": paths})
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert "2 of 2 jobs done" in out
+    assert results(tmp_path / "backwards") == results(tmp_path / "usual")
+
+
 CAUGHT = "os.kill(os.getpid(), signal.SIG{}); time.sleep(1)"
 
 
