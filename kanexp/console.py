@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -96,7 +97,7 @@ def _summary(losses) -> str:
     ordered = sorted(float(loss) for loss in losses)
     if len(ordered) == 1:
         return f"{ordered[0]:.3g}"
-    return f"{ordered[(len(ordered) - 1) // 2]:.3g} ({ordered[0]:.3g} .. {ordered[-1]:.3g})"
+    return f"{statistics.median(ordered):.3g} ({ordered[0]:.3g} .. {ordered[-1]:.3g})"
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "", texts: int = 1) -> None:

@@ -237,6 +237,20 @@ def test_figures_leave_the_style_of_their_user_alone():
 
 
 @pytest.mark.parametrize(
+    ("value", "scientific", "text"),
+    [
+        (1.2, True, "1.2"),
+        (0.00123, True, "1.2e-3"),
+        (45e6, True, "4.5e7"),
+        (12.34, False, "12.3"),
+        (9.99, True, "1.0e1"),
+    ],
+)
+def test_numbers_of_a_map(value, scientific, text):
+    assert axis_figures._number(value, scientific) == text
+
+
+@pytest.mark.parametrize(
     ("kind", "shape", "axes"), [("picture", (2, 3), 3), ("surface", (2, 3), 6), ("curve", (6,), 1)]
 )
 def test_predictions_are_drawn_for_every_kind(kind, shape, axes):

@@ -1,7 +1,5 @@
 """Figures over what was swept: two axes as a map of colours, a number as a line with all its points."""
 
-import re
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -90,7 +88,9 @@ def sensitivity(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
 
 
 def _number(value: float, scientific: bool) -> str:
-    return re.sub(r"e([+-])0*", r"e\1", f"{value:.1e}").replace("e+", "e") if scientific else f"{value:.3g}"
+    """A value as its cell has it: 1.2e-3, 4.5e7, 1.2."""
+    mantissa, power = f"{value:.1e}".split("e")
+    return f"{value:.3g}" if not scientific else mantissa if int(power) == 0 else f"{mantissa}e{int(power)}"
 
 
 def log_spaced(values: np.ndarray) -> bool:
