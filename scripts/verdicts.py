@@ -110,23 +110,23 @@ NOTHING = [
     Case("partners", (0.0,) * 4, (10,) * 4, correlated, paired=True),
 ]
 SOMETHING = [
-    Case("log-normal", (0.0, 1.5), (5, 5)),
-    Case("log-normal", (0.0, 2.5), (5, 5)),
-    Case("log-normal", (0.0, 1.2), (10, 10)),
-    Case("log-normal", (0.0, 0.7), (30, 30)),
-    Case("log-normal", (0.0, 0.0, 3.0), (5,) * 3),
-    Case("log-normal", (0.0, 1.5, 3.0, 4.5, 6.0, 7.5), (6,) * 6),
-    Case("log-normal, one is better", (0.0,) * 5 + (3.0,), (6,) * 6),
-    Case("log-normal, two groups", (0.0,) * 3 + (2.5,) * 3, (6,) * 6),
-    Case("log-normal", (0.0, 2.0, 4.0, 6.0, 8.0, 10.0), (5,) * 6),
-    Case("log-normal", (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), (10,) * 6),
-    Case("log-normal, two groups", (0.0,) * 6 + (3.0,) * 6, (5,) * 12),
-    Case("skewed", (0.0, 1.5), (5, 5), skewed),
-    Case("skewed", (0.0, 0.0, 1.0, 1.0), (10,) * 4, skewed),
-    Case("bimodal", (0.0, 2.0), (10, 10), bimodal),
-    Case("lost seeds", (0.0, 2.0), (10, 10), lossy),
-    Case("spreads 1 to 10", (0.0, 0.0, 8.0), (10,) * 3, normal, (1.0, 10.0, 1.0)),
-    Case("partners", (0.0, 0.0, 1.0), (10,) * 3, correlated, paired=True),
+    Case("log-normal, 1.5 apart", (0.0, 1.5), (5, 5)),
+    Case("log-normal, 2.5 apart", (0.0, 2.5), (5, 5)),
+    Case("log-normal, 1.2 apart", (0.0, 1.2), (10, 10)),
+    Case("log-normal, .7 apart", (0.0, 0.7), (30, 30)),
+    Case("log-normal, one is worse by 3", (0.0, 0.0, 3.0), (5,) * 3),
+    Case("log-normal, steps of 1.5", (0.0, 1.5, 3.0, 4.5, 6.0, 7.5), (6,) * 6),
+    Case("log-normal, one is worse by 3", (0.0,) * 5 + (3.0,), (6,) * 6),
+    Case("log-normal, two groups 2.5 apart", (0.0,) * 3 + (2.5,) * 3, (6,) * 6),
+    Case("log-normal, steps of 2", (0.0, 2.0, 4.0, 6.0, 8.0, 10.0), (5,) * 6),
+    Case("log-normal, steps of 1", (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), (10,) * 6),
+    Case("log-normal, two groups 3 apart", (0.0,) * 6 + (3.0,) * 6, (5,) * 12),
+    Case("skewed, 1.5 apart", (0.0, 1.5), (5, 5), skewed),
+    Case("skewed, two groups 1 apart", (0.0, 0.0, 1.0, 1.0), (10,) * 4, skewed),
+    Case("bimodal, 2 apart", (0.0, 2.0), (10, 10), bimodal),
+    Case("lost seeds, 2 apart", (0.0, 2.0), (10, 10), lossy),
+    Case("spreads 1 to 10, one is worse by 8", (0.0, 0.0, 8.0), (10,) * 3, normal, (1.0, 10.0, 1.0)),
+    Case("partners, one is worse by 1", (0.0, 0.0, 1.0), (10,) * 3, correlated, paired=True),
 ]
 
 
@@ -195,7 +195,8 @@ def main() -> int:
         cells = (case.name, str(len(case.shifts)), seeds, _share(ours.wrong), _share(ours.right), *map(_share, rest))
         shown.add_row(*cells)
         out.print(" | ".join(cells), highlight=False)
-        lines["right" if case.differ.any() else "wrong"].append(f"| {' | '.join(c for c in cells if c)} |")
+        line = [cell or "-" for cell in cells] if case.differ.any() else cells[:4]
+        lines["right" if case.differ.any() else "wrong"].append(f"| {' | '.join(line)} |")
     if given.readme:
         head = "| spread of log errors | arms | seeds | families with a wrong verdict |\n|---|---|---|---|\n"
         fill("outputs/readme/verdicts.md", "wrong", head + "\n".join(lines["wrong"]))
