@@ -273,14 +273,27 @@ CAUGHT = "os.kill(os.getpid(), signal.SIG{}); time.sleep(1)"
 
 
 @pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143)])
-def test_a_signal_that_a_library_catches_ends_the_run_all_the_same(name, code, kanexp, tmp_path):
+def test_a_signal_that_a_library_catches_ends_the_run_all_the_same(name, code, tmp_path):
     body = f"try: {CAUGHT.format(name)}\n        except BaseException: pass"
     user_starts(tmp_path, deaf=body)
-    done = kanexp(*RUN, "init=deaf", "--config-dir", "conf")
-    assert done.returncode == code, done.stderr
+    process = start(tmp_path, *RUN, "init=deaf", "--config-dir", "conf")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
     assert RunFolder(tmp_path / PLACE).read_record().status == "interrupted"
 
 
+@pytest.fixture
+def usual_signals():
+    """Signals as a command in a terminal has them, whatever this process inherited or was left with."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("usual_signals")
 def test_a_mistake_that_a_signal_brought_about_is_none(tmp_path, monkeypatch, capsys):
     def half_imported(*given, **more):
         with contextlib.suppress(BaseException):
@@ -294,6 +307,7 @@ def test_a_mistake_that_a_signal_brought_about_is_none(tmp_path, monkeypatch, ca
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143)])
 def test_figures_that_a_signal_broke_are_drawn_again(name, code, tmp_path, monkeypatch, finished):
     def half_imported(*given):
@@ -306,7 +320,6 @@ def test_figures_that_a_signal_broke_are_drawn_again(name, code, tmp_path, monke
     with monkeypatch.context() as patched:
         patched.setattr(run, "draw", half_imported)
         assert ask(*RUN) == code
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which a command that ends on it leaves ignored
     assert RunFolder(Path(PLACE)).read_record().status == "interrupted"
     assert ask("resume", PLACE) == 0
     assert results(tmp_path) == results(finished)
