@@ -219,6 +219,14 @@ def test_three_seeds_establish_nothing_and_say_how_many_would(tmp_path):
     assert warned(tmp_path, "1 of 1 comparisons have too few seeds to establish anything; take seeds=4")
 
 
+def test_one_or_two_seeds_look_like_nothing(tmp_path):
+    make_run(tmp_path / "a", "default", (0.1, 0.2))
+    make_run(tmp_path / "b", "smooth", (1e-6, 2e-6))
+    (pair,) = findings(tmp_path).pairs
+    assert pair.verdict == OPEN
+    assert pair.sentence.endswith("2 seeds of each can establish nothing here, 4 can")
+
+
 def six_arms(folder):
     """Six arms of six seeds, of which those of neighbouring levels overlap."""
     for i, level in enumerate((1, 1.6, 6, 10, 40, 300)):

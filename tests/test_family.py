@@ -131,6 +131,13 @@ def test_partners_are_tested_as_by_friedman(rng):
     assert p == pytest.approx((more + 1) / (count + 1), rel=0.3, abs=0.01)
 
 
+@pytest.mark.parametrize(("arms", "seeds"), [*itertools.product(range(3, 9), range(3, 14))])
+def test_partners_that_are_all_in_one_order_have_the_least_p(arms, seeds, rng):
+    costs = [10.0 * i + rng.uniform(size=seeds) for i in range(arms)]
+    p = family._Friedman(costs)(np.ones((1, arms), dtype=bool))[0]
+    assert p == pytest.approx(np.prod(np.arange(1.0, arms + 1)) ** (1 - seeds), rel=1e-6)
+
+
 def test_two_arms_need_no_correction(rng):
     costs = (rng.normal(size=6), rng.normal(1, size=6))
     (found,) = corrected([Family(costs, ((0, 1),))])

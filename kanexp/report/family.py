@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special, stats
 
 from kanexp.report.difference import least_p, unpaired
-from kanexp.report.stats import capped, sign_flip
+from kanexp.report.stats import capped, holm, sign_flip
 from kanexp.report.stats import least_p as least_paired_p
 from kanexp.score.cost import BEYOND
 
@@ -76,8 +76,6 @@ def factors(families: Sequence[Family]) -> list[float]:
 
 
 def _holm(alone: Sequence[np.ndarray]) -> list[np.ndarray]:
-    from kanexp.report.stats import holm
-
     ends = np.cumsum([len(p) for p in alone])[:-1]
     return list(np.split(holm(np.concatenate(alone)), ends)) if alone else []
 
@@ -133,7 +131,7 @@ class _KruskalWallis:
     def __init__(self, costs: Sequence[np.ndarray]):
         self._sizes = np.array([len(own) for own in costs])
         # Pairs of seeds in which an arm costs more than another, ties half: rank sums in any group add up from them.
-        self._over = np.array([[_wins(a, b) if a is not b else 0.0 for b in costs] for a in costs])
+        self._over = np.array([[_wins(a, b) * (i != j) for j, b in enumerate(costs)] for i, a in enumerate(costs)])
         values, group = np.unique(np.concatenate(costs), return_inverse=True)
         arm = np.repeat(np.arange(len(costs)), self._sizes)
         counts = np.zeros((len(costs), len(values)))
@@ -180,7 +178,9 @@ class _Friedman:
 
     def __init__(self, costs: Sequence[np.ndarray]):
         self._seeds = len(costs[0])
-        self._over = np.array([[_paired_wins(a, b) for b in costs] for a in costs])
+        self._over = np.array(
+            [[_paired_wins(a, b) * (i != j) for j, b in enumerate(costs)] for i, a in enumerate(costs)]
+        )
 
     def __call__(self, groups: np.ndarray) -> np.ndarray:
         inside, seeds = groups.astype(float), self._seeds
@@ -204,4 +204,4 @@ def _wins(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _paired_wins(a: np.ndarray, b: np.ndarray) -> float:
-    return 0.0 if a is b else float((np.sign(a - b) / 2 + 0.5).sum())
+    return float((np.sign(a - b) / 2 + 0.5).sum())

@@ -50,7 +50,7 @@ class Pair:
     def verdict(self) -> str:
         if self.corrected <= stats.LEVEL and self.effect.value > 0:
             return ESTABLISHED
-        agreed = self.wins == self.pairs > 0
+        agreed = self.wins == self.pairs and min(self.seeds) >= 3  # of fewer, chance does as well in one of three
         return LOOKS if self.effect.value > 0 and (self.p <= stats.LEVEL or agreed) else OPEN
 
     @property
