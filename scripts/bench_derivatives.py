@@ -22,12 +22,13 @@ from kanexp.error import ConfigError
 from kanexp.machine import tune
 from kanexp.model.network import Network
 from kanexp.seeding import generator
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, Partial
 from kanexp.train.derivatives import jet
 
 
-def carried(network: Network, theta: Tensor, x: Tensor, second: tuple[int, ...]) -> Jet:
+def carried(network: Network, theta: Tensor, x: Tensor, partials: tuple[Partial, ...]) -> Jet:
     """What `jet` gives: each layer takes value, slopes and curvatures along the inputs and hands on its own."""
+    second = [partial[0] for partial in partials if len(partial) == 2]
     u = x.expand(len(theta), -1, -1)
     along = [torch.zeros_like(u).index_fill_(1, torch.tensor(k), 1.0) for k in range(x.shape[1])]
     curved = {k: torch.zeros_like(u) for k in second}
@@ -47,12 +48,13 @@ def carried(network: Network, theta: Tensor, x: Tensor, second: tuple[int, ...])
         }
         along = [layer.combine(flat, slope * v.unsqueeze(1)) for v in along]
         u = layer.combine(w, features)
-    return Jet(u, torch.cat(along, dim=1), curved, network.unknown(theta))
+    first = {(k,): v for k, v in enumerate(along)}
+    return Jet(u, first | {(k, k): v for k, v in curved.items()}, network.unknown(theta))
 
 
 def gradient(way: Callable[..., Jet], task: Equation, network: Network, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
     theta = theta.detach().requires_grad_()
-    loss = task.loss(task.prediction(way(network, theta, x, task.second), x), y)
+    loss = task.loss(task.prediction(way(network, theta, x, task.partials), x), y)
     return torch.autograd.grad(loss.sum(), theta)[0]
 
 

@@ -35,23 +35,27 @@ def test_equations_were_found():
     assert {type(equation) for equation in EXACT} >= {Poisson, Burgers, Diffusion}
 
 
-def jet_of(solution, x, second):
-    """Of a function of x (inputs, points) by autograd."""
+def partials_of(solution, x, partials):
+    """Values and these derivatives of a function of x (inputs, points), (1, outputs, points) each, by autograd."""
     x = x.clone().requires_grad_()
-    u = solution(x)
-    (first,) = torch.autograd.grad(u.sum(), x, create_graph=True)
-    twice = {k: torch.autograd.grad(first[k].sum(), x, create_graph=True)[0][None, k : k + 1] for k in second}
-    return u[None], first[None], twice
+    value = solution(x)
+    found = {}
+    for partial in partials:
+        rows = list(value)
+        for k in partial:
+            rows = [torch.autograd.grad(row.sum(), x, create_graph=True)[0][k] for row in rows]
+        found[partial] = torch.stack(rows)[None]
+    return value[None], found
 
 
 @pytest.mark.parametrize("equation", EXACT, ids=name)
 def test_declared_solutions_solve_their_equations(equation):
     x = equation._draw(500, "uniform", generator(0, "check"))
     x = x[:, x[0] > 1e-3]  # at time zero the quadrature of Burgers has no slope
-    value, first, second = jet_of(equation.solution, x, equation.second)
+    value, partials = partials_of(equation.solution, x, equation.partials)
     unknowns = {name: torch.full((1, 1, 1), true) for name, (_, true) in equation.unknowns.items()}
-    left = equation.left_side(Jet(value, first, second, unknowns), x[None])[0]
-    size = max(float(s.detach().abs().max()) for s in second.values())
+    left = equation.left_side(Jet(value, partials, unknowns), x[None])[0]
+    size = max(float(s.detach().abs().max()) for s in partials.values())
     assert_close(left, equation.right_side(x), rtol=1e-7, atol=1e-8 * size)
     assert size > 0.1
 
@@ -112,7 +116,7 @@ def test_jets_are_the_derivatives(basis, draws):
     network = KAN().network((2, 3, 1), basis)
     theta = network.start(Default(), [generator(seed, "init") for seed in range(2)], torch.float64)
     x = 1.9 * torch.rand(1, 2, 9, generator=draws, dtype=torch.float64) - 0.95
-    ours = jet(network, theta, x, (0, 1))
+    ours = jet(network, theta, x, ((0,), (1,), (0, 0), (1, 1), (0, 1)))
     for k in (0, 1):
         along = torch.zeros_like(x).index_fill(1, torch.tensor([k]), 1.0)
 
@@ -121,8 +125,27 @@ def test_jets_are_the_derivatives(basis, draws):
 
         (value, first), (_, second) = torch.func.jvp(slope, (x,), (along,))
         assert_close(ours.value, value)
-        assert_close(ours.first[:, k : k + 1], first, rtol=1e-8, atol=1e-9)
-        assert_close(ours.second[k], second, rtol=1e-7, atol=1e-8)
+        assert_close(ours.d(k), first, rtol=1e-8, atol=1e-9)
+        assert_close(ours.d(k, k), second, rtol=1e-7, atol=1e-8)
+    along, across = (torch.zeros_like(x).index_fill(1, torch.tensor([k]), 1.0) for k in (0, 1))
+
+    def slope_in_the_first(x):
+        return torch.func.jvp(lambda x: network.plain(theta, x), (x,), (along,))[1]
+
+    assert_close(ours.d(0, 1), torch.func.jvp(slope_in_the_first, (x,), (across,))[1], rtol=1e-7, atol=1e-8)
+
+
+def test_jets_of_several_outputs_are_those_of_each(draws):
+    basis = next(basis for basis in BASES if type(basis).__name__ == "Chebyshev")
+    network = KAN().network((2, 3, 2), basis)
+    theta = network.start(Default(), [generator(0, "init")], torch.float64)
+    x = 1.9 * torch.rand(1, 2, 9, generator=draws, dtype=torch.float64) - 0.95
+    partials = ((0,), (1, 1), (0, 0, 1))
+    ours = jet(network, theta, x, partials)
+    value, found = partials_of(lambda x: network.plain(theta, x[None])[0], x[0], partials)
+    assert_close(ours.value, value)
+    for partial in partials:
+        assert_close(ours.d(*partial), found[partial])
 
 
 SMALL = {"points": 100, "edge_points": 10}

@@ -53,7 +53,7 @@ def check_together(
             mistakes.append(f"init: {type(init).__name__} does not go with {basis_name}: {why}")
         if why := reg.conflict(basis):
             mistakes.append(f"reg: {type(reg).__name__} does not go with {basis_name}: {why}")
-        if task.second and basis.kinks:
+        if basis.kinks and any(len(partial) > 1 for partial in task.partials):
             mistakes.append(
                 f"task: {type(task).__name__} has second derivatives, which do not see the kinks of {basis_name}; "
                 f"use {'layer=chebyshev' if model.uses_layer else 'model.activation=tanh'}"

@@ -10,7 +10,7 @@ import torch
 from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, Partial
 
 DIFFUSION, REACTION = 1e-4, 5.0
 REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/allen_cahn.py
@@ -25,7 +25,7 @@ class AllenCahn(Equation):
     Source: Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045
     """
 
-    second: ClassVar[tuple[int, ...]] = (1,)
+    partials: ClassVar[tuple[Partial, ...]] = ((0,), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
 
     @property
@@ -33,7 +33,7 @@ class AllenCahn(Equation):
         return [(0.0, 1.0), (-1.0, 1.0)]
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
-        return jet.first[:, :1] - DIFFUSION * jet.second[1] - REACTION * (jet.value - jet.value**3)
+        return jet.d(0) - DIFFUSION * jet.d(1, 1) - REACTION * (jet.value - jet.value**3)
 
     def solution(self, x: Tensor) -> Tensor:
         t, place = x.cpu().numpy()

@@ -126,7 +126,7 @@ class Task(ABC):
     """A problem with a known answer on held-out data."""
 
     differential: ClassVar[bool] = False  # True: the loss is of the network's derivatives in its inputs (task/equation)
-    second: ClassVar[tuple[int, ...]] = ()  # inputs in which it has second derivatives
+    partials: ClassVar[tuple[tuple[int, ...], ...]] = ()  # its derivatives, each as the inputs in which it is taken
     before: ClassVar[Mapping[str, Any]] = {}  # options whose words lack them: as it was when there were none
     unknowns: ClassVar[Mapping[str, tuple[float, float]]] = {}  # trained numbers: where they start, and the true ones
 

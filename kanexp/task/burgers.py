@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kanexp.calculus import gauss_hermite
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, Partial
 
 NODES = 200  # of the Gauss-Hermite rule: at viscosity 0.01 / pi the shock is exact to 1e-10
 
@@ -23,7 +23,7 @@ class Burgers(Equation):
     Basdevant et al. 1986, https://doi.org/10.1016/0045-7930(86)90036-8
     """
 
-    second: ClassVar[tuple[int, ...]] = (1,)
+    partials: ClassVar[tuple[Partial, ...]] = ((0,), (1,), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
     viscosity: float = 0.01 / math.pi
 
@@ -36,7 +36,7 @@ class Burgers(Equation):
         return [(0.0, 1.0), (-1.0, 1.0)]
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
-        return jet.first[:, :1] + jet.value * jet.first[:, 1:] - self.viscosity * jet.second[1]
+        return jet.d(0) + jet.value * jet.d(1) - self.viscosity * jet.d(1, 1)
 
     def solution(self, x: Tensor) -> Tensor:
         nodes, weights = (t.to(x)[:, None] for t in gauss_hermite(NODES))

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from kanexp.error import require
 from kanexp.task.base import Split
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, Partial
 
 COEFFICIENT = 0.1
 
@@ -24,7 +24,7 @@ class Diffusion(Equation):
     Source: an inverse problem as in Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045
     """
 
-    second: ClassVar[tuple[int, ...]] = (1,)
+    partials: ClassVar[tuple[Partial, ...]] = ((0,), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ()
     unknowns: ClassVar[dict[str, tuple[float, float]]] = {"diffusion": (1.0, COEFFICIENT)}
     measured: int = 200
@@ -51,7 +51,7 @@ class Diffusion(Equation):
         return Split(x, self.solution(x) + self.noise * noise)
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
-        return jet.first[:, :1] - jet.unknowns["diffusion"] * jet.second[1]
+        return jet.d(0) - jet.unknowns["diffusion"] * jet.d(1, 1)
 
     def solution(self, x: Tensor) -> Tensor:
         t, place = x

@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -19,13 +19,20 @@ from kanexp.task.base import Data, Scene, Split, Task, dense_scene, scaled, unif
 TEST_SIDE = 101  # points along each side of the grid on which the solution is compared
 
 
-class Jet(NamedTuple):
-    """A function of several inputs and its derivatives at points, (seeds or 1, n, points) each."""
+Partial = tuple[int, ...]  # a derivative, as the inputs in which it is taken, in their order: (1, 1) is twice in one
 
-    value: Tensor  # n = 1
-    first: Tensor  # n = inputs
-    second: dict[int, Tensor]  # twice in one input, n = 1
+
+@dataclass(frozen=True)
+class Jet:
+    """A function of several inputs and its derivatives at points, (seeds or 1, outputs, points) each."""
+
+    value: Tensor
+    partials: Mapping[Partial, Tensor]
     unknowns: Mapping[str, Tensor]  # numbers of the equation that are trained with the network, (seeds, 1, 1) each
+
+    def d(self, *inputs: int) -> Tensor:
+        """The derivative in these inputs, one of those that the equation declares: d(1, 1) of d(0), d(1), d(1, 1)."""
+        return self.partials[inputs]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, Partial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Helmholtz(Equation):
     Source: Wang, Teng and Perdikaris 2021, https://doi.org/10.1137/20M1318043
     """
 
-    second: ClassVar[tuple[int, ...]] = (0, 1)
+    partials: ClassVar[tuple[Partial, ...]] = ((0, 0), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (0, 1), (1, 0), (1, 1))
     k: float = 1.0
     waves_x: float = 1.0
@@ -37,7 +37,7 @@ class Helmholtz(Equation):
         return [(-1.0, 1.0)] * 2
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
-        return jet.second[0] + jet.second[1] + self.k**2 * jet.value
+        return jet.d(0, 0) + jet.d(1, 1) + self.k**2 * jet.value
 
     def right_side(self, x: Tensor) -> Tensor:
         return (self.k**2 - math.pi**2 * (self.waves_x**2 + self.waves_y**2)) * self.solution(x)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, Partial
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Poisson(Equation):
     Source: pykan's example of a partial differential equation, https://github.com/KindXiaoming/pykan
     """
 
-    second: ClassVar[tuple[int, ...]] = (0, 1)
+    partials: ClassVar[tuple[Partial, ...]] = ((0, 0), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (0, 1), (1, 0), (1, 1))
 
     @property
@@ -24,7 +24,7 @@ class Poisson(Equation):
         return [(-1.0, 1.0)] * 2
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
-        return jet.second[0] + jet.second[1]
+        return jet.d(0, 0) + jet.d(1, 1)
 
     def right_side(self, x: Tensor) -> Tensor:
         return -2 * math.pi**2 * self.solution(x)

@@ -1,17 +1,18 @@
 """Derivatives of a network's outputs: in its inputs (jet), and in its weights, sample by sample (jacobian)."""
 
 from collections.abc import Iterable
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.network import Network
-from kanexp.task.equation import Jet
+from kanexp.task.equation import Jet, Partial
 
 
-def jet(network: Network, theta: Tensor, x: Tensor, second: Iterable[int]) -> Jet:
-    """Value, first derivatives and those second ones, at x (seeds or 1, n_in, points), of networks with one output.
+def jet(network: Network, theta: Tensor, x: Tensor, partials: Iterable[Partial]) -> Jet:
+    """Values and these derivatives of networks at x (seeds or 1, n_in, points).
 
     Can be differentiated again. Backward through backward, for every network, however it is wired: on [2, 8, 8, 1] it
     takes 0.2 to 0.8 times what derivatives take that are carried forward through the layers, and with fourier 1.3 times
@@ -20,12 +21,18 @@ def jet(network: Network, theta: Tensor, x: Tensor, second: Iterable[int]) -> Je
     with torch.enable_grad():
         x = x.expand(len(theta), -1, -1).detach().requires_grad_()
         value = network.plain(theta, x)
-        (first,) = torch.autograd.grad(value.sum(), x, create_graph=True)
-        twice = {}
-        for k in second:
-            (row,) = torch.autograd.grad(first[:, k].sum(), x, create_graph=True)
-            twice[k] = row[:, k : k + 1]
-        return Jet(value, first, twice, network.unknown(theta))
+        slopes = cache(lambda partial: _slopes(found(partial), x))  # in all inputs at once
+
+        def found(partial: Partial) -> Tensor:
+            return slopes(partial[:-1])[:, :, partial[-1]] if partial else value
+
+        return Jet(value, {partial: found(partial) for partial in partials}, network.unknown(theta))
+
+
+def _slopes(values: Tensor, x: Tensor) -> Tensor:
+    """Derivatives (seeds, n_out, n_in, points) of values (seeds, n_out, points) in the inputs at the same points."""
+    outputs = range(values.shape[1])
+    return torch.stack([torch.autograd.grad(values[:, k].sum(), x, create_graph=True)[0] for k in outputs], dim=1)
 
 
 def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:

@@ -80,7 +80,7 @@ class Sides(View):
         return self.plain(theta, x), self.network.trace(theta, x, prepared)[1] if layers else []
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
-        return self.equation.prediction(jet(self.network, theta, x, self.equation.second), x)
+        return self.equation.prediction(jet(self.network, theta, x, self.equation.partials), x)
 
 
 def view(task: Task, network: Network) -> View:
