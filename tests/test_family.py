@@ -8,7 +8,7 @@ from scipy import stats as scipy_stats
 
 from kanexp.report import difference, family
 from kanexp.report.difference import detectable, least_p, normal_scores, seeds_needed, shift, unpaired
-from kanexp.report.family import Family, corrected, factors
+from kanexp.report.family import Family, corrected, levels
 from kanexp.report.rank import letters
 from kanexp.report.stats import LEVEL
 from kanexp.score.cost import LOST
@@ -142,7 +142,7 @@ def test_two_arms_need_no_correction(rng):
     costs = (rng.normal(size=6), rng.normal(1, size=6))
     (found,) = corrected([Family(costs, ((0, 1),))])
     assert found[0] == unpaired(*costs)
-    assert factors([Family(costs, ((0, 1),))]) == [1.0]
+    assert levels([Family(costs, ((0, 1),))]) == [LEVEL]
 
 
 def test_six_arms_of_five_seeds_that_do_not_overlap_are_all_told_apart(rng):
@@ -167,7 +167,7 @@ def test_a_baseline_is_the_center_of_its_family(rng):
     assert star.center == 0
     assert Family(costs, all_pairs(5)).center is None
     assert corrected([star])[0] == pytest.approx([least_p(6, 6)] * 4)  # all groups hold the baseline: one is true
-    assert factors([star, star]) == [2.0, 2.0]
+    assert levels([star, star]) == [LEVEL / 2] * 2
 
 
 def test_too_many_arms_are_corrected_by_holm(rng):
@@ -176,7 +176,7 @@ def test_too_many_arms_are_corrected_by_holm(rng):
     (found,) = corrected([star])
     order = np.argsort(star.p())
     assert found[order[0]] == pytest.approx(min(1, 19 * star.p()[order[0]]))
-    assert factors([star]) == [19.0]
+    assert levels([star]) == [LEVEL / 19]
 
 
 @pytest.mark.parametrize(("arms", "seeds"), [(3, 5), (6, 6)])

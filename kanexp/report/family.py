@@ -14,7 +14,8 @@ import numpy as np
 from scipy import special, stats
 
 from kanexp.report.difference import least_p, unpaired
-from kanexp.report.stats import capped, holm, sign_flip
+from kanexp.report.looks import of_all_looks, of_each_look
+from kanexp.report.stats import LEVEL, capped, holm, sign_flip
 from kanexp.report.stats import least_p as least_paired_p
 from kanexp.score.cost import BEYOND
 
@@ -26,12 +27,14 @@ CHUNK = 2**14  # groups at once
 class Family:
     """Arms that are compared with each other, and the pairs that are asked for, as numbers of arms.
 
-    costs (seeds,) of each arm; where `paired`, all have the same seeds in the same order and seeds are partners.
+    costs (seeds,) of each arm; where `paired`, seeds are partners by their order. With `looks`, the seeds of each arm
+    at which verdicts may be taken, arms get more seeds until all is decided; those that have fewer are decided.
     """
 
     costs: tuple[np.ndarray, ...]
     pairs: tuple[tuple[int, int], ...]
     paired: bool = False
+    looks: tuple[int, ...] = ()
 
     @property
     def center(self) -> int | None:
@@ -40,9 +43,15 @@ class Family:
         return min(common) if common else None
 
     def p(self) -> np.ndarray:
-        """The p of each pair alone."""
+        """The p of each pair alone, of all looks."""
+        return np.array([self._pair_p(self.costs[i], self.costs[j]) for i, j in self.pairs])
+
+    def _pair_p(self, a: np.ndarray, b: np.ndarray) -> float:
         test = _paired_p if self.paired else unpaired
-        return np.array([test(self.costs[i], self.costs[j]) for i, j in self.pairs])
+        if not self.looks:
+            return test(a, b)
+        seen = [n for n in self.looks if n <= min(len(a), len(b))]
+        return float(of_all_looks(min((test(a[:n], b[:n]) for n in seen), default=1.0), self.looks))
 
     def whole_p(self) -> float:
         """The p that all of its arms are the same."""
@@ -50,7 +59,8 @@ class Family:
 
     def group_test(self) -> Callable[[np.ndarray], np.ndarray]:
         """What gives the p of groups (groups, arms)."""
-        return _Friedman(self.costs) if self.paired else _KruskalWallis(self.costs)
+        one_look = _Friedman if self.paired else _KruskalWallis
+        return _Looks(self, one_look) if self.looks else one_look(self.costs)
 
     def least_p(self, i: int, j: int) -> float:
         """The smallest p that a pair of arms can have with its seeds."""
@@ -67,8 +77,14 @@ def corrected(families: Sequence[Family]) -> list[np.ndarray]:
     return [_closed(family, p, total, len(families) == 1) for family, p in zip(families, alone, strict=True)]
 
 
-def factors(families: Sequence[Family]) -> list[float]:
-    """By how much the p of a pair of each family is multiplied at least: its level is LEVEL over that."""
+def levels(families: Sequence[Family]) -> list[float]:
+    """The p at which a pair of each family is established at the earliest; where there are looks, its p at one."""
+    shared = [LEVEL / factor for factor in _factors(families)]
+    return [of_each_look(level, family.looks) for level, family in zip(shared, families, strict=True)]
+
+
+def _factors(families: Sequence[Family]) -> list[float]:
+    """By how much the p of a pair of each family is multiplied at least."""
     if any(len(family.costs) > MOST_IN_GROUPS for family in families):
         return [float(sum(len(family.pairs) for family in families))] * len(families)
     total = sum(len(family.costs) for family in families)
@@ -117,6 +133,28 @@ def _groups(arms: int, center: int | None) -> np.ndarray:
     members = (numbers[:, None] >> np.arange(arms) & 1).astype(bool)
     fine = members.sum(axis=1) >= 2
     return members[fine if center is None else fine & members[:, center]]
+
+
+class _Looks:
+    """The p that the arms of groups are the same, of all looks at which each of them had its seeds."""
+
+    def __init__(self, family: Family, one_look: Callable[[Sequence[np.ndarray]], Callable[[np.ndarray], np.ndarray]]):
+        self._looks, self._tests = family.looks, []
+        for n in family.looks:
+            there = np.array([len(own) >= n for own in family.costs])
+            costs = [own[:n] if enough else np.zeros(n) for own, enough in zip(family.costs, there, strict=True)]
+            if there.sum() > 1:
+                self._tests.append((there, one_look(costs)))
+
+    def __call__(self, groups: np.ndarray) -> np.ndarray:
+        p = np.ones(len(groups))
+        for there, test in self._tests:
+            whole = ~(groups & ~there).any(axis=1)
+            p[whole] = np.minimum(p[whole], test(groups[whole]))
+        sizes = groups.sum(axis=1)
+        for size in np.unique(sizes):
+            p[sizes == size] = of_all_looks(p[sizes == size], self._looks, int(size) - 1)
+        return p
 
 
 class _KruskalWallis:

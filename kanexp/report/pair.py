@@ -1,7 +1,7 @@
 """Two arms compared, and the sentence that says what is known: the effect first, then how sure it is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from kanexp.report import arm as arms_
 from kanexp.report import stats
 from kanexp.report.difference import detectable, fewest_seeds, least_p, seeds_needed, shift
-from kanexp.report.family import Family, corrected, factors
+from kanexp.report.family import Family, corrected, levels
 from kanexp.report.stats import Estimate
 from kanexp.score.cost import BEYOND, Metric
 
@@ -45,6 +45,7 @@ class Pair:
     fewest: int  # seeds of each that can
     needed: int  # seeds of each that would probably establish what it looks like; 0: too many
     lost: tuple[int, int]  # seeds of each that were lost
+    looks: int = 1  # how often the arms are judged, while seeds are added
 
     @property
     def verdict(self) -> str:
@@ -87,9 +88,10 @@ class Pair:
 
     @property
     def _p(self) -> str:
+        of = [f"{self.comparisons} comparisons"] * (self.comparisons > 1) + [f"{self.looks} looks"] * (self.looks > 1)
+        after = f"after correction for {' and '.join(of)}"
         if self.comparisons < 2:
-            return p_text(self.p)
-        after = f"after correction for {self.comparisons} comparisons"
+            return f"{p_text(self.p)} {after}" if of else p_text(self.p)
         if self.verdict == LOOKS:
             return f"{p_text(self.p)} by itself, {p_text(self.corrected).removeprefix('p = ')} {after}"
         return f"{p_text(self.corrected)} {after}"
@@ -129,12 +131,18 @@ Costs = dict[tuple[str, str], "pd.Series[float]"]  # by problem and arm: costs b
 
 
 def compare(
-    rows: pd.DataFrame, metrics: dict[str, Metric], wanted: Sequence[tuple[str, str, str]], starts: Sequence[str] = ()
+    rows: pd.DataFrame,
+    metrics: dict[str, Metric],
+    wanted: Sequence[tuple[str, str, str]],
+    starts: Sequence[str] = (),
+    looks: Mapping[str, tuple[int, ...]] | None = None,
 ) -> list[Pair]:
     """A Pair for each (problem, arm, other arm), corrected together for their number.
 
-    metrics holds a metric per problem; rows are those that are compared; `starts` are columns on which starts depend.
+    metrics holds a metric per problem; rows are those that are compared; `starts` are columns on which starts depend;
+    `looks` are by problem the seeds at which arms are judged that get seeds until they are decided.
     """
+    looks = looks or {}
     rows = rows[rows["problem"].isin(list(metrics))]
     rows = rows.assign(replicate=rows.groupby(["data_seed", "seed"], dropna=False).ngroup())
     costs = {
@@ -143,10 +151,10 @@ def compare(
     }
     groups = _connected(wanted)
     alike = {name: _alike(here, starts) for name, here in rows.groupby("problem", sort=False)}
-    families = [_family(group, costs, alike.get(group[0][0], {})) for group in groups]
+    families = [_family(group, costs, alike.get(group[0][0], {}), looks.get(group[0][0], ())) for group in groups]
     able = [family for family in families if all(map(len, family.costs))]
     after = dict(zip(map(id, able), corrected(able), strict=True))
-    levels = dict(zip(map(id, able), factors(able), strict=True))
+    level = dict(zip(map(id, able), levels(able), strict=True))
     count = sum(len(family.pairs) for family in able)
     found = {}
     for group, family in zip(groups, families, strict=True):
@@ -155,9 +163,9 @@ def compare(
         alone = family.p() if id(family) in after else own
         for one, (i, j), p, q in zip(group, family.pairs, alone, own, strict=True):
             pair = (family.costs[i], family.costs[j])
-            level = stats.LEVEL / levels.get(id(family), 1.0)
-            found[one] = _pair(one[0], (names[i], names[j]), metrics[one[0]], pair, family.paired, (p, q), level)
-    return [replace(found[one], comparisons=max(1, count)) for one in wanted]
+            own_level = level.get(id(family), stats.LEVEL)
+            found[one] = _pair(one[0], (names[i], names[j]), metrics[one[0]], pair, family.paired, (p, q), own_level)
+    return [replace(found[one], comparisons=max(1, count), looks=len(looks.get(one[0], ())) or 1) for one in wanted]
 
 
 def _connected(wanted: Sequence[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
@@ -182,16 +190,23 @@ def _alike(rows: pd.DataFrame, starts: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _family(group: Sequence[tuple[str, str, str]], costs: Costs, alike: dict[str, str]) -> Family:
-    """The arms of some comparisons: partners by seed where all share their starts and seeds, and enough of them."""
+def _family(
+    group: Sequence[tuple[str, str, str]], costs: Costs, alike: dict[str, str], looks: tuple[int, ...]
+) -> Family:
+    """The arms of some comparisons: partners by seed where all share their starts and seeds, and enough of them.
+
+    Arms that get seeds until they are decided are partners from the first look to the last.
+    """
     names, problem = _arms_of(group), group[0][0]
     empty = pd.Series(dtype=float, index=pd.Index([], dtype=int))
     own = [costs.get((problem, name), empty).sort_index() for name in names]
     pairs = tuple((names.index(a), names.index(b)) for _, a, b in group)
-    same = len({alike.get(name) for name in names}) == 1 and all(a.index.equals(own[0].index) for a in own)
-    family = Family(tuple(a.to_numpy(dtype=float) for a in own), pairs, paired=same and not own[0].empty)
+    common = min(map(len, own)) if looks else max(map(len, own))
+    same = len({alike.get(name) for name in names}) == 1
+    same = same and all(a.index[:common].equals(own[0].index[:common]) for a in own)
+    family = Family(tuple(a.to_numpy(dtype=float) for a in own), pairs, same and not own[0].empty, looks)
     # Partners give more certainty, and fewer seeds none at all.
-    enough = family.paired and family.least_p(0, 1) * factors([family])[0] <= stats.LEVEL
+    enough = family.paired and (bool(looks) or family.least_p(0, 1) <= levels([family])[0])
     return family if enough else replace(family, paired=False)
 
 
@@ -211,6 +226,8 @@ def _pair(
     level: float,
 ) -> Pair:
     a, b = costs
+    if paired:  # of arms that are decided at different looks, those that both have
+        a, b = a[: len(b)], b[: len(a)]
     d = b - a if paired else (b[None, :] - a[:, None]).ravel()
     effect = stats.bootstrap(d, stats.median) if paired else shift(a, b)
     if len(d) and (effect.value, (d > 0).sum()) < (0, (d < 0).sum()):

@@ -84,8 +84,14 @@ def start(root: Path, *words: str, env: dict[str, str] | None = None) -> subproc
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_with_usual_signals,
     )
+
+
+def _with_usual_signals() -> None:
+    """As in a terminal, though the tests themselves may be behind nohup or in the background."""
+    for name in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, signal.SIG_DFL)
 
 
 def wait_for(root: Path, pattern: str, process: subprocess.Popen) -> None:
