@@ -1,18 +1,19 @@
 """How often verdicts are wrong, and how often right: families of made-up arms, judged as a report judges them.
 
-usage: scripts/verdicts [--families 10000] [--only WORD ...] [--seed 0] [--readme]
+usage: scripts/verdicts [--families 10000] [--only WORD ...] [--seed 0] [--until] [--readme]
 
 Every case has a number of arms and seeds and says how the errors of a seed are spread. In a case without a difference,
 or in the arms of others that do not differ, every verdict is wrong: the share of families with any is the family-wise
 error, which must be at most .05. Power is the share of true differences that are established, beside that of an exact
 sign flip of seeds with Holm's correction, which kanexp used before, and of Welch's t test of log errors with Holm's.
---readme puts the table into outputs/readme/verdicts.md.
+--until is of seeds={until: decided, most: 40} instead: seeds that were spent, beside the number, the same for all arms,
+that establishes as many true differences. --readme puts the tables into outputs/readme/verdicts.md.
 """
 
 import argparse
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from marked import fill
@@ -21,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 from scipy import stats as scipy_stats
 
-from kanexp.report.family import Family, corrected
+from kanexp.report.family import Family, corrected, levels
 from kanexp.report.stats import LEVEL, capped, holm, least_p, sign_flip
 from kanexp.score.cost import BEYOND, LOST
 
@@ -130,6 +131,29 @@ SOMETHING = [
 ]
 
 
+MOST, BATCH = 40, 5
+FIXED = (4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 28, 34, 40)  # seeds, the same for all arms, that may do as well
+UNTIL = [
+    Case("nothing differs", (0.0,) * 2, (MOST,) * 2),
+    Case("nothing differs", (0.0,) * 6, (MOST,) * 6),
+    Case("nothing differs, skewed", (0.0,) * 4, (MOST,) * 4, skewed),
+    Case("nothing differs, lost seeds", (0.0,) * 4, (MOST,) * 4, lossy),
+    Case("nothing differs, spreads 1 to 10", (0.0,) * 2, (MOST,) * 2, normal, (1.0, 10.0)),
+    Case("nothing differs, partners", (0.0,) * 3, (MOST,) * 3, correlated, paired=True),
+    Case(".7 apart", (0.0, 0.7), (MOST,) * 2),
+    Case("1 apart", (0.0, 1.0), (MOST,) * 2),
+    Case("2 apart", (0.0, 2.0), (MOST,) * 2),
+    Case("4 apart", (0.0, 4.0), (MOST,) * 2),
+    Case("steps of .5, 1, 2", (0.0, 0.5, 1.5, 3.5), (MOST,) * 4),
+    Case("steps of 1", (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), (MOST,) * 6),
+    Case("one is worse by 2", (0.0,) * 5 + (2.0,), (MOST,) * 6),
+    Case("two groups 2 apart", (0.0,) * 3 + (2.0,) * 3, (MOST,) * 6),
+    Case("steps of 1, 4, 3, two alike", (0.0, 1.0, 5.0, 8.0, 8.0), (MOST,) * 5),
+    Case("steps of 1, skewed", (0.0, 1.0, 2.0), (MOST,) * 3, skewed),
+    Case("steps of 1, partners", (0.0, 1.0, 2.0), (MOST,) * 3, correlated, paired=True),
+]
+
+
 @dataclass
 class Judged:
     """Of many families, how many had a wrong verdict, and which share of true differences was established."""
@@ -176,14 +200,78 @@ def _welch(family: Family) -> np.ndarray:
     return holm(np.nan_to_num(p, nan=1.0)) <= LEVEL
 
 
+def judge_until(case: Case, rng: np.random.Generator, count: int) -> tuple[Judged, float]:
+    """Verdicts of sweeps with seeds until decided, and the seeds that an arm of them was given."""
+    looks = tuple(range(BATCH, MOST + 1, BATCH))
+    told, spent = [], []
+    for costs in case.families(rng, count):
+        seeds = np.full(len(costs), looks[0])
+        while True:
+            there = tuple(own[:n] for own, n in zip(costs, seeds, strict=True))
+            family = Family(there, case.pairs, case.paired, looks)
+            decided = corrected([family])[0] <= LEVEL
+            more = family.going_on(decided, levels([family])[0])
+            if not more or seeds.max() == MOST:
+                break
+            seeds[list(more)] += BATCH
+        told.append(decided)
+        spent.append(seeds.mean())
+    return Judged.of(np.array(told), case.differ), float(np.mean(spent))
+
+
+def fixed_power(case: Case, rng: np.random.Generator, count: int) -> np.ndarray:
+    """The share of true differences that FIXED seeds of every arm establish."""
+    cases = (replace(case, seeds=(n,) * len(case.shifts)) for n in FIXED)
+    return np.array([judge(one, rng, count, rivals=False)["kanexp"].right for one in cases])
+
+
+def as_good(shares: np.ndarray, power: float) -> float:
+    """The number of seeds that establishes this share, between those of FIXED by a line; NaN where none does."""
+    enough = np.flatnonzero(shares >= power)
+    upto = enough[0] + 1 if len(enough) else 0
+    return float(np.interp(power, np.maximum.accumulate(shares[:upto]), FIXED[:upto])) if upto else np.nan
+
+
+def until_table(cases: Iterable[Case], seed: int, count: int, out: Console) -> list[str]:
+    """Lines of the table of seeds until decided, and one of all cases together."""
+    lines, powers, rights, spents = [], [], [], []
+
+    def add(name: str, arms: str, wrong: float, right: float, spent: float, fixed: float) -> None:
+        few = ("", "") if np.isnan(fixed) else (f"{fixed:.1f}", f"{1 - spent / fixed:.0%}")
+        cells = (name, arms, _share(wrong), _share(right), f"{spent:.1f}", *few)
+        out.print(" | ".join(cells), highlight=False)
+        lines.append(f"| {' | '.join(cell or '-' for cell in cells)} |")
+
+    for number, case in enumerate(cases):
+        ours, spent = judge_until(case, np.random.default_rng((seed, 100 + number)), count)
+        spents.append(spent)
+        fixed = np.nan
+        if case.differ.any():
+            powers.append(fixed_power(case, np.random.default_rng((seed, 200 + number)), count // 4))
+            rights.append(ours.right)
+            fixed = as_good(powers[-1], ours.right)
+        add(case.name, str(len(case.shifts)), ours.wrong, ours.right, spent, fixed)
+    right = float(np.mean(rights))
+    add("all together", "", np.nan, right, float(np.mean(spents)), as_good(np.mean(powers, axis=0), right))
+    return lines
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=[], help="cases whose names begin with one of these words")
+    parser.add_argument("--until", action="store_true")
     parser.add_argument("--readme", action="store_true")
     given = parser.parse_args()
     out = Console()
+    if given.until:
+        cases = [case for case in UNTIL if not given.only or case.name.startswith(tuple(given.only))]
+        table = until_table(cases, given.seed, given.families, out)
+        if given.readme:
+            head = "| errors | arms | wrong | established | seeds of an arm | fixed seeds as good | fewer |\n"
+            fill("outputs/readme/verdicts.md", "until", head + "|---" * 7 + "|\n" + "\n".join(table))
+        return 0
     chosen = [c for c in [*NOTHING, *SOMETHING] if not given.only or c.name.startswith(tuple(given.only))]
     lines: dict[str, list[str]] = {"wrong": [], "right": []}
     shown = Table("case", "arms", "seeds", "wrong", "power", "sign flip, Holm", "Welch, Holm")

@@ -380,7 +380,11 @@ MISTAKES = [
     (["steps=0"], ["steps: must be at least 1, got 0"], 1),
     (["seeds=0"], ["seeds: must be at least 1, got 0"], 1),
     (["seeds=[3,3]"], ["seeds: must be different numbers from 0, got [3, 3]"], 1),
-    (["seeds=true"], ["seeds: must be a whole number or a list like [3, 7], got true"], 1),
+    (
+        ["seeds=true"],
+        ["seeds: must be a whole number or a list like [3, 7] or pairs like {until: decided, most: 40}, got true"],
+        1,
+    ),
     (["name=a/b"], ["name: must be a plain folder name, got 'a/b'; it has a slash"], 1),
     (["name='a\nb'"], [r"name: must be a plain folder name, got 'a\nb'; it has characters that cannot be printed"], 1),
     (["name='\x1b[31m'"], [r"got '\x1b[31m'; it has characters that cannot be printed"], 1),

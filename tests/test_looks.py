@@ -49,10 +49,11 @@ def test_hope_is_the_share_that_ends_beyond_the_bound():
     drift = (z + 1) / np.sqrt(done)
     ends = z * np.sqrt(done) + drift * (1 - done) + np.sqrt(1 - done) * rng.standard_normal(100_000)
     seen = np.mean(ends >= stats.norm.isf(of_each_look(0.05, EIGHT) / 2))
-    assert hope(2 * stats.norm.sf(z), seeds, EIGHT, 0.05) == pytest.approx(seen, abs=0.006)
-    assert hope(1.0, 35, EIGHT, 0.05) < 0.01
-    assert hope(0.02, 5, EIGHT, 0.05) > 0.9
-    assert hope(1e-6, 40, EIGHT, 0.05) == 0
+    level = of_each_look(0.05, EIGHT)
+    assert hope(2 * stats.norm.sf(z), seeds, EIGHT, level) == pytest.approx(seen, abs=0.006)
+    assert hope(1.0, 35, EIGHT, level) < 0.01
+    assert hope(0.02, 5, EIGHT, level) > 0.9
+    assert hope(1e-6, 40, EIGHT, level) == 0
 
 
 def test_a_verdict_taken_early_stands_whatever_comes_later():
@@ -85,3 +86,33 @@ def test_equal_arms_are_seldom_told_apart_at_any_look(arms, paired):
         for _ in range(400)
     ]
     assert np.mean(wrong) <= LEVEL + 5 * np.sqrt(LEVEL * (1 - LEVEL) / 400)
+
+
+def more_of(family):
+    return family.going_on(corrected([family])[0] <= LEVEL, levels([family])[0])
+
+
+def test_arms_get_more_seeds_as_long_as_a_difference_has_a_chance():
+    rng, pairs = np.random.default_rng(3), ((0, 1), (0, 2), (1, 2))
+    near, apart = rng.normal(size=10), rng.normal(0.8, 1, 10)
+    undecided = Family((near, apart, rng.normal(9, 1, 10)), pairs, looks=EIGHT)
+    assert more_of(undecided) == {0, 1}  # and not the one that is far from both
+    same = rng.normal(size=25)
+    assert more_of(Family((same, same + 1e-9, same + 2e-9), pairs, looks=EIGHT)) == set()
+    assert more_of(Family((near, near + 9, near + 20), pairs, looks=EIGHT)) == set()
+    assert more_of(Family(tuple(rng.normal(size=(3, 40))), pairs, looks=EIGHT)) == set()
+
+
+def test_arms_that_are_linked_by_open_pairs_go_on_together():
+    """Between the first and the last a difference is near, and the one in the middle may not be left behind."""
+    x = stats.norm.ppf((np.arange(10) + 0.5) / 10)
+    family = Family((x, x + 0.5, x + 1.0), ((0, 1), (0, 2), (1, 2)), looks=EIGHT)
+    assert family.p_at_once(0, 1) > 0.2
+    assert more_of(family) == {0, 1, 2}
+
+
+def test_more_equal_arms_do_not_keep_each_other_in_the_race():
+    """Some pair of many equal arms looks promising; that all of them are equal does so, too."""
+    rng, pairs = np.random.default_rng(4), tuple((i, j) for i in range(6) for j in range(i + 1, 6))
+    going = [bool(more_of(Family(tuple(rng.normal(size=(6, 20))), pairs, looks=EIGHT))) for _ in range(100)]
+    assert np.mean(going) < 0.5

@@ -49,6 +49,7 @@ words of sweeps, beside WORD=V1,V2:
   'zip={{KEY: [A,B], KEY: [C,D]}}'   values that go together: A with C, B with D
   'sets={{KEY: A, ...}},{{...}}'       one set of combinations after the other, no job twice
   GROUP.OPTION.KEY=V1,V2           a setting of one option, only where that is chosen
+  'seeds={{until: decided, most: 40}}'   more seeds, five at a time, for arms that cannot be told apart yet
 
 options:
   --config-dir DIR   look for options of your own in DIR/<group>/*.yaml as well

@@ -73,9 +73,10 @@ def _many(given: Namespace, catalog: Catalog, words: str) -> int:
         return 0
     jobs = load(given.overrides, catalog, sweep=True)
     from kanexp.sweep.sweep import accept, sweep
+    from kanexp.sweep.until import first_batch
 
     if not given.cfg:
         return sweep(jobs, words)
-    accept(jobs)
+    accept(first_batch(jobs))
     print(*(job.yaml for job in jobs), sep="---\n", end="" if len(jobs) == 1 else "---\n", flush=True)
     return 0

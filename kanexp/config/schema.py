@@ -131,7 +131,12 @@ _EXAMPLES = {
     int | str: "in, 10, out",
     str | dict[str, object]: "fourier, bspline",
 }
-_PAIRS = {int: "{200: 10, 400: 20}", float: "{seconds: 60, evaluations: 1000}", object: "{parameters: 5000}"}
+_PAIRS = {
+    int: "{200: 10, 400: 20}",
+    float: "{seconds: 60, evaluations: 1000}",
+    object: "{parameters: 5000}",
+    int | str: "{until: decided, most: 40}",
+}
 
 
 def brief(value: Any) -> str:

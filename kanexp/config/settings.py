@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar, get_type_hints
 from kanexp.config.catalog import SUBJECTS
 from kanexp.config.plain_name import why_not
 from kanexp.config.schema import brief
+from kanexp.config.seeds import FORM, UntilDecided, seed_numbers
 from kanexp.error import require
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class Settings:
     """conf/config.yaml without its groups; each field is explained there, and here says what its role is."""
 
     name: Where[str | None]
-    seeds: Replicate[int | list[int]]
+    seeds: Replicate[int | list[int] | dict[str, int | str]]
     data_seed: Replicate[int]
     widths: Result[list[int | str]]
     layers: Result[list[str | dict[str, object]] | None]
@@ -55,7 +56,13 @@ class Settings:
         name, batch, folder = self.name, self.batch_size, self.output_dir
         why = why_not(name) if name is not None else ""
         listed = self.seeds if isinstance(self.seeds, list) else []  # a count may be too large to be written out
+        until = UntilDecided.of(self.seeds)
         require(
+            (
+                until is None or until.first is not None,
+                f"seeds: {FORM} is for the arms of a sweep, which are compared; add -m and at least two jobs, or give "
+                "a count",
+            ),
             (self.seed_count >= 1, f"seeds: must be at least 1, got {brief(self.seeds)}"),
             (
                 min(listed, default=0) >= 0 and len(set(listed)) == len(listed),
@@ -99,12 +106,11 @@ class Settings:
 
     @property
     def seed_count(self) -> int:
-        return self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+        return self.seeds if isinstance(self.seeds, int) else len(self.seed_list)
 
     @property
     def seed_list(self) -> list[int]:
-        """The seeds themselves, whether a count or a list was given."""
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+        return seed_numbers(self.seeds)
 
     def resolve_widths(self, inputs: int, outputs: int, classes: bool = False) -> list[int]:
         """The widths with the task's own numbers for in and out, which is one for each of its `classes`.

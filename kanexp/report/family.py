@@ -8,19 +8,20 @@ Sources: Marcus, Peritz and Gabriel 1976, https://doi.org/10.1093/biomet/63.3.65
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special, stats
 
 from kanexp.report.difference import least_p, unpaired
-from kanexp.report.looks import of_all_looks, of_each_look
+from kanexp.report.looks import hope, of_all_looks, of_each_look
 from kanexp.report.stats import LEVEL, capped, holm, sign_flip
 from kanexp.report.stats import least_p as least_paired_p
 from kanexp.score.cost import BEYOND
 
 MOST_IN_GROUPS = 16  # arms of which all groups are looked at: 65,519
 CHUNK = 2**14  # groups at once
+SOME_CHANCE = 0.2  # of being established in the end, below which more seeds are not worth their cost
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,21 @@ class Family:
 
     def p(self) -> np.ndarray:
         """The p of each pair alone, of all looks."""
-        return np.array([self._pair_p(self.costs[i], self.costs[j]) for i, j in self.pairs])
+        return np.array([self._pair_p(i, j) for i, j in self.pairs])
 
-    def _pair_p(self, a: np.ndarray, b: np.ndarray) -> float:
-        test = _paired_p if self.paired else unpaired
+    def p_at_once(self, i: int, j: int, seeds: int | None = None) -> float:
+        """The p of two arms with so many seeds, or with those that both have, were they never looked at before."""
+        a, b = self.costs[i][:seeds], self.costs[j][:seeds]
+        if not self.paired:
+            return unpaired(a, b)
+        return sign_flip(capped(b[: len(a)] - a[: len(b)], BEYOND))
+
+    def _pair_p(self, i: int, j: int) -> float:
         if not self.looks:
-            return test(a, b)
-        seen = [n for n in self.looks if n <= min(len(a), len(b))]
-        return float(of_all_looks(min((test(a[:n], b[:n]) for n in seen), default=1.0), self.looks))
+            return self.p_at_once(i, j)
+        there = min(len(self.costs[i]), len(self.costs[j]))
+        least = min((self.p_at_once(i, j, n) for n in self.looks if n <= there), default=1.0)
+        return float(of_all_looks(least, self.looks))
 
     def whole_p(self) -> float:
         """The p that all of its arms are the same."""
@@ -62,10 +70,37 @@ class Family:
         one_look = _Friedman if self.paired else _KruskalWallis
         return _Looks(self, one_look) if self.looks else one_look(self.costs)
 
+    def going_on(self, decided: np.ndarray, level: float) -> set[int]:
+        """The arms that get more seeds, where these pairs are decided and others are at this level of one look.
+
+        All that are linked by open pairs of which any has a chance, and not each open pair by itself: a pair is told
+        apart where all groups are that hold it, whose arms so have as many seeds. The largest is that of all arms which
+        are linked; where it has no chance, nor has a pair of it.
+        """
+        more: set[int] = set()
+        pairs = [pair for pair, done in zip(self.pairs, decided, strict=True) if not done]
+        for group in _linked(pairs):
+            seeds = min(len(self.costs[i]) for i in group)
+            best = min(self.p_at_once(i, j) for i, j in pairs if i in group)
+            whole = replace(self, costs=tuple(self.costs[i][:seeds] for i in sorted(group)), pairs=(), looks=())
+            chances = hope(best, seeds, self.looks, level), hope(whole.whole_p(), seeds, self.looks, level)
+            if min(chances) >= SOME_CHANCE:
+                more |= group
+        return more
+
     def least_p(self, i: int, j: int) -> float:
         """The smallest p that a pair of arms can have with its seeds."""
         n, m = len(self.costs[i]), len(self.costs[j])
         return least_paired_p(n) if self.paired else least_p(n, m)
+
+
+def _linked(pairs: Sequence[tuple[int, int]]) -> list[set[int]]:
+    """The numbers in these pairs, those together that are linked by some of them."""
+    groups: list[set[int]] = []
+    for pair in pairs:
+        linked = [group for group in groups if group & set(pair)]
+        groups = [*(group for group in groups if group not in linked), set(pair).union(*linked)]
+    return groups
 
 
 def corrected(families: Sequence[Family]) -> list[np.ndarray]:
@@ -230,10 +265,6 @@ class _Friedman:
             f = (seeds - 1) * q / (seeds * (k - 1) - q)
         p = np.where(np.isfinite(f), stats.f.sf(f, k - 1, (k - 1) * (seeds - 1)), 0.0)
         return np.maximum(p, np.exp((1 - seeds) * special.gammaln(k + 1)))
-
-
-def _paired_p(a: np.ndarray, b: np.ndarray) -> float:
-    return sign_flip(capped(b - a, BEYOND))
 
 
 def _wins(a: np.ndarray, b: np.ndarray) -> float:

@@ -17,7 +17,6 @@ from scipy import interpolate, special, stats
 NODES = 48  # of the quadrature over where a family is at a look
 LEAST = 1e-12  # p below which all are taken for this one
 GRID = 40  # p values between it and 1 of which the chance is computed, others are in between
-SOME_CHANCE = 0.2  # of being established in the end, below which more seeds are not worth their cost
 
 
 def of_all_looks(p: ArrayLike, looks: tuple[int, ...], dimensions: int = 1) -> np.ndarray:
@@ -42,7 +41,7 @@ def of_each_look(level: float, looks: tuple[int, ...]) -> float:
 
 
 def hope(p: float, seeds: int, looks: tuple[int, ...], level: float) -> float:
-    """The chance of a pair with this p at so many seeds to be established at the last look, at this level of all looks.
+    """The chance of a pair with this p at so many seeds to be established at the last look, at this level of one look.
 
     Were its difference one standard error larger than it looks: where even then there is little chance, it is given up.
     """
@@ -51,7 +50,7 @@ def hope(p: float, seeds: int, looks: tuple[int, ...], level: float) -> float:
         return 0.0
     z = stats.norm.isf(max(p, LEAST) / 2)
     drift = (z + 1) / np.sqrt(done)
-    needed = stats.norm.isf(of_each_look(level, looks) / 2)
+    needed = stats.norm.isf(level / 2)
     return float(stats.norm.sf((needed - z * np.sqrt(done) - drift * (1 - done)) / np.sqrt(1 - done)))
 
 

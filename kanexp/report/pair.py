@@ -46,6 +46,7 @@ class Pair:
     needed: int  # seeds of each that would probably establish what it looks like; 0: too many
     lost: tuple[int, int]  # seeds of each that were lost
     looks: int = 1  # how often the arms are judged, while seeds are added
+    more: bool = False  # whether it is open, and both arms are to get more seeds
 
     @property
     def verdict(self) -> str:
@@ -161,11 +162,13 @@ def compare(
         names = _arms_of(group)
         own = after.get(id(family), np.full(len(group), np.nan))
         alone = family.p() if id(family) in after else own
+        more = family.going_on(own <= stats.LEVEL, level[id(family)]) if family.looks and id(family) in after else set()
         for one, (i, j), p, q in zip(group, family.pairs, alone, own, strict=True):
             pair = (family.costs[i], family.costs[j])
             own_level = level.get(id(family), stats.LEVEL)
-            found[one] = _pair(one[0], (names[i], names[j]), metrics[one[0]], pair, family.paired, (p, q), own_level)
-    return [replace(found[one], comparisons=max(1, count), looks=len(looks.get(one[0], ())) or 1) for one in wanted]
+            made = _pair(one[0], (names[i], names[j]), metrics[one[0]], pair, family.paired, (p, q), own_level)
+            found[one] = replace(made, looks=len(family.looks) or 1, more={i, j} <= more)
+    return [replace(found[one], comparisons=max(1, count)) for one in wanted]
 
 
 def _connected(wanted: Sequence[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:

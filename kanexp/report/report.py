@@ -102,7 +102,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     metrics = choose_metrics(compared, scores, question.metric)
     wanted, notes = pair.pairs_of(compared, arms, question.baseline)
     starts = [key for key in arms.differing if key.split(".")[0] in pair.STARTS]
-    pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics], starts)
+    looks = {problem: run.looks for problem, run in zip(arms.problems, runs, strict=True) if run.looks}
+    pairs = pair.compare(compared, metrics, [one for one in wanted if one[0] in metrics], starts, looks)
     notes += [f"{p}: its arms share no score" for p in compared["problem"].unique() if p not in metrics]
     notes += _undeclared(compared, scores)
     said = [*warnings(rows, runs, arms, choices, pairs), *notes]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from kanexp.config.seeds import UntilDecided
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.record import Record
@@ -65,6 +66,13 @@ class Run:
     def options(self) -> dict[str, str]:
         """Every option as text, so that runs can be told apart by it."""
         return {key: short(value) for key, value in self.config.items()}
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The seeds of each arm at which it is judged while it gets more; empty where a run has all it was to have."""
+        seeds = {key.removeprefix("seeds."): value for key, value in self.config.items() if key.startswith("seeds.")}
+        until = UntilDecided.of(seeds) if seeds else None
+        return until.looks if until else ()
 
     def option(self, key: str) -> str:
         """The option of a group, or the value of an option, as text; empty where the run has none."""

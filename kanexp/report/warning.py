@@ -123,7 +123,8 @@ def _few(pairs: Sequence[Pair]) -> Iterable[str]:
 
 
 def _unequal_seeds(pairs: Sequence[Pair]) -> Iterable[str]:
-    told = [f"{q.arm} {q.seeds[0]}, {q.other} {q.seeds[1]}" for q in pairs if len(set(q.seeds)) > 1]
+    unequal = [q for q in pairs if len(set(q.seeds)) > 1 and q.looks == 1]
+    told = [f"{q.arm} {q.seeds[0]}, {q.other} {q.seeds[1]}" for q in unequal]
     if told:
         yield f"unequal seeds: {_some(told)}"
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from kanexp import console
 from kanexp.config.experiment import Experiment
 from kanexp.config.run_config import RunConfig, default_name
+from kanexp.config.seeds import seed_numbers
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun, digest, no_room, said
 from kanexp.folder.lock import Taken
@@ -293,14 +294,14 @@ def write_failure(folder: RunFolder, config: RunConfig, cause: str, trace: str =
 
 def begun(folder: RunFolder, config: RunConfig, widths: Sequence[int | str], device: torch.device) -> Record:
     """The record of a run that begins, or that goes on."""
-    before, seeds = folder.known_record(), config.values.get("seeds", 0)
+    before = folder.known_record()
     return Record(
         status="running",
         choices=config.choices,
         config_hash=config.hash,
         config_sha256=digest(config.yaml),
         config_dirs=list(config.folders) or None,
-        seeds=list(range(seeds)) if isinstance(seeds, int) else list(seeds),
+        seeds=seed_numbers(config.values.get("seeds", 0)),
         widths=list(widths),
         started=(before.started if before else None) or _now(),
         command=" ".join(["kanexp", *config.overrides]),

@@ -10,6 +10,7 @@ from typing import Any
 from kanexp.config.catalog import SUBJECTS
 from kanexp.config.plain_name import cut
 from kanexp.config.run_config import RunConfig
+from kanexp.config.seeds import UntilDecided
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.restore import read_run_config, with_values
 from kanexp.folder.run_folder import RunFolder
@@ -48,12 +49,16 @@ class Plan:
     threads: int | None = None
     search: dict[str, Any] | None = None  # what Optuna chooses from, and how; None where the jobs are known
 
-    def write(self, command: str) -> None:
-        """The plan, and each job's configuration in its own folder."""
-        for job in self.jobs:
+    def write(self, command: str, since: int = 0) -> None:
+        """The plan, and in its own folder the configuration of each job from this number on."""
+        for job in self.jobs[since:]:
             job.folder.path.mkdir(exist_ok=True)
             job.folder.write_config(job.config.yaml)
         self.update(command)
+
+    def add(self, jobs: Sequence[tuple[str, RunConfig]]) -> None:
+        """More jobs, by the names of their folders, which are in no pack yet."""
+        self.jobs += [Job(name, config, RunFolder(self.folder.path / name)) for name, config in jobs]
 
     def update(self, command: str) -> None:
         jobs = [
@@ -80,8 +85,9 @@ class Plan:
 
 def new(folder: SweepFolder, jobs: Sequence[RunConfig]) -> Plan:
     """A plan of jobs that nothing is known of yet, in a folder that need not be there."""
-    named = zip(job_names(jobs), jobs, strict=True)
-    return Plan(folder, [Job(name, config, RunFolder(folder.path / name)) for name, config in named])
+    plan = Plan(folder, [])
+    plan.add(list(zip(job_names(jobs), jobs, strict=True)))
+    return plan
 
 
 def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
@@ -99,7 +105,7 @@ def read(folder: SweepFolder, folders: tuple[str, ...] | None = None) -> Plan:
 
 
 def find(parent: Path, jobs: Sequence[RunConfig]) -> SweepFolder | None:
-    """The newest version below a folder whose jobs are these."""
+    """The newest version below a folder whose jobs are these, or with seeds until decided began with these."""
     wanted = [(name, config.hash) for name, config in zip(job_names(jobs), jobs, strict=True)]
     for version in reversed(versions(parent)):
         folder = SweepFolder(version)
@@ -107,7 +113,8 @@ def find(parent: Path, jobs: Sequence[RunConfig]) -> SweepFolder | None:
             written = folder.read_plan()["jobs"]
         except UnreadableRun:
             continue
-        if [(entry["name"], entry["hash"]) for entry in written] == wanted:
+        begun = written[: len(wanted)] if UntilDecided.of(jobs[0].values["seeds"]) else written
+        if [(entry["name"], entry["hash"]) for entry in begun] == wanted:
             return folder
     return None
 

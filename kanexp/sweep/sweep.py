@@ -26,6 +26,7 @@ from kanexp.sweep.estimate import estimate
 from kanexp.sweep.launch import LOCAL, WORKER, launch, require_launcher
 from kanexp.sweep.plan import Job, Plan
 from kanexp.sweep.progress import Board
+from kanexp.sweep.until import first_batch, most_jobs, next_batch
 from kanexp.train.ensemble import packs
 
 
@@ -36,7 +37,8 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
     on from its last checkpoint. Returns 0, 1 if any job failed, 128 + n ended by signal n. Raises ConfigError, before
     anything is written, with the mistakes of all jobs.
     """
-    typed, jobs = jobs, [config.anchored() for config in jobs]
+    typed = first_batch(jobs)
+    jobs = [config.anchored() for config in typed]
     experiments, samples = accept(jobs)
     settings = experiments[0].settings
     name = default_name(jobs[0], jobs)
@@ -80,17 +82,42 @@ def resume(folder: SweepFolder) -> int:
 
 def _begin(todo: Plan, config: RunConfig, command: str) -> int:
     announce(todo)
-    return carry_out(todo, launcher_options(config), str(config.values["device"]), command)
+    launcher, device = launcher_options(config), str(config.values["device"])
+    while True:
+        interrupted = _carry_out(todo, launcher, device, command)
+        if interrupted:
+            break
+        more, said = next_batch(todo)
+        if said:
+            console.say(said)
+        if not more:
+            break
+        _grow(todo, more, command)
+        announce(todo)
+    return _summarize(todo, interrupted)
+
+
+def _grow(todo: Plan, more: Sequence[tuple[str, RunConfig]], command: str) -> None:
+    """Add jobs in packs of their own: those that are done stay as they are."""
+    experiments, samples = check([config for _, config in more])
+    known = len(todo.jobs)
+    todo.add(more)
+    todo.packs += [[known + i for i in pack] for pack in _packs(experiments, samples, todo.jobs[0].config)]
+    todo.write(command, known)
 
 
 def _divide(todo: Plan, experiments: Sequence[Experiment], samples: Sequence[int]) -> None:
     """Into packs: enough to keep the processes at work, which share this machine's threads."""
-    settings, config = experiments[0].settings, todo.jobs[0].config
-    if settings.pack:
-        todo.packs = packs(experiments, samples, _workers(settings.device, config))
-    else:
-        todo.packs = [[i] for i in range(len(todo.jobs))]
-    todo.threads = threads(config, settings.device, len(todo.packs))
+    config = todo.jobs[0].config
+    todo.packs = _packs(experiments, samples, config)
+    todo.threads = threads(config, experiments[0].settings.device, len(todo.packs))
+
+
+def _packs(experiments: Sequence[Experiment], samples: Sequence[int], config: RunConfig) -> list[list[int]]:
+    settings = experiments[0].settings
+    if not settings.pack:
+        return [[i] for i in range(len(experiments))]
+    return packs(experiments, samples, _workers(settings.device, config))
 
 
 def threads(config: RunConfig, device: str, packs: int) -> int | None:
@@ -103,6 +130,11 @@ def threads(config: RunConfig, device: str, packs: int) -> int | None:
 
 def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, worker: str = WORKER) -> int:
     """Run what is left of a plan, by `run_pack` of the worker module; returns the exit code."""
+    return _summarize(todo, _carry_out(todo, launcher, device, command, worker))
+
+
+def _carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, worker: str = WORKER) -> int:
+    """The same without a last word; returns 0, or 128 + n asked to end by signal n."""
     interrupted = 0
     numbers = todo.to_run()
     while numbers and not interrupted:
@@ -119,7 +151,7 @@ def carry_out(todo: Plan, launcher: dict[str, Any], device: str, command: str, w
         if numbers:
             console.say("their jobs are run again, each alone")
             todo.update(command)
-    return _summarize(todo, interrupted)
+    return interrupted
 
 
 def accept(jobs: Sequence[RunConfig]) -> tuple[list[Experiment], list[int]]:
@@ -239,10 +271,14 @@ def announce(todo: Plan, failed_too: bool = False) -> None:
     if sizes and sizes[0] > 1:
         text += f" in {len(sizes)} pack{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, sizes[:8]))}"
         text += ", ..." if len(sizes) > 8 else ""
+    seconds = None
     if numbers and launcher_options(todo.jobs[0].config)["plugin"] == LOCAL:
         packs = [[job.config for job in todo.members(n)] for n in numbers]
         seconds = estimate(packs, max(1, (os.cpu_count() or 1) // (todo.threads or 1)), todo.threads)
         text += f", about {_duration(seconds)}" if seconds is not None else ""
+    if (most := most_jobs(todo)) > len(todo.jobs):
+        text += f"; until all is decided, up to {most} jobs"
+        text += f" in {_duration(seconds * most / running)}" if running and seconds is not None else ""
     console.say(text)
 
 
