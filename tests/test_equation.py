@@ -1,5 +1,6 @@
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from kanexp.task.burgers import Burgers
 from kanexp.task.diffusion import COEFFICIENT, Diffusion
 from kanexp.task.equation import Equation, Jet
 from kanexp.task.poisson import Poisson
+from kanexp.task.wave import Wave
 from kanexp.train.derivatives import jet
 
 EQUATIONS = [task for task in TASKS if isinstance(task, Equation)]
@@ -48,33 +50,72 @@ def partials_of(solution, x, partials):
     return value[None], found
 
 
+def exact_jet(equation, x):
+    """The jet of a declared solution at x (inputs, points) in own units, and with the true unknown numbers."""
+    value, partials = partials_of(equation.solution, x, equation.partials)
+    unknowns = {name: torch.full((1, 1, 1), true, dtype=torch.float64) for name, (_, true) in equation.unknowns.items()}
+    return Jet(value, partials, unknowns)
+
+
 @pytest.mark.parametrize("equation", EXACT, ids=name)
 def test_declared_solutions_solve_their_equations(equation):
     x = equation._draw(500, "uniform", generator(0, "check"))
     x = x[:, x[0] > 1e-3]  # at time zero the quadrature of Burgers has no slope
-    value, partials = partials_of(equation.solution, x, equation.partials)
-    unknowns = {name: torch.full((1, 1, 1), true) for name, (_, true) in equation.unknowns.items()}
-    left = equation.left_side(Jet(value, partials, unknowns), x[None])[0]
-    size = max(float(s.detach().abs().max()) for s in partials.values())
+    found = exact_jet(equation, x)
+    left = equation.left_side(found, x[None])[0]
+    size = max(float(s.detach().abs().max()) for s in found.partials.values())
     assert_close(left, equation.right_side(x), rtol=1e-7, atol=1e-8 * size)
     assert size > 0.1
+
+
+@pytest.mark.parametrize("equation", [e for e in EXACT if type(e) is not Burgers], ids=name)
+def test_exact_solutions_have_no_loss(equation):
+    """Whatever conditions there are, in whatever units inputs go in; and what is no solution has some."""
+    equation = replace(equation, points=50, edge_points=8)
+    data = equation.load(generator(0, "data"))
+    encoding = data.inputs_as()
+    for split in (data.train, data.val):
+        found = exact_jet(equation, encoding.features(split.x))
+        if not encoding.is_unchanged:
+            found = found.in_units(tuple(1 / column.scale for column in encoding.columns))
+        loss = equation.loss(equation.prediction(found, split.x[None]).detach(), split.y[None])
+        size = max(float(d.detach().square().mean()) for d in (found.value, *found.partials.values()))
+        assert float(loss) < 1e-20 * size
+        shifted = replace(found, value=found.value + 0.1 * split.x[:1].square())
+        wrong = equation.prediction(shifted, split.x[None]).detach()
+        assert float(equation.loss(wrong, split.y[None])) > 1e-6
 
 
 @pytest.mark.parametrize("equation", EQUATIONS, ids=name)
 @pytest.mark.parametrize("sampling", ["grid", "sobol", "uniform"])
 def test_points_lie_in_the_domain_and_known_ones_on_its_edges(equation, sampling):
-    equation = replace(equation, sampling=sampling, points=100, edge_points=7)
+    side = round(64 ** (1 / equation.inputs))
+    equation = replace(equation, sampling=sampling, points=side**equation.inputs, edge_points=9)
     testing.check_task(equation)
-    data, k = equation.load(generator(0, "data")), equation.known_points
+    data = equation.load(generator(0, "data"))
+    encoding, k, v = data.inputs_as(), equation.known_points, equation.known_values
+    low, high = torch.tensor(equation.ranges, dtype=torch.float64).T[..., None]
     for split in (data.train, data.val):
-        low, high = torch.tensor(equation.ranges, dtype=torch.float64).T[..., None]
-        assert (split.x >= low).all()
-        assert (split.x <= high).all()
-        assert_close(split.y[:, -k:], equation.solution(split.x[:, -k:]))
-        assert_close(split.y[:, :-k], equation.right_side(split.x[:, :-k]))
-    assert data.train.x.shape[1] == 100 + k
-    for i, (axis, end) in enumerate(equation.edges):
-        assert (data.train.x[axis, 100 + 7 * i : 107 + 7 * i] == equation.ranges[axis][end]).all()
+        x = encoding.features(split.x)
+        inside = x.shape[1] - k
+        assert (x >= low - 1e-12).all()
+        assert (x <= high + 1e-12).all()
+        assert split.y.shape == (1, equation.equations * inside + v)
+        assert_close(split.y[:, :-v], equation.right_side(x[:, :inside]).reshape(1, -1))
+        start, row = inside, equation.equations * inside
+        for c in equation.conditions:
+            at = x[:, start : start + equation._count(c) * (1 + c.compares)]
+            known = split.y[0, row : row + equation._count(c) * len(c.answers)].reshape(len(c.answers), -1)
+            start, row = start + at.shape[1], row + known.numel()
+            if c.end is not None:
+                assert_close(at[c.axis], torch.full_like(at[c.axis], equation.ranges[c.axis][c.end]))
+                if not c.partial and not c.noise:
+                    assert_close(known, equation.solution(at)[list(c.answers)], rtol=1e-6, atol=1e-6)
+            elif c.axis is not None:
+                first, second = at.chunk(2, dim=1)
+                assert_close(second - first, (high - low) * torch.eye(len(at)).double()[:, [c.axis]] + 0 * first)
+        assert (start, row) == (x.shape[1], split.y.shape[1])
+    assert data.train.x.shape[1] == side**equation.inputs + k
 
 
 def test_burgers_starts_as_it_says_and_steepens():
@@ -199,6 +240,64 @@ def test_the_loss_weighs_the_equation(randn):
     assert_close(equation.loss(prediction, target), expected)
 
 
+def test_conditions_have_weights_of_their_own(randn):
+    equation = Wave(**SMALL, weights={"velocity": 5.0, "edges": 0.5})
+    prediction, target = randn(3, 1, 140), randn(1, 1, 140)
+    square = (prediction - target).square()
+    counts = torch.tensor([1.0, 0.5, 0.5, 5.0]).repeat_interleave(10).double()
+    expected = square[..., :100].mean((1, 2)) + (counts * square[:, 0, 100:]).mean(1)
+    assert_close(equation.loss(prediction, target), expected)
+    residuals = (prediction - target).flatten(1) * equation.residual_scale(target)
+    assert_close(residuals.square().sum(1), expected)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turning(Equation):
+    """u' = v, v' = -u from (0, 1) on [0, 3]: two answers, two equations, one input that leaves [-1, 1]."""
+
+    names: ClassVar = ("t",)
+    answers: ClassVar = ("u", "v")
+    equations: ClassVar = 2
+    partials: ClassVar = ((0,),)
+    edges: ClassVar = ((0, 0),)
+
+    @property
+    def ranges(self):
+        return [(0.0, 3.0)]
+
+    def left_side(self, jet, x):
+        u, v = jet.value.split(1, 1)
+        slope_u, slope_v = jet.d(0).split(1, 1)
+        return torch.cat([slope_u - v, slope_v + u], 1)
+
+    def solution(self, x):
+        return torch.cat([x.sin(), x.cos()])
+
+
+def test_two_equations_of_two_answers_are_learned():
+    equation = Turning(points=60)
+    testing.check_task(equation)
+    data = equation.load(generator(0, "data"))
+    assert (data.inputs_as().names, data.inputs_as().targets) == (["t"], ("u", "v"))
+    assert data.notes
+    e = experiment(task=equation, optimizer=LBFGS(), init=Glorot(), steps=200, seeds=2)
+    result, _, _ = train(replace(e, widths=[1, 6, 2]))
+    assert (result.test["relative_l2"] < 0.01).all()
+    assert (result.test["relative_l2_v"] < 0.02).all()
+    both = result.test["relative_l2_u"], result.test["relative_l2_v"]
+    assert (torch.minimum(*both) <= result.test["relative_l2"]).all()
+    assert (torch.maximum(*both) >= result.test["relative_l2"]).all()
+
+
+@pytest.mark.parametrize("equation", EQUATIONS, ids=name)
+def test_every_equation_is_learned_a_little(equation):
+    e = experiment(task=replace(equation, points=64, edge_points=9), optimizer=LBFGS(), init=Glorot(), steps=8, seeds=2)
+    result, metrics, _ = train(replace(e, widths=[equation.inputs, 4, equation.outputs]))
+    losses = metrics[metrics["metric"] == "train_loss"].groupby("step")["value"].max()
+    assert losses.iloc[-1] < 0.9 * losses.iloc[0]
+    assert result.test["relative_l2"].isfinite().all()
+
+
 def test_an_mlp_solves_equations_too():
     e = experiment(task=Poisson(**SMALL), optimizer=LBFGS(), steps=5)
     result, _, _ = train(replace(e, model=MLP(activation="tanh")))
@@ -215,6 +314,8 @@ def test_an_mlp_solves_equations_too():
         (["optimizer=levenberg_marquardt", "dtype=float64"], "use optimizer=hessian_free"),
         (["task.sampling=grid", "task.resample=5"], "resample needs points that can be drawn anew"),
         (["task.points=1"], "points must be at least 4, got 1"),
+        (["task.weights={start: 3}"], "weights knows the conditions edges, got start"),
+        (["task.weights={edges: 0}"], "weights must be positive, got 0.0 for edges"),
     ],
 )
 def test_mistakes(kanexp, words, sentence):

@@ -25,6 +25,7 @@ class AllenCahn(Equation):
     Source: Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045
     """
 
+    names: ClassVar[tuple[str, ...]] = ("t", "x")
     partials: ClassVar[tuple[Partial, ...]] = ((0,), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
 

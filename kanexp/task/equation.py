@@ -2,8 +2,9 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
@@ -12,12 +13,11 @@ from torch.quasirandom import SobolEngine
 
 from kanexp.data.encoding import Encoding
 from kanexp.error import require
-from kanexp.score.functions import distances, errors
+from kanexp.score.functions import distances, errors, relative_l2
 from kanexp.score.score import ERRORS, MAX_ERROR, RELATIVE_L2, Score
 from kanexp.task.base import Data, Scene, Split, Task, dense_scene, scaled, uniform_points
 
-TEST_SIDE = 101  # points along each side of the grid on which the solution is compared
-
+TEST_SIDE, SPATIAL_SIDE = 101, 25  # points along each side of the grid of comparison, over two inputs and over three
 
 Partial = tuple[int, ...]  # a derivative, as the inputs in which it is taken, in their order: (1, 1) is twice in one
 
@@ -34,15 +34,67 @@ class Jet:
         """The derivative in these inputs, one of those that the equation declares: d(1, 1) of d(0), d(1), d(1, 1)."""
         return self.partials[inputs]
 
+    def in_units(self, scales: tuple[float, ...]) -> "Jet":
+        """The same where each input is divided by its scale before it goes in: derivatives are, too."""
+        found = {partial: d / math.prod(scales[k] for k in partial) for partial, d in self.partials.items()}
+        return replace(self, partials=found)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is known of answers, or of a derivative of theirs, at an end of an input: 0 is its low end, 1 its high one.
+
+    Without an end both ends are alike; without an input, answers are measured all over the domain. `known` gives
+    (answers or 1, points) at x (inputs, points); without it they are the solution's.
+    """
+
+    axis: int | None
+    end: int | None = None
+    name: str = "edges"
+    answers: tuple[int, ...] = (0,)
+    partial: Partial = ()
+    known: Callable[[Tensor], Tensor] | None = None
+    points: int | None = None  # where it is another number than edge_points
+    noise: float = 0.0  # standard deviation of measurements
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is that both ends of an input are alike; it has points at each then."""
+        return self.axis is not None and self.end is None
+
+    @property
+    def is_solution(self) -> bool:
+        """Whether the solution says what is known."""
+        return self.known is None and not self.compares
+
+    def held(self, jet: Jet, points: slice) -> Tensor:
+        """What is to equal the known values, (seeds, answers, points), of the jet at these points of it."""
+        found = (jet.partials[self.partial] if self.partial else jet.value)[..., points]
+        if self.answers != tuple(range(found.shape[1])):
+            found = found[:, list(self.answers)]
+        if not self.compares:
+            return found
+        low, high = found.chunk(2, dim=-1)
+        return high - low
+
+
+def nothing(x: Tensor) -> Tensor:
+    """Zero (1, points) at x (inputs, points): what a condition may know."""
+    return torch.zeros_like(x[:1])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Equation(Task):
-    """An equation at collocation points, and the values of its solution where they are known, as one least squares.
+    """Equations at collocation points, and what is known of their solution elsewhere, as one least squares.
 
-    The loss is weight mean (left side - right side)^2 + mean (u - known)^2. Collocation points are a grid, Sobol's
-    sequence or uniform; the last two are drawn anew every `resample` steps. `points` are in the domain, `edge_points`
-    on each edge where the solution is known. The best state is selected on points of its own, and scored against the
-    solution on a dense grid.
+    The loss is weight mean (left side - right side)^2 + mean w (u - known)^2, with w = 1 or what `weights` says of a
+    condition by its name. Collocation points are a grid, Sobol's sequence or uniform; the last two are drawn anew every
+    `resample` steps. `points` are in the domain, `edge_points` on each edge where something is known. The best state is
+    selected on points of its own, and scored against the solution on a dense grid. Where a range leaves [-1, 1], all
+    inputs are brought there, which is said; derivatives are in own units all the same.
+
+    What is learned is flat, (1, values): every left side at every point inside, one equation after the other, then for
+    one condition after the other every answer that it knows at every point of it.
     """
 
     points: int = 4096
@@ -50,11 +102,14 @@ class Equation(Task):
     sampling: Literal["grid", "sobol", "uniform"] = "sobol"
     resample: int | None = None
     weight: float = 1.0
+    weights: dict[str, float] = field(default_factory=dict)
 
     differential: ClassVar[bool] = True
-    edges: ClassVar[
-        tuple[tuple[int, int], ...]
-    ]  # where the solution is known: input, and 0 or 1 for its low or high end
+    equations: ClassVar[int] = 1  # left sides
+    names: ClassVar[tuple[str, ...]] = ("x1", "x2")  # of the inputs
+    answers: ClassVar[tuple[str, ...]] = ("u",)  # names of what is sought
+    compared: ClassVar[int | None] = None  # so many answers, the first, have a solution; None: all of them
+    edges: ClassVar[tuple[tuple[int, int], ...]] = ()  # where the solution is known: input, and 0 or 1 for its end
 
     def __post_init__(self):
         require(
@@ -66,7 +121,11 @@ class Equation(Task):
                 "resample needs points that can be drawn anew, got sampling grid; use sobol or uniform",
             ),
             (0 < self.weight < math.inf, f"weight must be positive, got {self.weight}"),
+            *((0 < w < math.inf, f"weights must be positive, got {w} for {name}") for name, w in self.weights.items()),
         )
+        named = list(dict.fromkeys(condition.name for condition in self.conditions))
+        unknown = [name for name in self.weights if name not in named]
+        require((not unknown, f"weights knows the conditions {', '.join(named)}, got {', '.join(unknown)}"))
 
     @property
     @abstractmethod
@@ -75,15 +134,30 @@ class Equation(Task):
 
     @abstractmethod
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
-        """What the equation says of u, (seeds, 1, points), from its derivatives at x (seeds or 1, inputs, points)."""
+        """What the equations say, (seeds, equations, points), of derivatives at x (seeds or 1, inputs, points)."""
 
     @abstractmethod
     def solution(self, x: Tensor) -> Tensor:
-        """The exact or a much more precise answer (1, points) at x (inputs, points), float64."""
+        """The exact or a much more precise answer (compared, points) at x (inputs, points), float64."""
 
     def right_side(self, x: Tensor) -> Tensor:
-        """What the left side must be, (1, points), at x (inputs, points)."""
-        return torch.zeros_like(x[:1])
+        """What the left sides must be, (equations, points), at x (inputs, points)."""
+        return x.new_zeros(self.equations, x.shape[1])
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What is known of the answers: by default the solution, on `edges`."""
+        return self.on_edges
+
+    @property
+    def on_edges(self) -> tuple[Condition, ...]:
+        """The conditions that `edges` make."""
+        return tuple(Condition(axis, end, self._part(axis, end), self.all_answers) for axis, end in self.edges)
+
+    @property
+    def all_answers(self) -> tuple[int, ...]:
+        """The numbers of the answers."""
+        return tuple(range(len(self.answers)))
 
     @property
     def inputs(self) -> int:
@@ -91,11 +165,17 @@ class Equation(Task):
 
     @property
     def outputs(self) -> int:
-        return 1
+        return len(self.answers)
 
     @property
     def known_points(self) -> int:
-        return len(self.edges) * self.edge_points
+        """Points at which something is known."""
+        return sum(self._count(c) * (1 + c.compares) for c in self.conditions)
+
+    @property
+    def known_values(self) -> int:
+        """Numbers that are known there."""
+        return sum(self._count(c) * len(c.answers) for c in self.conditions)
 
     @property
     def made(self) -> int:
@@ -103,37 +183,28 @@ class Equation(Task):
 
     def load(self, generator: Generator) -> Data:
         train = self.sample(generator)
-        within = self._draw(max(4, self.points // 4), "uniform", generator)
-        known = self.known(generator)
-        val = Split(torch.cat([within, known.x], 1), torch.cat([self.right_side(within), known.y], 1))
-        x = _grid(self.ranges, TEST_SIDE)
-        names = [f"x{i + 1}" for i in range(self.inputs)]
-        return Data(train, val, Split(x, self.solution(x)), encoding=Encoding.unchanged(names, ("u",)))
+        val = self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator)
+        x = _grid(self.ranges, TEST_SIDE if self.inputs <= 2 else SPATIAL_SIDE)
+        encoding = self._encoding
+        notes = () if encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
+        return Data(train, val, Split(encoding.inputs(x), self.solution(x)), notes=notes, encoding=encoding)
 
     def sample(self, generator: Generator) -> Split:
-        """Collocation points with their right sides, then the points where the solution is known."""
-        within, known = self._draw(self.points, self.sampling, generator), self.known(generator)
-        return Split(torch.cat([within, known.x], 1), torch.cat([self.right_side(within), known.y], 1))
-
-    def known(self, generator: Generator) -> Split:
-        """Points on the edges and the solution there."""
-        sides = []
-        for axis, end in self.edges:
-            others = [ends for i, ends in enumerate(self.ranges) if i != axis]
-            x = (
-                _grid(others, self.edge_points)
-                if self.sampling == "grid"
-                else uniform_points(others, self.edge_points, generator)
-            )
-            at = torch.full_like(x[:1], self.ranges[axis][end])
-            sides.append(torch.cat([x[:axis], at, x[axis:]]))
-        x = torch.cat(sides, 1)
-        return Split(x, self.solution(x))
+        """Collocation points, then points where something is known, and what must come out there."""
+        return self._split(self._draw(self.points, self.sampling, generator), generator)
 
     def prediction(self, jet: Jet, x: Tensor) -> Tensor:
-        """What is to equal the targets of `sample`: the left side, and u itself where it is known."""
-        k = self.known_points
-        return torch.cat([self.left_side(jet, x)[..., :-k], jet.value[..., -k:]], dim=-1)
+        """What is to equal the targets of `sample`, (seeds, 1, values), from derivatives at x as it goes in."""
+        if not self._encoding.is_unchanged:
+            jet = jet.in_units(tuple(column.scale for column in self._encoding.columns))
+            x = self._encoding.features(x)
+        start = x.shape[-1] - self.known_points
+        parts = [self.left_side(jet, x)[..., :start].flatten(1)]
+        for condition in self.conditions:
+            end = start + self._count(condition) * (1 + condition.compares)
+            parts.append(condition.held(jet, slice(start, end)).flatten(1))
+            start = end
+        return torch.cat(parts, dim=-1)[:, None]
 
     @property
     def redrawn(self) -> int | None:
@@ -149,23 +220,104 @@ class Equation(Task):
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (self.shares(prediction.shape[-1]).to(prediction) * (prediction - target).square()).sum(dim=(1, 2))
 
-    def shares(self, samples: int) -> Tensor:
-        """What each squared error counts in the loss, (samples,)."""
-        k = self.known_points
-        within = torch.full((samples - k,), self.weight / (samples - k), dtype=torch.float64)
-        return torch.cat([within, torch.full((k,), 1 / k, dtype=torch.float64)])
+    def shares(self, values: int) -> Tensor:
+        """What each squared error counts in the loss, (values,)."""
+        k = self.known_values
+        parts = [torch.full((values - k,), self.weight / (values - k), dtype=torch.float64)]
+        for c in self.conditions:
+            weight = self.weights.get(c.name, 1.0) / k
+            parts.append(torch.full((self._count(c) * len(c.answers),), weight, dtype=torch.float64))
+        return torch.cat(parts)
 
     def scene(self, data: Data) -> Scene:
-        return dense_scene(self.ranges, self.solution)
+        """A curve, a surface for each answer, or over more inputs the answers over the solution."""
+        if self.inputs > 2:
+            return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
+        dense = dense_scene(self.ranges, self.solution)
+        return replace(dense, x=self._encoding.inputs(dense.x))
 
     @property
     def scores(self) -> tuple[Score, ...]:
+        each = (Score(f"relative_l2_{name}", "lower", relative=True) for name in self._apart)
         unknown = (Score(f"{name}_error", "lower") for name in self.unknowns)
-        return (RELATIVE_L2, MAX_ERROR, *ERRORS, *unknown)
+        return (RELATIVE_L2, MAX_ERROR, *ERRORS, *each, *unknown)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Errors (seeds,) of u against the solution, relative, largest and mean."""
-        return distances(prediction, target) | errors(prediction, target)
+        """Errors (seeds,) against the solution, relative, largest and mean, and relative of each of several answers."""
+        prediction = prediction[:, : target.shape[1]]
+        pairs = zip(self._apart, prediction.split(1, dim=1), target.split(1, dim=1), strict=False)
+        each = {f"relative_l2_{name}": relative_l2(own, exact) for name, own, exact in pairs}
+        return distances(prediction, target) | errors(prediction, target) | each
+
+    @property
+    def _apart(self) -> tuple[str, ...]:
+        """Answers that have a score of their own: all that are compared, where they are several."""
+        found = self.answers[: self.compared]
+        return found if len(found) > 1 else ()
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        """How points become inputs."""
+        leaves = any(abs(end) > 1 for ends in self.ranges for end in ends)
+        return replace(Encoding.of_ranges(self.names, self.ranges, to_unit=leaves), targets=self.answers)
+
+    def _part(self, axis: int, end: int) -> str:
+        """What a condition at an end is called."""
+        return "start" if (self.names[axis], end) == ("t", 0) else "edges"
+
+    def _split(self, within: Tensor, generator: Generator) -> Split:
+        """Points inside, then those where something is known, and what must come out."""
+        at = [self._at(condition, generator) for condition in self.conditions]
+        known = self._known(at)
+        for i, c in enumerate(self.conditions):
+            if c.axis is None:
+                known[i] = known[i] + c.noise * torch.randn(known[i].shape, generator=generator, dtype=torch.float64)
+        x = self._encoding.inputs(torch.cat([within, *at], 1))
+        return Split(x, torch.cat([part.flatten() for part in (self.right_side(within), *known)])[None])
+
+    def _at(self, c: Condition, generator: Generator) -> Tensor:
+        """Points of a condition (inputs, points)."""
+        if c.axis is None:
+            return uniform_points(self.ranges, self._count(c), generator)
+        free, axis = self._on_edge(c.axis, generator), c.axis
+        sides = (free.new_full((1, free.shape[1]), end) for end in self.ranges[axis])
+        ends = [torch.cat([free[:axis], side, free[axis:]]) for side in sides]
+        return torch.cat(ends, 1) if c.end is None else ends[c.end]
+
+    def _known(self, at: list[Tensor]) -> list[Tensor]:
+        """What each condition knows at its points, (answers, points) each."""
+        pairs = list(zip(self.conditions, at, strict=True))
+        solved = [x for c, x in pairs if c.is_solution]
+        # In one call: a solution that is a sum may round otherwise where it has other company.
+        exact = list(self.solution(torch.cat(solved, 1)).split([x.shape[1] for x in solved], 1)) if solved else []
+        found = []
+        for c, x in pairs:
+            if c.is_solution:
+                found.append(exact.pop(0)[list(c.answers)])
+            else:
+                known = nothing(x[:, : self._count(c)]) if c.known is None else c.known(x)
+                found.append(known.expand(len(c.answers), -1))
+        return found
+
+    def _on_edge(self, axis: int, generator: Generator) -> Tensor:
+        """Points of an edge, (inputs - 1, points)."""
+        others = [ends for i, ends in enumerate(self.ranges) if i != axis]
+        if not others:  # an edge of a line is a point
+            return torch.empty((0, 1), dtype=torch.float64)
+        if self.sampling == "grid":
+            return _grid(others, self._edge_side)
+        return uniform_points(others, self.edge_points, generator)
+
+    @property
+    def _edge_side(self) -> int:
+        """Points along each side of an edge's grid."""
+        return round(self.edge_points ** (1 / (self.inputs - 1)))
+
+    def _count(self, c: Condition) -> int:
+        """Points of a condition; of one that compares ends, those of one end."""
+        if c.points is not None or self.inputs == 1:
+            return c.points or 1
+        return self._edge_side ** (self.inputs - 1) if self.sampling == "grid" else self.edge_points
 
     def _draw(self, points: int, sampling: str, generator: Generator) -> Tensor:
         if sampling == "grid":

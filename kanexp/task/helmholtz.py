@@ -18,6 +18,7 @@ class Helmholtz(Equation):
     Source: Wang, Teng and Perdikaris 2021, https://doi.org/10.1137/20M1318043
     """
 
+    names: ClassVar[tuple[str, ...]] = ("x", "y")
     partials: ClassVar[tuple[Partial, ...]] = ((0, 0), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (0, 1), (1, 0), (1, 1))
     k: float = 1.0

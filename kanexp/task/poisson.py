@@ -16,6 +16,7 @@ class Poisson(Equation):
     Source: pykan's example of a partial differential equation, https://github.com/KindXiaoming/pykan
     """
 
+    names: ClassVar[tuple[str, ...]] = ("x", "y")
     partials: ClassVar[tuple[Partial, ...]] = ((0, 0), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (0, 1), (1, 0), (1, 1))
 
