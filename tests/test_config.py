@@ -311,7 +311,7 @@ MISTAKES = [
         ["task=function", "task.points=3"],
         [
             "task=function has no option 'points'\n  options of function: function, expression, ",
-            "scale\n  points is an option of task=allen_cahn, task=burgers, task=diffusion, ",
+            "scale\n  points is an option of task=advection, task=allen_cahn, task=burgers, ",
         ],
         1,
     ),

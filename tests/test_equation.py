@@ -22,15 +22,20 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.seeding import generator
 from kanexp.task.allen_cahn import DIFFUSION, REACTION, AllenCahn
 from kanexp.task.burgers import Burgers
+from kanexp.task.cavity import REYNOLDS, Cavity
 from kanexp.task.diffusion import COEFFICIENT, Diffusion
 from kanexp.task.equation import Equation, Jet
+from kanexp.task.korteweg_de_vries import KortewegDeVries
+from kanexp.task.kuramoto_sivashinsky import KuramotoSivashinsky
 from kanexp.task.poisson import Poisson
+from kanexp.task.schroedinger import Schroedinger
 from kanexp.task.wave import Wave
 from kanexp.train.derivatives import jet
 
 EQUATIONS = [task for task in TASKS if isinstance(task, Equation)]
 # A table between whose entries lines are drawn, and a front too steep for its quadrature, are held to others' below.
-EXACT = [equation for equation in EQUATIONS if equation not in (AllenCahn(), Burgers())]
+STORED = (AllenCahn, KortewegDeVries, KuramotoSivashinsky, Schroedinger, Cavity)
+EXACT = [equation for equation in EQUATIONS if type(equation) not in STORED and equation != Burgers()]
 
 
 def test_equations_were_found():
@@ -109,8 +114,9 @@ def test_points_lie_in_the_domain_and_known_ones_on_its_edges(equation, sampling
             start, row = start + at.shape[1], row + known.numel()
             if c.end is not None:
                 assert_close(at[c.axis], torch.full_like(at[c.axis], equation.ranges[c.axis][c.end]))
-                if not c.partial and not c.noise:
-                    assert_close(known, equation.solution(at)[list(c.answers)], rtol=1e-6, atol=1e-6)
+                if not c.partial:  # but for the corners of the cavity, where the lid slides past the walls
+                    difference = (known - equation.solution(at)[list(c.answers)]).abs()
+                    assert difference.median() < 1e-5
             elif c.axis is not None:
                 first, second = at.chunk(2, dim=1)
                 assert_close(second - first, (high - low) * torch.eye(len(at)).double()[:, [c.axis]] + 0 * first)
@@ -148,6 +154,68 @@ def test_allen_cahn_against_a_split_solver():
     stored = AllenCahn().solution(torch.from_numpy(np.stack([np.ones_like(x), x])))[0].numpy()
     assert np.abs(stored - u).max() < 2e-3
     assert np.sqrt(np.mean((stored - u) ** 2)) < 2e-4
+
+
+@pytest.mark.parametrize(
+    ("equation", "error"),
+    [(KortewegDeVries(), 1e-7), (KuramotoSivashinsky(), 2e-2), (Schroedinger(), 2e-2)],
+    ids=["korteweg_de_vries", "kuramoto_sivashinsky", "schroedinger"],
+)
+def test_stored_waves_solve_their_equations(equation, error):
+    """Derivatives along x by Fourier modes, along t by central differences of eighth order between stored times.
+
+    Chaos is too fast for these; Schroedinger's start has a kink where the ends meet.
+    """
+    (start, end), (low, high) = equation.ranges
+    times = torch.linspace(start, end, 101, dtype=torch.float64)[:30]
+    places = torch.linspace(low, high, 201, dtype=torch.float64)[:-1]
+    grid = torch.stack(torch.meshgrid(times, places, indexing="ij"))
+    u = equation.solution(grid.flatten(1)).unflatten(1, grid.shape[1:])
+    factors = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
+    along_t = sum(f * (u[:, 5 + k : 25 + k] - u[:, 5 - k : 25 - k]) for k, f in factors.items()) / times[1]
+    k = 2 * math.pi * torch.fft.fftfreq(200, (high - low) / 200, dtype=torch.float64)
+    spectrum = torch.fft.fft(u[:, 5:25]) * (k.abs() < 0.8 * k.abs().max())
+    partials = {(0,): along_t.flatten(1)[None]}
+    for partial in equation.partials[1:]:
+        partials[partial] = torch.fft.ifft(spectrum * (1j * k) ** len(partial)).real.flatten(1)[None]
+    left = equation.left_side(Jet(u[:, 5:25].flatten(1)[None], partials, {}), grid[:, 5:25].flatten(1)[None])
+    assert left.square().mean().sqrt() < error * along_t.square().mean().sqrt()
+
+
+def test_the_cavity_is_the_published_one():
+    """u on the vertical line through the middle, by Marchi, Suero and Araki 2009, on a grid of 1024 x 1024.
+
+    https://doi.org/10.1590/S1678-58782009000300004
+    """
+    published = {
+        1: -4.1974991e-2,
+        4: -1.41930064e-1,
+        7: -2.12962392e-1,
+        8: -2.091491418e-1,
+        11: -6.0245594e-2,
+        14: 3.1055709e-1,
+        15: 5.97466694e-1,
+    }
+    y = torch.tensor(list(published), dtype=torch.float64) / 16
+    u = Cavity().solution(torch.stack([torch.full_like(y, 0.5), y]))[0]
+    assert_close(u, torch.tensor(list(published.values()), dtype=torch.float64), rtol=0, atol=1e-6)
+
+
+def test_the_sides_of_the_cavity_are_those_of_a_known_flow():
+    """Kovasznay's flow of 1948 solves the same equations at any Reynolds number."""
+    rate = REYNOLDS / 2 - math.sqrt(REYNOLDS**2 / 4 + 4 * math.pi**2)
+
+    def flow(x):
+        e, turn = (rate * x[0]).exp(), 2 * math.pi * x[1]
+        v = rate / (2 * math.pi) * e * turn.sin()
+        return torch.stack([1 - e * turn.cos(), v, (1 - (2 * rate * x[0]).exp()) / 2])
+
+    x = torch.rand(2, 50, generator=generator(0, "check"), dtype=torch.float64)
+    value, partials = partials_of(flow, x, Cavity().partials)
+    left = Cavity().left_side(Jet(value, partials, {}), x[None]).detach()
+    assert left.abs().max() < 1e-12
+    wrong = Cavity().left_side(Jet(value + 0.1 * x[:1], partials, {}), x[None]).detach()
+    assert (wrong[0, :2].abs().amax(1) > 1e-3).all()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.func's own use of torch.jit

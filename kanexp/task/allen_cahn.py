@@ -1,19 +1,16 @@
 """The Allen-Cahn equation."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import torch
-from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
+from kanexp.data.reference import stored
 from kanexp.task.equation import Equation, Jet, Partial
 
 DIFFUSION, REACTION = 1e-4, 5.0
-REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/allen_cahn.py
+REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/references.py
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +34,4 @@ class AllenCahn(Equation):
         return jet.d(0) - DIFFUSION * jet.d(1, 1) - REACTION * (jet.value - jet.value**3)
 
     def solution(self, x: Tensor) -> Tensor:
-        t, place = x.cpu().numpy()
-        return torch.from_numpy(_reference().ev(t, place)[None]).to(x)
-
-
-@cache
-def _reference() -> RectBivariateSpline:
-    with np.load(REFERENCE) as stored:
-        return RectBivariateSpline(stored["t"], stored["x"], stored["u"])
+        return stored(REFERENCE, ("t", "x"), ("u",), x)
