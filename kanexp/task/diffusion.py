@@ -1,6 +1,7 @@
 """How fast something spreads, from measurements of it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,7 +25,8 @@ class Diffusion(Equation):
 
     partials: ClassVar[tuple[Partial, ...]] = ((0,), (1, 1))
     names: ClassVar[tuple[str, ...]] = ("t", "x")
-    unknowns: ClassVar[dict[str, tuple[float, float]]] = {"diffusion": (1.0, COEFFICIENT)}
+    unknowns: ClassVar[Mapping[str, float]] = {"diffusion": 1.0}
+    truths: ClassVar[Mapping[str, float]] = {"diffusion": COEFFICIENT}
     measured: int = 200
     noise: float = 0.0
 

@@ -2,9 +2,9 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import ClassVar, Literal
 
 import torch
@@ -30,6 +30,25 @@ class Jet:
     partials: Mapping[Partial, Tensor]
     unknowns: Mapping[str, Tensor]  # numbers of the equation that are trained with the network, (seeds, 1, 1) each
 
+    @classmethod
+    def of(
+        cls,
+        function: Callable[[Tensor], Tensor],
+        x: Tensor,
+        partials: Iterable[Partial],
+        unknowns: Mapping[str, Tensor],
+    ) -> "Jet":
+        """Of a function from x (seeds, inputs, points) to (seeds, outputs, points), by backward through backward."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            value = function(x)
+            slopes = cache(lambda partial: _slopes(found(partial), x))  # in all inputs at once
+
+            def found(partial: Partial) -> Tensor:
+                return slopes(partial[:-1])[:, :, partial[-1]] if partial else value
+
+            return cls(value, {partial: found(partial) for partial in partials}, unknowns)
+
     def d(self, *inputs: int) -> Tensor:
         """The derivative in these inputs, one of those that the equation declares: d(1, 1) of d(0), d(1), d(1, 1)."""
         return self.partials[inputs]
@@ -38,6 +57,12 @@ class Jet:
         """The same where each input is divided by its scale before it goes in: derivatives are, too."""
         found = {partial: d / math.prod(scales[k] for k in partial) for partial, d in self.partials.items()}
         return replace(self, partials=found)
+
+
+def _slopes(values: Tensor, x: Tensor) -> Tensor:
+    """Derivatives (seeds, n_out, n_in, points) of values (seeds, n_out, points) in the inputs at the same points."""
+    outputs = range(values.shape[1])
+    return torch.stack([torch.autograd.grad(values[:, k].sum(), x, create_graph=True)[0] for k in outputs], dim=1)
 
 
 @dataclass(frozen=True)
@@ -186,8 +211,7 @@ class Equation(Task):
         val = self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator)
         x = _grid(self.ranges, TEST_SIDE if self.inputs <= 2 else SPATIAL_SIDE)
         encoding = self._encoding
-        notes = () if encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
-        return Data(train, val, Split(encoding.inputs(x), self.solution(x)), notes=notes, encoding=encoding)
+        return Data(train, val, Split(encoding.inputs(x), self.solution(x)), notes=self._notes, encoding=encoding)
 
     def sample(self, generator: Generator) -> Split:
         """Collocation points, then points where something is known, and what must come out there."""
@@ -195,9 +219,7 @@ class Equation(Task):
 
     def prediction(self, jet: Jet, x: Tensor) -> Tensor:
         """What is to equal the targets of `sample`, (seeds, 1, values), from derivatives at x as it goes in."""
-        if not self._encoding.is_unchanged:
-            jet = jet.in_units(tuple(column.scale for column in self._encoding.columns))
-            x = self._encoding.features(x)
+        jet, x = self._in_own_units(jet, x)
         start = x.shape[-1] - self.known_points
         parts = [self.left_side(jet, x)[..., :start].flatten(1)]
         for condition in self.conditions:
@@ -205,6 +227,18 @@ class Equation(Task):
             parts.append(condition.held(jet, slice(start, end)).flatten(1))
             start = end
         return torch.cat(parts, dim=-1)[:, None]
+
+    def sides(self, function: Callable[[Tensor], Tensor], x: Tensor, unknowns: Mapping[str, Tensor]) -> Tensor:
+        """The left sides (seeds, equations, points) of a function of inputs x (1, inputs, points) as they go in."""
+        seeds = len(function(x[..., :1]))
+        jet = Jet.of(function, x.expand(seeds, -1, -1), self.partials, unknowns)
+        return self.left_side(*self._in_own_units(jet, x)).detach()
+
+    def _in_own_units(self, jet: Jet, x: Tensor) -> tuple[Jet, Tensor]:
+        """A jet in the inputs as they go in, and these, in the units of the equation."""
+        if self._encoding.is_unchanged:
+            return jet, x
+        return jet.in_units(tuple(column.scale for column in self._encoding.columns)), self._encoding.features(x)
 
     @property
     def redrawn(self) -> int | None:
@@ -231,15 +265,18 @@ class Equation(Task):
 
     def scene(self, data: Data) -> Scene:
         """A curve, a surface for each answer, or over more inputs the answers over the solution."""
+        return self._scene(data, self.solution)
+
+    def _scene(self, data: Data, solution: Callable[[Tensor], Tensor]) -> Scene:
         if self.inputs > 2:
-            return Scene("scatter", data.test.x, data.test.y, (data.test.x.shape[1],))
-        dense = dense_scene(self.ranges, self.solution)
+            return Scene("scatter", data.test.x, solution(self._encoding.features(data.test.x)), data.test.x.shape[1:])
+        dense = dense_scene(self.ranges, solution)
         return replace(dense, x=self._encoding.inputs(dense.x))
 
     @property
     def scores(self) -> tuple[Score, ...]:
         each = (Score(f"relative_l2_{name}", "lower", relative=True) for name in self._apart)
-        unknown = (Score(f"{name}_error", "lower") for name in self.unknowns)
+        unknown = (Score(f"{name}_error", "lower") for name in self.truths)
         return (RELATIVE_L2, MAX_ERROR, *ERRORS, *each, *unknown)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -252,14 +289,19 @@ class Equation(Task):
     @property
     def _apart(self) -> tuple[str, ...]:
         """Answers that have a score of their own: all that are compared, where they are several."""
-        found = self.answers[: self.compared]
+        found = tuple(self.answers[: self.compared])
         return found if len(found) > 1 else ()
 
     @cached_property
     def _encoding(self) -> Encoding:
         """How points become inputs."""
         leaves = any(abs(end) > 1 for ends in self.ranges for end in ends)
-        return replace(Encoding.of_ranges(self.names, self.ranges, to_unit=leaves), targets=self.answers)
+        return replace(Encoding.of_ranges(self.names, self.ranges, to_unit=leaves), targets=tuple(self.answers))
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        """What was done to the inputs."""
+        return () if self._encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
 
     def _part(self, axis: int, end: int) -> str:
         """What a condition at an end is called."""

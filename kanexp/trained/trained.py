@@ -175,7 +175,7 @@ def load(path: str | Path) -> Trained:
 
 def _stand_in(model: Mapping[str, Any]) -> StandIn:
     names = [name.partition(".")[2] for name in model["state"] if name.startswith("unknowns.")]
-    return StandIn(inputs=model["widths"][0], outputs=model["widths"][-1], unknowns=dict.fromkeys(names, (0.0, 1.0)))
+    return StandIn(inputs=model["widths"][0], outputs=model["widths"][-1], unknowns=dict.fromkeys(names, 0.0))
 
 
 def _scaling(model: Mapping[str, Any], restored: Restored) -> tuple[Encoding, Tensor, Tensor]:
