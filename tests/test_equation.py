@@ -32,6 +32,7 @@ from kanexp.task.schroedinger import Schroedinger
 from kanexp.task.typed import TypedEquation
 from kanexp.task.wave import Wave
 from kanexp.train.derivatives import jet
+from kanexp.trained.trained import load
 
 EQUATIONS = [task for task in TASKS if isinstance(task, Equation)]
 # A table between whose entries lines are drawn, and a front too steep for its quadrature, are held to others' below.
@@ -368,6 +369,55 @@ def test_every_equation_is_learned_a_little(equation):
     assert result.test["relative_l2"].isfinite().all()
 
 
+LIFTED = [e for e in EQUATIONS if e.lift(torch.zeros(e.inputs, 1, dtype=torch.float64)) is not None]
+
+
+@pytest.mark.parametrize("equation", LIFTED, ids=name)
+def test_hard_conditions_hold_whatever_the_weights_are(equation):
+    """Values and derivatives at the points of every condition at a single end, of networks that learned nothing."""
+    soft, hard = (replace(equation, points=20, edge_points=9, hard=hard) for hard in (False, True))
+    basis = next(basis for basis in BASES if type(basis).__name__ == "Chebyshev")
+    own = KAN().network((soft.inputs, 4, soft.outputs), basis)
+    network = own.finished(hard.finish)
+    theta = network.start(Glorot(), [generator(seed, "init") for seed in range(2)], torch.float64)
+    data = soft.load(generator(0, "data"))
+    x = data.train.x[None]
+    prediction = soft.prediction(jet(network, theta, x, soft.partials), x)
+    free = soft.prediction(jet(own, theta, x, soft.partials), x)
+    row = data.train.y.shape[1] - soft.known_values
+    for c in soft.conditions:
+        end = row + soft._count(c) * len(c.answers)
+        if c.end is not None:
+            assert_close(prediction[:, 0, row:end], data.train.y[:, row:end].expand(2, -1), rtol=1e-9, atol=1e-9)
+            assert ((free[:, 0, row:end] - data.train.y[:, row:end]).abs().amax(1) > 1e-3).all()
+        row = end
+    inside = slice(0, soft.equations * 20)
+    assert not torch.allclose(prediction[..., inside], prediction[:1, ..., inside])  # weights matter inside
+    assert {c.end for c in hard.learned} <= {None}
+
+
+def test_hard_conditions_are_of_a_run_and_of_what_is_loaded_from_it(kanexp, tmp_path):
+    words = [
+        "task=wave",
+        "task.hard=true",
+        "task.points=60",
+        "layer=chebyshev",
+        "optimizer=lbfgs",
+        "seeds=2",
+        "steps=20",
+    ]
+    done = kanexp(*words, f"output_dir={tmp_path}", "name=hard")
+    assert done.returncode == 0, done.stderr
+    trained = load(tmp_path / "hard" / "latest")
+    x = torch.linspace(0, 1, 9)[1:-1]
+    rows = torch.stack([torch.zeros_like(x), x], 1)
+    start = (math.pi * x).sin() + (4 * math.pi * x).sin() / 2
+    answers = trained.predict(rows, each_seed=True)[..., 0]
+    assert np.abs(answers - start.numpy()).max() < 1e-5
+    later = trained.predict(rows + torch.tensor([0.5, 0.0]), each_seed=True)[..., 0]
+    assert np.abs(later[0] - later[1]).max() > 1e-3
+
+
 def test_an_mlp_solves_equations_too():
     e = experiment(task=Poisson(**SMALL), optimizer=LBFGS(), steps=5)
     result, _, _ = train(replace(e, model=MLP(activation="tanh")))
@@ -384,12 +434,16 @@ def test_an_mlp_solves_equations_too():
         (["optimizer=levenberg_marquardt", "dtype=float64"], "use optimizer=hessian_free"),
         (["task.sampling=grid", "task.resample=5"], "resample needs points that can be drawn anew"),
         (["task.points=1"], "points must be at least 4, got 1"),
+        (["task=cavity", "task.hard=true"], "hard: Cavity has no function that meets its conditions"),
+        (["task=helmholtz", "task.waves_x=0.5", "task.hard=true"], "hard: Helmholtz has no function that meets"),
+        (["task.weights={edges: 3}", "task.hard=true"], "weights knows the conditions -, got edges"),
         (["task.weights={start: 3}"], "weights knows the conditions edges, got start"),
         (["task.weights={edges: 0}"], "weights must be positive, got 0.0 for edges"),
     ],
 )
 def test_mistakes(kanexp, words, sentence):
-    done = kanexp("task=poisson", *words)
+    usual = [] if words[0].startswith("task=") else ["task=poisson"]
+    done = kanexp(*usual, *words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())
 

@@ -39,5 +39,8 @@ class Advection(Equation):
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) + self.speed * jet.d(1)
 
+    def lift(self, x: Tensor) -> Tensor:
+        return x[1:].sin()
+
     def solution(self, x: Tensor) -> Tensor:
         return (x[1:] - self.speed * x[:1]).sin()

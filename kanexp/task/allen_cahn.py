@@ -1,5 +1,6 @@
 """The Allen-Cahn equation."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -32,6 +33,9 @@ class AllenCahn(Equation):
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) - DIFFUSION * jet.d(1, 1) - REACTION * (jet.value - jet.value**3)
+
+    def lift(self, x: Tensor) -> Tensor:
+        return x[1:].square() * (math.pi * x[1:]).cos()
 
     def solution(self, x: Tensor) -> Tensor:
         return stored(REFERENCE, ("t", "x"), ("u",), x)

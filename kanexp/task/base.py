@@ -141,6 +141,11 @@ class Task(ABC):
         raise ValueError(f"{type(self).__name__} has no training data to draw anew")
 
     @property
+    def finish(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """What a network's outputs (seeds, n_out, samples) become at inputs (seeds or 1, n_in, samples), if others."""
+        return None
+
+    @property
     def solved(self) -> bool:
         """Whether there are answers to compare with; else it is scored by how well `sides` meet the test targets."""
         return True

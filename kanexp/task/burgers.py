@@ -39,6 +39,9 @@ class Burgers(Equation):
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) + jet.value * jet.d(1) - self.viscosity * jet.d(1, 1)
 
+    def lift(self, x: Tensor) -> Tensor:
+        return -(math.pi * x[1:]).sin()
+
     def solution(self, x: Tensor) -> Tensor:
         nodes, weights = (t.to(x)[:, None] for t in gauss_hermite(NODES))
         # At time zero all nodes fall on x itself, where the quotient is the start.

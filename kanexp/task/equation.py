@@ -118,6 +118,10 @@ class Equation(Task):
     selected on points of its own, and scored against the solution on a dense grid. Where a range leaves [-1, 1], all
     inputs are brought there, which is said; derivatives are in own units all the same.
 
+    With `hard`, what is known at single ends holds by construction, and is not learned: the network's outputs N become
+    lift + distance N, where the lift meets these conditions and the distance is zero where they are, as often as they
+    have derivatives. Source: Lagaris, Likas and Fotiadis 1998, https://doi.org/10.1109/72.712178
+
     What is learned is flat, (1, values): every left side at every point inside, one equation after the other, then for
     one condition after the other every answer that it knows at every point of it.
     """
@@ -128,6 +132,7 @@ class Equation(Task):
     resample: int | None = None
     weight: float = 1.0
     weights: dict[str, float] = field(default_factory=dict)
+    hard: bool = False
 
     differential: ClassVar[bool] = True
     equations: ClassVar[int] = 1  # left sides
@@ -148,9 +153,13 @@ class Equation(Task):
             (0 < self.weight < math.inf, f"weight must be positive, got {self.weight}"),
             *((0 < w < math.inf, f"weights must be positive, got {w} for {name}") for name, w in self.weights.items()),
         )
-        named = list(dict.fromkeys(condition.name for condition in self.conditions))
+        lacks = self.hard and self.lift(torch.zeros(self.inputs, 1, dtype=torch.float64)) is None
+        require(
+            (not lacks, f"hard: {type(self).__name__} has no function that meets its conditions; leave task.hard out")
+        )
+        named = list(dict.fromkeys(condition.name for condition in self.learned))
         unknown = [name for name in self.weights if name not in named]
-        require((not unknown, f"weights knows the conditions {', '.join(named)}, got {', '.join(unknown)}"))
+        require((not unknown, f"weights knows the conditions {', '.join(named) or '-'}, got {', '.join(unknown)}"))
 
     @property
     @abstractmethod
@@ -180,6 +189,40 @@ class Equation(Task):
         return tuple(Condition(axis, end, self._part(axis, end), self.all_answers) for axis, end in self.edges)
 
     @property
+    def learned(self) -> tuple[Condition, ...]:
+        """The conditions that do not hold by construction."""
+        return tuple(c for c in self.conditions if not self.hard or c.end is None)
+
+    def lift(self, x: Tensor) -> Tensor | None:
+        """Answers (answers or 1, points) at x (inputs, points) that meet what is known at single ends, if any do."""
+        return None
+
+    def distance(self, x: Tensor) -> Tensor:
+        """Zero where something is known at a single end, as often as there are conditions, (1, points) at x."""
+        ends = [(c.axis, c.end) for c in self.conditions if c.axis is not None and c.end is not None]
+        found = torch.ones_like(x[:1])
+        for axis, end in ends:
+            low, high = self.ranges[axis]
+            away = (high - x[axis]) if end else (x[axis] - low)
+            found = found * away / (high - low) * (2 if (axis, 1 - end) in ends else 1)  # at most about 1
+        return found
+
+    @property
+    def finish(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        return self._meet if self.hard else None
+
+    def _meet(self, x: Tensor, y: Tensor) -> Tensor:
+        """Outputs y (seeds, answers, points) at inputs x (seeds or 1, inputs, points) that meet the conditions."""
+        flat = self._encoding.features(x.transpose(0, 1).flatten(1))
+        lift = self.lift(flat)
+        assert lift is not None
+
+        def over_seeds(rows: Tensor) -> Tensor:
+            return rows.unflatten(1, (len(x), -1)).transpose(0, 1)
+
+        return over_seeds(lift) + over_seeds(self.distance(flat)) * y
+
+    @property
     def all_answers(self) -> tuple[int, ...]:
         """The numbers of the answers."""
         return tuple(range(len(self.answers)))
@@ -195,12 +238,12 @@ class Equation(Task):
     @property
     def known_points(self) -> int:
         """Points at which something is known."""
-        return sum(self._count(c) * (1 + c.compares) for c in self.conditions)
+        return sum(self._count(c) * (1 + c.compares) for c in self.learned)
 
     @property
     def known_values(self) -> int:
         """Numbers that are known there."""
-        return sum(self._count(c) * len(c.answers) for c in self.conditions)
+        return sum(self._count(c) * len(c.answers) for c in self.learned)
 
     @property
     def made(self) -> int:
@@ -222,7 +265,7 @@ class Equation(Task):
         jet, x = self._in_own_units(jet, x)
         start = x.shape[-1] - self.known_points
         parts = [self.left_side(jet, x)[..., :start].flatten(1)]
-        for condition in self.conditions:
+        for condition in self.learned:
             end = start + self._count(condition) * (1 + condition.compares)
             parts.append(condition.held(jet, slice(start, end)).flatten(1))
             start = end
@@ -258,7 +301,7 @@ class Equation(Task):
         """What each squared error counts in the loss, (values,)."""
         k = self.known_values
         parts = [torch.full((values - k,), self.weight / (values - k), dtype=torch.float64)]
-        for c in self.conditions:
+        for c in self.learned:
             weight = self.weights.get(c.name, 1.0) / k
             parts.append(torch.full((self._count(c) * len(c.answers),), weight, dtype=torch.float64))
         return torch.cat(parts)
@@ -309,9 +352,9 @@ class Equation(Task):
 
     def _split(self, within: Tensor, generator: Generator) -> Split:
         """Points inside, then those where something is known, and what must come out."""
-        at = [self._at(condition, generator) for condition in self.conditions]
+        at = [self._at(condition, generator) for condition in self.learned]
         known = self._known(at)
-        for i, c in enumerate(self.conditions):
+        for i, c in enumerate(self.learned):
             if c.axis is None:
                 known[i] = known[i] + c.noise * torch.randn(known[i].shape, generator=generator, dtype=torch.float64)
         x = self._encoding.inputs(torch.cat([within, *at], 1))
@@ -328,7 +371,7 @@ class Equation(Task):
 
     def _known(self, at: list[Tensor]) -> list[Tensor]:
         """What each condition knows at its points, (answers, points) each."""
-        pairs = list(zip(self.conditions, at, strict=True))
+        pairs = list(zip(self.learned, at, strict=True))
         solved = [x for c, x in pairs if c.is_solution]
         # In one call: a solution that is a sum may round otherwise where it has other company.
         exact = list(self.solution(torch.cat(solved, 1)).split([x.shape[1] for x in solved], 1)) if solved else []

@@ -36,6 +36,9 @@ class Heat(Equation):
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) - self.conductivity * (jet.d(1, 1) + jet.d(2, 2))
 
+    def lift(self, x: Tensor) -> Tensor:
+        return (math.pi * x[1:]).sin().prod(dim=0, keepdim=True)
+
     def solution(self, x: Tensor) -> Tensor:
         decay = (-2 * self.conductivity * math.pi**2 * x[:1]).exp()
         return decay * (math.pi * x[1:]).sin().prod(dim=0, keepdim=True)

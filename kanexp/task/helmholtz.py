@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.equation import Equation, Jet, Partial, nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,9 @@ class Helmholtz(Equation):
 
     def right_side(self, x: Tensor) -> Tensor:
         return (self.k**2 - math.pi**2 * (self.waves_x**2 + self.waves_y**2)) * self.solution(x)
+
+    def lift(self, x: Tensor) -> Tensor | None:
+        return nothing(x) if float(self.waves_x).is_integer() and float(self.waves_y).is_integer() else None
 
     def solution(self, x: Tensor) -> Tensor:
         waves = torch.tensor([[self.waves_x], [self.waves_y]], dtype=x.dtype, device=x.device)

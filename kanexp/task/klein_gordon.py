@@ -36,6 +36,10 @@ class KleinGordon(Equation):
         faster = -25 * math.pi**2 * place * (5 * math.pi * t).cos() + 6 * t * place**3
         return faster - 6 * t**3 * place + self.solution(x) ** 3
 
+    def lift(self, x: Tensor) -> Tensor:
+        t, place = x[:1], x[1:]
+        return place * ((5 * math.pi * t).cos() + t**3)
+
     def solution(self, x: Tensor) -> Tensor:
         t, place = x[:1], x[1:]
         return place * (5 * math.pi * t).cos() + (t * place) ** 3

@@ -33,11 +33,14 @@ class KortewegDeVries(Equation):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        start = Condition(0, 0, "start", known=lambda x: (math.pi * x[1:]).cos())
+        start = Condition(0, 0, "start", known=self.lift)
         return (start, Condition(1), Condition(1, partial=(1,)), Condition(1, partial=(1, 1)))
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) + jet.value * jet.d(1) + DISPERSION * jet.d(1, 1, 1)
+
+    def lift(self, x: Tensor) -> Tensor:
+        return (math.pi * x[1:]).cos()
 
     def solution(self, x: Tensor) -> Tensor:
         return stored(REFERENCE, ("t", "x"), ("u",), x)

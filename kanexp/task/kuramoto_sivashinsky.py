@@ -33,12 +33,15 @@ class KuramotoSivashinsky(Equation):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        start = Condition(0, 0, "start", known=lambda x: x[1:].cos() * (1 + x[1:].sin()))
+        start = Condition(0, 0, "start", known=self.lift)
         return (start, *(Condition(1, partial=(1,) * order) for order in range(4)))
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         steeper = STEEPENING * jet.value * jet.d(1)
         return jet.d(0) + steeper + GROWTH * jet.d(1, 1) + DAMPING * jet.d(1, 1, 1, 1)
+
+    def lift(self, x: Tensor) -> Tensor:
+        return x[1:].cos() * (1 + x[1:].sin())
 
     def solution(self, x: Tensor) -> Tensor:
         return stored(REFERENCE, ("t", "x"), ("u",), x)

@@ -34,12 +34,9 @@ class Schroedinger(Equation):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        def start(x: Tensor) -> Tensor:
-            return torch.cat([2 / x[1:].cosh(), torch.zeros_like(x[1:])])
-
         both = self.all_answers
         return (
-            Condition(0, 0, "start", both, known=start),
+            Condition(0, 0, "start", both, known=self.lift),
             Condition(1, answers=both),
             Condition(1, answers=both, partial=(1,)),
         )
@@ -48,6 +45,9 @@ class Schroedinger(Equation):
         # The real part of the equation, then the imaginary one.
         turned = torch.cat([-jet.d(0)[:, 1:], jet.d(0)[:, :1]], 1)
         return turned + jet.d(1, 1) / 2 + jet.value.square().sum(1, keepdim=True) * jet.value
+
+    def lift(self, x: Tensor) -> Tensor:
+        return torch.cat([2 / x[1:].cosh(), torch.zeros_like(x[1:])])
 
     def solution(self, x: Tensor) -> Tensor:
         return stored(REFERENCE, ("t", "x"), ("u", "v"), x)

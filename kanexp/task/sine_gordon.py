@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from kanexp.error import require
@@ -38,6 +39,11 @@ class SineGordon(Equation):
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0, 0) - jet.d(1, 1) + jet.value.sin()
+
+    def lift(self, x: Tensor) -> Tensor:
+        start, end = torch.zeros_like(x[:1]), torch.full_like(x[:1], self.ranges[1][1])
+        corner, far = torch.cat([start, end]), torch.cat([x[:1], end])
+        return self.solution(torch.cat([start, x[1:]])) + self.solution(far) - self.solution(corner)
 
     def solution(self, x: Tensor) -> Tensor:
         s = (1 - self.frequency**2) ** 0.5

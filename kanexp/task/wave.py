@@ -39,6 +39,10 @@ class Wave(Equation):
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0, 0) - self.speed**2 * jet.d(1, 1)
 
+    def lift(self, x: Tensor) -> Tensor:
+        place = math.pi * x[1:]
+        return place.sin() + (4 * place).sin() / 2
+
     def solution(self, x: Tensor) -> Tensor:
         t, place = math.pi * self.speed * x[:1], math.pi * x[1:]
         return place.sin() * t.cos() + (4 * place).sin() * (4 * t).cos() / 2
