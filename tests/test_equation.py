@@ -24,12 +24,11 @@ from kanexp.task.allen_cahn import DIFFUSION, REACTION, AllenCahn
 from kanexp.task.burgers import Burgers
 from kanexp.task.cavity import REYNOLDS, Cavity
 from kanexp.task.diffusion import COEFFICIENT, Diffusion
-from kanexp.task.equation import Equation, Jet
+from kanexp.task.equation import Equation, Jet, TypedEquation
 from kanexp.task.korteweg_de_vries import KortewegDeVries
 from kanexp.task.kuramoto_sivashinsky import KuramotoSivashinsky
 from kanexp.task.poisson import Poisson
 from kanexp.task.schroedinger import Schroedinger
-from kanexp.task.typed import TypedEquation
 from kanexp.task.wave import Wave
 from kanexp.train.derivatives import jet
 from kanexp.trained.trained import load
@@ -37,7 +36,7 @@ from kanexp.trained.trained import load
 EQUATIONS = [task for task in TASKS if isinstance(task, Equation)]
 # A table between whose entries lines are drawn, and a front too steep for its quadrature, are held to others' below.
 STORED = (AllenCahn, KortewegDeVries, KuramotoSivashinsky, Schroedinger, Cavity)
-NUMBERS = (*STORED, TypedEquation)  # whose solutions have no derivatives; those that are typed: test_typed.py
+NUMBERS = (*STORED, TypedEquation)  # whose solutions have no derivatives; those that are typed: test_typed_equation.py
 EXACT = [equation for equation in EQUATIONS if type(equation) not in NUMBERS and equation != Burgers()]
 
 

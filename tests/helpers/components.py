@@ -40,16 +40,16 @@ from kanexp.reg.l2 import L2
 from kanexp.reg.smooth import Smooth as SmoothPenalty
 from kanexp.reg.sum import Sum
 from kanexp.task.burgers import Burgers
+from kanexp.task.equation import TypedEquation
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.helmholtz import Helmholtz
 from kanexp.task.image import Image
 from kanexp.task.tabular import BUNDLED, MADE, Tabular
-from kanexp.task.typed import TypedEquation
 from kanexp.task.vision import Vision
 
 # Parts of which nothing can be made, or loaded, without more words; what they say then, as test_components.py checks.
-# What stands for them: test_starts_from_a_file in test_init.py, the cases Sum and Vision below, and test_typed.py.
+# What stands for them: test_starts_from_a_file in test_init.py, and cases of Sum, Vision and TypedEquation below.
 INCOMPLETE = {
     "init/custom": "path must name an .npz file of start weights, got ''",
     "reg/sum": "parts must name at least one penalty",

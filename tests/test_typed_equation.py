@@ -16,9 +16,8 @@ from kanexp.init.glorot import Glorot
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
-from kanexp.task.equation import Jet
+from kanexp.task.equation import Jet, TypedEquation
 from kanexp.task.schroedinger import Schroedinger
-from kanexp.task.typed import TypedEquation
 from kanexp.task.wave import Wave
 
 PLANE = {"t": [0.0, 1.0], "x": [-1.0, 1.0]}
