@@ -276,7 +276,8 @@ def find(target: str) -> type:
 
 def own_fields(cls: type) -> dict:
     """Fields that a class declares itself, with their defaults."""
-    return {f.name: f.default for f in dataclasses.fields(cls) if f.name in vars(cls).get("__annotations__", {})}
+    own = [f for f in dataclasses.fields(cls) if f.name in vars(cls).get("__annotations__", {})]
+    return {f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory() for f in own}
 
 
 def test_shared_lines_were_found():

@@ -46,6 +46,8 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append("reg.parts={l1: 1}")
     if option.name == "vit":  # or inputs that are a square picture
         words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
+    if (option.group, option.name) == ("task", "equation"):  # or an equation
+        words += ["task.residual=u_x - 1", "task.domain={x: [0, 1]}", "task.known='u(0) = 0'"]
     if option.name in ("levenberg_marquardt", "hessian_free"):
         words.append("dtype=float64")
     built = experiment(*words)
@@ -311,7 +313,7 @@ MISTAKES = [
         ["task=function", "task.points=3"],
         [
             "task=function has no option 'points'\n  options of function: function, expression, ",
-            "scale\n  points is an option of task=allen_cahn, task=burgers, task=diffusion, ",
+            "scale\n  points is an option of task=advection, task=allen_cahn, task=burgers, ",
         ],
         1,
     ),

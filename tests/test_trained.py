@@ -158,7 +158,7 @@ def test_an_equation_and_its_unknown_are_answered(tmp_path, monkeypatch):
     table = pd.read_csv("u.csv")
     run = kanexp.load(RUN)
     assert len(table) == 16
-    points = torch.from_numpy(table[["x1", "x2"]].to_numpy())
+    points = torch.from_numpy(table[["x", "y"]].to_numpy())
     own = run.restored.network(run.restored.theta, points.T[None])[:, 0].detach().numpy()
     np.testing.assert_allclose(table["u_predicted"], np.median(own, axis=0), rtol=1e-4, atol=1e-5)
 

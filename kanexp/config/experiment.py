@@ -58,7 +58,8 @@ class Experiment:
     def network(self) -> "Network":
         """The network at its start, before any refinement."""
         network = self.model.network(self.widths, *(self.layers or [self.layer]))
-        return network.with_unknowns({name: start for name, (start, _) in self.task.unknowns.items()})
+        network = network.with_unknowns(self.task.unknowns)
+        return network if self.task.finish is None else network.finished(self.task.finish)
 
     def load_data(self) -> tuple["Data", "Scene"]:
         """The task's data and what is drawn of them, on the CPU. Raises ConfigError where they cannot be had."""

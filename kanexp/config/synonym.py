@@ -30,6 +30,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("label", "y", "column"), ("target",)),
     **dict.fromkeys(("samples", "n_train", "train_num"), ("train",)),
     **dict.fromkeys(("max_grad_norm", "grad_clip", "clip_norm"), ("clip",)),
+    **dict.fromkeys(("ranges", "geometry"), ("domain",)),
+    **dict.fromkeys(("solution", "reference"), ("exact",)),
     "eps": ("epsilon",),
 }
 

@@ -4,11 +4,14 @@ import ast
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import special
+from torch import Tensor
 
 from kanexp.error import quoted
 
@@ -31,8 +34,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: np.power,
-    ast.Mod: np.mod,
+    ast.Mod: operator.mod,
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -53,6 +55,39 @@ def function_named(name: str) -> tuple[Callable[..., Any], int] | None:
     if not isinstance(found, np.ufunc) or f"{'d' * found.nin}->d" not in found.types:
         return None
     return found, found.nin
+
+
+def _power(base: Tensor, exponent: Tensor) -> Tensor:
+    """With a number for an exponent that is one, whose slope nobody needs."""
+    return base ** (exponent if exponent.dim() else exponent.item())
+
+
+@dataclass(frozen=True)
+class _Arithmetic:
+    """What numbers, powers, choices and functions become."""
+
+    number: Callable[[float], Any]
+    power: Callable[[Any, Any], Any]
+    choice: Callable[[Any, Any, Any], Any]
+    function: Callable[[str], Callable[..., Any]]
+
+
+def _of_arrays(name: str) -> Callable[..., Any]:
+    found = function_named(name)
+    assert found is not None
+    return found[0]
+
+
+# Functions that torch can differentiate any number of times.
+DIFFERENTIABLE: dict[str, Callable[..., Tensor]] = {
+    **{name: getattr(torch, name) for name in (*_ELEMENTARY, "erf", "erfc") if hasattr(torch, name)},
+    **{"asin": torch.asin, "acos": torch.acos, "atan": torch.atan, "abs": torch.abs},
+    **{"min": torch.minimum, "max": torch.maximum},
+}
+_ARRAYS = _Arithmetic(np.float64, np.power, np.where, _of_arrays)
+_TENSORS = _Arithmetic(
+    lambda number: torch.tensor(number, dtype=torch.float64), _power, torch.where, DIFFERENTIABLE.__getitem__
+)
 
 
 class Expression:
@@ -87,7 +122,21 @@ class Expression:
         """Values (samples,) at x (variables, samples), float64; infinite or NaN where the formula is."""
         values = dict(zip(self.variables, x.astype(np.float64), strict=True))
         with np.errstate(all="ignore"):
-            return np.broadcast_to(np.asarray(self._value(self._root, values), dtype=np.float64), x.shape[1:])
+            found = self._value(self._root, values, _ARRAYS)
+            return np.broadcast_to(np.asarray(found, dtype=np.float64), x.shape[1:])
+
+    def of_tensors(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The value at tensors of its variables, of shapes that go together; it can be differentiated.
+
+        Its functions must be DIFFERENTIABLE.
+        """
+        return self._value(self._root, values, _TENSORS)
+
+    @property
+    def functions(self) -> set[str]:
+        """The names of the functions in it."""
+        calls = (node for node in ast.walk(self._root) if isinstance(node, ast.Call))
+        return {call.func.id for call in calls if isinstance(call.func, ast.Name)}
 
     def _check(self, node: ast.AST) -> None:
         """Raise ValueError at the first part that is not allowed."""
@@ -113,7 +162,7 @@ class Expression:
                 if len(arguments) != found[1]:
                     raise ValueError(f"gives {name} {len(arguments)} arguments, but it takes {found[1]}")
                 children: list[ast.AST] = list(arguments)
-            case ast.BinOp(op=op, left=left, right=right) if type(op) in _BINARY:
+            case ast.BinOp(op=op, left=left, right=right) if type(op) in (*_BINARY, ast.Pow):
                 children = [left, right]
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
                 children = [operand]
@@ -137,25 +186,26 @@ class Expression:
         for child in children:
             self._check(child)
 
-    def _value(self, node: ast.AST, values: dict[str, np.ndarray]) -> Any:
+    def _value(self, node: ast.AST, values: Mapping[str, Any], calculate: _Arithmetic) -> Any:
         def at(child: ast.AST) -> Any:
-            return self._value(child, values)
+            return self._value(child, values, calculate)
 
         match node:
             case ast.Constant(value=int() | float() as number):
-                return np.float64(number)  # Python's whole numbers have no end: 9**9**9 would never finish
+                # Of a fixed size: Python's whole numbers have no end, and 9**9**9 would never finish.
+                return calculate.number(float(number))
             case ast.Name(id=name):
-                return values[name] if name in values else CONSTANTS[name]
+                return values[name] if name in values else calculate.number(CONSTANTS[name])
             case ast.Call(func=ast.Name(id=name), args=arguments):
-                found = function_named(name)
-                assert found is not None
-                return found[0](*(at(argument) for argument in arguments))
+                return calculate.function(name)(*(at(argument) for argument in arguments))
+            case ast.BinOp(op=ast.Pow(), left=left, right=right):
+                return calculate.power(at(left), at(right))
             case ast.BinOp(op=op, left=left, right=right):
                 return _BINARY[type(op)](at(left), at(right))
             case ast.UnaryOp(op=op, operand=operand):
                 return -at(operand) if isinstance(op, ast.USub) else at(operand)
             case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=body, orelse=other):
-                return np.where(_COMPARE[type(op)](at(left), at(right)), at(body), at(other))
+                return calculate.choice(_COMPARE[type(op)](at(left), at(right)), at(body), at(other))
         raise AssertionError("checked at the start")
 
 

@@ -51,18 +51,18 @@ def prediction(
 ) -> Figure:
     """Target, prediction before and prediction after training, in the way the scene's kind asks for.
 
-    `inputs` are the names of its axes; `outputs` those of the panels of a scatter plot, where there are several.
+    `inputs` are the names of its axes; `outputs` those of the panels of surfaces and scatter plots, of which there may
+    be several.
     """
     with mpl.rc_context(STYLE):
         if kind == "scatter":
             figure = _scatter(table, outputs)
+        elif kind == "surface":
+            figure = _surface(table, shape, inputs, outputs)
         else:
-            figure = {"picture": _picture, "surface": _surface, "curve": _curve}[kind](table, shape)
-        if kind in ("surface", "curve"):
-            for axes in figure.axes[: 4 if kind == "surface" else 1]:
-                axes.set_xlabel(axis_label(inputs[0]))
-                if kind == "surface":
-                    axes.set_ylabel(axis_label(inputs[1]))
+            figure = {"picture": _picture, "curve": _curve}[kind](table, shape)
+        if kind == "curve":
+            figure.axes[0].set_xlabel(axis_label(inputs[0]))
         figure.suptitle(title, fontsize=9)
         return figure
 
@@ -73,23 +73,37 @@ def _picture(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
     return figure
 
 
-def _surface(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
-    figure = Figure(figsize=(10.4, 2.7), layout="constrained")
-    panels = figure.subplots(1, 4)
+def _surface(table: pd.DataFrame, shape: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> Figure:
+    """A row of panels for each output; without a target, before and after training alone."""
+    channels = [rows for _, rows in table.groupby("channel")]
+    columns = 4 if table["target"].notna().any() else 2
+    figure = Figure(figsize=(2.6 * columns, 2.7 * len(channels)), layout="constrained")
+    rows_of_panels = figure.subplots(len(channels), columns, squeeze=False)
+    for k, (panels, rows) in enumerate(zip(rows_of_panels, channels, strict=True)):
+        _surface_row(figure, panels, rows, shape, f"{axis_label(outputs[k])}: " if len(channels) > 1 else "")
+        for axes in panels:
+            axes.set(xlabel=axis_label(inputs[0]), ylabel=axis_label(inputs[1]))
+            axes.grid(False)
+    return figure
+
+
+def _surface_row(figure: Figure, panels: Sequence[Axes], table: pd.DataFrame, shape: Sequence[int], of: str) -> None:
     extent = (table["x1"].min(), table["x1"].max(), table["x2"].min(), table["x2"].max())
-    low, high = table["target"].min(), table["target"].max()
-    for axes, (name, label) in zip(panels[:3], {"target": "target", **STATES}.items(), strict=True):
+    solved = table["target"].notna().any()
+    shown = {**({"target": "target"} if solved else {}), **STATES}
+    scale = table["target" if solved else "after"]
+    low, high = scale.min(), scale.max()
+    for axes, (name, label) in zip(panels, shown.items(), strict=False):
         values = table[name].to_numpy().reshape(shape)
         picture = axes.imshow(values, origin="lower", extent=extent, aspect="auto", cmap="viridis", vmin=low, vmax=high)
-        axes.set(title=label, xlabel="$x_1$", ylabel="$x_2$")
-        axes.grid(False)
-    figure.colorbar(picture, ax=panels[:3].tolist(), shrink=0.9)
+        axes.set(title=of + label)
+    figure.colorbar(picture, ax=list(panels[: len(shown)]), shrink=0.9)
+    if not solved:
+        return
     error = np.abs(table["after"] - table["target"]).to_numpy().reshape(shape)
     picture = panels[3].imshow(error, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0)
-    panels[3].set(title="|error| after training", xlabel="$x_1$", ylabel="$x_2$")
-    panels[3].grid(False)
+    panels[3].set(title="|error| after training")
     figure.colorbar(picture, ax=panels[3], shrink=0.9)
-    return figure
 
 
 def _curve(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
@@ -97,7 +111,10 @@ def _curve(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
     axes = figure.subplots()
     for channel, rows in table.groupby("channel"):
         label = channel == 0
-        axes.plot(rows["x1"], rows["target"], color=BLACK, linewidth=2.5, alpha=0.35, label="target" if label else None)
+        if rows["target"].notna().any():
+            axes.plot(
+                rows["x1"], rows["target"], color=BLACK, linewidth=2.5, alpha=0.35, label="target" if label else None
+            )
         axes.plot(rows["x1"], rows["before"], color=BEFORE, linestyle=":", label="before training" if label else None)
         axes.plot(rows["x1"], rows["after"], color=AFTER, label="after training" if label else None)
     axes.set(xlabel="$x_1$", ylabel="$y$")

@@ -1,6 +1,7 @@
 """Scores of networks on data that they were not trained on."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -15,10 +16,10 @@ Metrics = Callable[[Tensor, Tensor], dict[str, Tensor]]  # of a task: prediction
 
 def score(task: Task, network: Network, theta: Tensor, data: Data, split: Split) -> dict[str, Tensor]:
     """The task's metrics of theta (seeds, length) in own units and the errors of its unknowns, (seeds,) each."""
-    prediction = network(theta, split.x.unsqueeze(0))
+    x, found = split.x.unsqueeze(0), network.unknown(theta)
+    prediction = network(theta, x) if task.solved else task.sides(partial(network.plain, theta), x, found)
     scores = in_own_units(task, task.metrics, data, prediction, split.y.unsqueeze(0))
-    found = network.unknown(theta)
-    errors = {f"{name}_error": (found[name].flatten() / true - 1).abs() for name, (_, true) in task.unknowns.items()}
+    errors = {f"{name}_error": (found[name].flatten() / true - 1).abs() for name, true in task.truths.items()}
     return scores | errors
 
 

@@ -101,7 +101,7 @@ def predictions(states: States, scene: Scene, row: int, data: Data) -> pd.DataFr
     table = {f"x{i + 1}": np.tile(values, channels) for i, values in enumerate(features)}
     table |= {"channel": np.repeat(np.arange(channels), points), "target": _numpy(scene.target).ravel()}
     for state, (network, theta) in states.items():
-        table[state] = _numpy(data.own_units(network(theta[row : row + 1], scene.x[None])[0])).ravel()
+        table[state] = _numpy(data.own_units(network(theta[row : row + 1], scene.x[None])[0])[:channels]).ravel()
     return pd.DataFrame(table)
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from kanexp.init.base import Init
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
-from kanexp.model.wiring import Row, Wiring
+from kanexp.model.wiring import Finished, Row, Wiring
 
 KEPT = 2**26  # features of inputs that stay the same, above which they are computed anew each time
 PART = 2**22  # features of one layer and seed that exist at once when a network answers without learning
@@ -51,6 +51,10 @@ class Network:
     def with_unknowns(self, unknowns: Mapping[str, float]) -> "Network":
         """This network with unknown numbers of a task, which are trained with it."""
         return Network(self.layers, self.wiring, unknowns)
+
+    def finished(self, finish: Callable[[Tensor, Tensor], Tensor]) -> "Network":
+        """This network, whose outputs (seeds, n_out, batch) become finish(x, outputs) at inputs x."""
+        return Network(self.layers, Finished(self.wiring, finish), self.unknowns)
 
     @property
     def widths(self) -> list[int]:

@@ -44,3 +44,23 @@ class Row(Wiring):
         for layer in layers:
             x = layer(x)
         return x
+
+
+class Finished(Wiring):
+    """Another wiring, whose outputs are made into others: `finish` has the inputs of the network and these outputs."""
+
+    def __init__(self, inner: Wiring, finish: Callable[[Tensor, Tensor], Tensor]):
+        self.inner, self.finish = inner, finish
+
+    def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
+        return self.finish(x, self.inner.run(x, layers, own))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return self.inner.shapes
+
+    def start(self, generator: Generator) -> dict[str, Tensor]:
+        return self.inner.start(generator)
+
+    def flops(self, layers: Sequence[int]) -> int:
+        return self.inner.flops(layers)

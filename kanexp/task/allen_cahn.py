@@ -1,19 +1,17 @@
 """The Allen-Cahn equation."""
 
+import math
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import torch
-from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
+from kanexp.data.reference import stored
 from kanexp.task.equation import Equation, Jet, Partial
 
 DIFFUSION, REACTION = 1e-4, 5.0
-REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/allen_cahn.py
+REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/references.py
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +23,7 @@ class AllenCahn(Equation):
     Source: Raissi, Perdikaris and Karniadakis 2019, https://doi.org/10.1016/j.jcp.2018.10.045
     """
 
+    names: ClassVar[tuple[str, ...]] = ("t", "x")
     partials: ClassVar[tuple[Partial, ...]] = ((0,), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
 
@@ -35,12 +34,8 @@ class AllenCahn(Equation):
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) - DIFFUSION * jet.d(1, 1) - REACTION * (jet.value - jet.value**3)
 
+    def lift(self, x: Tensor) -> Tensor:
+        return x[1:].square() * (math.pi * x[1:]).cos()
+
     def solution(self, x: Tensor) -> Tensor:
-        t, place = x.cpu().numpy()
-        return torch.from_numpy(_reference().ev(t, place)[None]).to(x)
-
-
-@cache
-def _reference() -> RectBivariateSpline:
-    with np.load(REFERENCE) as stored:
-        return RectBivariateSpline(stored["t"], stored["x"], stored["u"])
+        return stored(REFERENCE, ("t", "x"), ("u",), x)

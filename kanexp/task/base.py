@@ -128,7 +128,8 @@ class Task(ABC):
     differential: ClassVar[bool] = False  # True: the loss is of the network's derivatives in its inputs (task/equation)
     partials: ClassVar[tuple[tuple[int, ...], ...]] = ()  # its derivatives, each as the inputs in which it is taken
     before: ClassVar[Mapping[str, Any]] = {}  # options whose words lack them: as it was when there were none
-    unknowns: ClassVar[Mapping[str, tuple[float, float]]] = {}  # trained numbers: where they start, and the true ones
+    unknowns: ClassVar[Mapping[str, float]] = {}  # numbers that are trained with the network: where they start
+    truths: ClassVar[Mapping[str, float]] = {}  # what they are, where that is known
 
     @property
     def redrawn(self) -> int | None:
@@ -138,6 +139,20 @@ class Task(ABC):
     def sample(self, generator: Generator) -> Split:
         """Training data drawn anew. Raises ValueError where they cannot be."""
         raise ValueError(f"{type(self).__name__} has no training data to draw anew")
+
+    @property
+    def finish(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """What a network's outputs (seeds, n_out, samples) become at inputs (seeds or 1, n_in, samples), if others."""
+        return None
+
+    @property
+    def solved(self) -> bool:
+        """Whether there are answers to compare with; else it is scored by how well `sides` meet the test targets."""
+        return True
+
+    def sides(self, function: Callable[[Tensor], Tensor], x: Tensor, unknowns: Mapping[str, Tensor]) -> Tensor:
+        """What an equation says of a function at x. Raises ValueError where there is none."""
+        raise ValueError(f"{type(self).__name__} is no equation")
 
     @property
     def least_squares(self) -> bool:

@@ -23,6 +23,7 @@ class Burgers(Equation):
     Basdevant et al. 1986, https://doi.org/10.1016/0045-7930(86)90036-8
     """
 
+    names: ClassVar[tuple[str, ...]] = ("t", "x")
     partials: ClassVar[tuple[Partial, ...]] = ((0,), (1,), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (1, 0), (1, 1))
     viscosity: float = 0.01 / math.pi
@@ -37,6 +38,9 @@ class Burgers(Equation):
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) + jet.value * jet.d(1) - self.viscosity * jet.d(1, 1)
+
+    def lift(self, x: Tensor) -> Tensor:
+        return -(math.pi * x[1:]).sin()
 
     def solution(self, x: Tensor) -> Tensor:
         nodes, weights = (t.to(x)[:, None] for t in gauss_hermite(NODES))

@@ -1,15 +1,14 @@
 """How fast something spreads, from measurements of it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.base import Split
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.equation import Condition, Equation, Jet, Partial
 
 COEFFICIENT = 0.1
 
@@ -25,8 +24,9 @@ class Diffusion(Equation):
     """
 
     partials: ClassVar[tuple[Partial, ...]] = ((0,), (1, 1))
-    edges: ClassVar[tuple[tuple[int, int], ...]] = ()
-    unknowns: ClassVar[dict[str, tuple[float, float]]] = {"diffusion": (1.0, COEFFICIENT)}
+    names: ClassVar[tuple[str, ...]] = ("t", "x")
+    unknowns: ClassVar[Mapping[str, float]] = {"diffusion": 1.0}
+    truths: ClassVar[Mapping[str, float]] = {"diffusion": COEFFICIENT}
     measured: int = 200
     noise: float = 0.0
 
@@ -42,13 +42,8 @@ class Diffusion(Equation):
         return [(0.0, 1.0)] * 2
 
     @property
-    def known_points(self) -> int:
-        return self.measured
-
-    def known(self, generator: Generator) -> Split:
-        x = torch.rand((2, self.measured), generator=generator, dtype=torch.float64)
-        noise = torch.randn((1, self.measured), generator=generator, dtype=torch.float64)
-        return Split(x, self.solution(x) + self.noise * noise)
+    def conditions(self) -> tuple[Condition, ...]:
+        return (Condition(None, name="measured", points=self.measured, noise=self.noise),)
 
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
         return jet.d(0) - jet.unknowns["diffusion"] * jet.d(1, 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.equation import Equation, Jet, Partial, nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,7 @@ class Helmholtz(Equation):
     Source: Wang, Teng and Perdikaris 2021, https://doi.org/10.1137/20M1318043
     """
 
+    names: ClassVar[tuple[str, ...]] = ("x", "y")
     partials: ClassVar[tuple[Partial, ...]] = ((0, 0), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (0, 1), (1, 0), (1, 1))
     k: float = 1.0
@@ -41,6 +42,9 @@ class Helmholtz(Equation):
 
     def right_side(self, x: Tensor) -> Tensor:
         return (self.k**2 - math.pi**2 * (self.waves_x**2 + self.waves_y**2)) * self.solution(x)
+
+    def lift(self, x: Tensor) -> Tensor | None:
+        return nothing(x) if float(self.waves_x).is_integer() and float(self.waves_y).is_integer() else None
 
     def solution(self, x: Tensor) -> Tensor:
         waves = torch.tensor([[self.waves_x], [self.waves_y]], dtype=x.dtype, device=x.device)

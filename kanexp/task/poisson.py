@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.equation import Equation, Jet, Partial, nothing
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Poisson(Equation):
     Source: pykan's example of a partial differential equation, https://github.com/KindXiaoming/pykan
     """
 
+    names: ClassVar[tuple[str, ...]] = ("x", "y")
     partials: ClassVar[tuple[Partial, ...]] = ((0, 0), (1, 1))
     edges: ClassVar[tuple[tuple[int, int], ...]] = ((0, 0), (0, 1), (1, 0), (1, 1))
 
@@ -28,6 +29,9 @@ class Poisson(Equation):
 
     def right_side(self, x: Tensor) -> Tensor:
         return -2 * math.pi**2 * self.solution(x)
+
+    def lift(self, x: Tensor) -> Tensor:
+        return nothing(x)
 
     def solution(self, x: Tensor) -> Tensor:
         return (math.pi * x).sin().prod(dim=0, keepdim=True)

@@ -1,7 +1,7 @@
 """Derivatives of a network's outputs: in its inputs (jet), and in its weights, sample by sample (jacobian)."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,21 +18,7 @@ def jet(network: Network, theta: Tensor, x: Tensor, partials: Iterable[Partial])
     takes 0.2 to 0.8 times what derivatives take that are carried forward through the layers, and with fourier 1.3 times
     (scripts/bench_derivatives.py).
     """
-    with torch.enable_grad():
-        x = x.expand(len(theta), -1, -1).detach().requires_grad_()
-        value = network.plain(theta, x)
-        slopes = cache(lambda partial: _slopes(found(partial), x))  # in all inputs at once
-
-        def found(partial: Partial) -> Tensor:
-            return slopes(partial[:-1])[:, :, partial[-1]] if partial else value
-
-        return Jet(value, {partial: found(partial) for partial in partials}, network.unknown(theta))
-
-
-def _slopes(values: Tensor, x: Tensor) -> Tensor:
-    """Derivatives (seeds, n_out, n_in, points) of values (seeds, n_out, points) in the inputs at the same points."""
-    outputs = range(values.shape[1])
-    return torch.stack([torch.autograd.grad(values[:, k].sum(), x, create_graph=True)[0] for k in outputs], dim=1)
+    return Jet.of(partial(network.plain, theta), x.expand(len(theta), -1, -1), partials, network.unknown(theta))
 
 
 def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ class StandIn(Task):
 
     inputs: int = 1
     outputs: int = 1
-    unknowns: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # type: ignore[misc]
+    unknowns: Mapping[str, float] = field(default_factory=dict)  # type: ignore[misc]
 
     @property
     def scores(self) -> tuple[Score, ...]:

@@ -16,7 +16,7 @@ from kanexp.data.encoding import Encoding
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.record import Record
-from kanexp.folder.restore import Restored, restore
+from kanexp.folder.restore import Restored, read_run_config, restore
 from kanexp.folder.run_folder import RunFolder
 from kanexp.score.functions import median_row
 from kanexp.task.base import Task
@@ -167,15 +167,16 @@ def load(path: str | Path) -> Trained:
         record, model = folder.ended()
         if record.status == "done":
             folder.check_files(record)
-        restored = restore(folder, task=_stand_in(model))
-        return Trained(folder, restored, build_part("task", restored.experiment.config), *_scaling(model, restored))
+        task = build_part("task", read_run_config(folder))
+        restored = restore(folder, task=task if task.differential else _stand_in(model))
+        return Trained(folder, restored, task, *_scaling(model, restored))
     except UnreadableRun as error:
         raise ConfigError(f"{error}; give the folder of a run that has ended") from error
 
 
 def _stand_in(model: Mapping[str, Any]) -> StandIn:
     names = [name.partition(".")[2] for name in model["state"] if name.startswith("unknowns.")]
-    return StandIn(inputs=model["widths"][0], outputs=model["widths"][-1], unknowns=dict.fromkeys(names, (0.0, 1.0)))
+    return StandIn(inputs=model["widths"][0], outputs=model["widths"][-1], unknowns=dict.fromkeys(names, 0.0))
 
 
 def _scaling(model: Mapping[str, Any], restored: Restored) -> tuple[Encoding, Tensor, Tensor]:

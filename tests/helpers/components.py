@@ -40,6 +40,7 @@ from kanexp.reg.l2 import L2
 from kanexp.reg.smooth import Smooth as SmoothPenalty
 from kanexp.reg.sum import Sum
 from kanexp.task.burgers import Burgers
+from kanexp.task.equation import TypedEquation
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.helmholtz import Helmholtz
@@ -48,10 +49,11 @@ from kanexp.task.tabular import BUNDLED, MADE, Tabular
 from kanexp.task.vision import Vision
 
 # Parts of which nothing can be made, or loaded, without more words; what they say then, as test_components.py checks.
-# What stands for them: test_starts_from_a_file in test_init.py, and the cases Sum and Vision below.
+# What stands for them: test_starts_from_a_file in test_init.py, and cases of Sum, Vision and TypedEquation below.
 INCOMPLETE = {
     "init/custom": "path must name an .npz file of start weights, got ''",
     "reg/sum": "parts must name at least one penalty",
+    "task/equation": "domain must name the inputs with their ranges, such as {t: [0, 1], x: [-1, 1]}",
     "task/vision": "data_dir: mnist is not on this machine",
 }
 
@@ -163,6 +165,12 @@ TASKS = instances(
         Vision(dataset="digits"),
         Helmholtz(k=2.5, waves_x=3.0, waves_y=0.5),
         Burgers(viscosity=0.05),
+        TypedEquation(
+            residual="u_t + 2*u_x",
+            domain={"t": [0.0, 1.0], "x": [-1.0, 1.0]},
+            known=["u(0, x) = sin(pi*x)", "u(t, -1) = u(t, 1)"],
+            exact="sin(pi*(x - 2*t))",
+        ),
     ],
 )
 LOGGERS = instances("logger")
