@@ -27,6 +27,11 @@ class Problem(ABC):
     def residuals(self, theta: Tensor) -> Tensor:
         """What squared and summed gives the loss, (seeds, residuals); can be differentiated any number of times."""
 
+    def trial(self, theta: Tensor) -> Tensor:
+        """The residuals once more, only to see whether they are smaller there; overridden where that takes less."""
+        with torch.no_grad():
+            return self.residuals(theta)
+
     @abstractmethod
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """The residuals, and their derivatives (seeds, parameters, residuals)."""

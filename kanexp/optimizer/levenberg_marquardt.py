@@ -77,8 +77,7 @@ class LevenbergMarquardtStepper(Stepper):
                 break
             factor, failed = torch.linalg.cholesky_ex(normal + torch.diag_embed(self.damping[:, None] * scale))
             move = -torch.cholesky_solve(slope.unsqueeze(-1), factor).squeeze(-1)
-            with torch.no_grad():
-                found = problem.residuals(theta + move).square().sum(1)
+            found = problem.trial(theta + move).square().sum(1)
             evaluations += searching.cpu()
             better = searching & (failed == 0) & (found < loss)  # NaN compares false
             new = torch.where(better[:, None], theta + move, new)
