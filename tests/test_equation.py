@@ -154,7 +154,9 @@ def test_jets_of_several_outputs_are_those_of_each(draws):
 SMALL = {"points": 100, "edge_points": 10}
 
 
-@pytest.mark.parametrize("optimizer", [Adam(learning_rate=0.01), LBFGS(), HessianFree(iterations=8), LevenbergMarquardt()], ids=name)
+@pytest.mark.parametrize(
+    "optimizer", [Adam(learning_rate=0.01), LBFGS(), HessianFree(iterations=8), LevenbergMarquardt()], ids=name
+)
 def test_seeds_learn_an_equation_as_they_do_alone(optimizer):
     words = {"task": Poisson(**SMALL), "optimizer": optimizer, "init": Glorot(), "steps": 60}
     together, metrics, _ = train(experiment(**words))
