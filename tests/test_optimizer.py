@@ -315,3 +315,12 @@ def test_qr_keeps_digits_that_squaring_the_condition_loses():
         return float((form(residuals, jacobian.mT).solve(damped)[0] - 1).abs().max())
 
     assert error(Stacked) < 1e-5 < error(Normal)
+
+
+@pytest.mark.parametrize(("residuals", "form"), [(3, "samples"), (20, "normal")])
+def test_auto_is_the_form_of_the_smaller_matrix(residuals, form):
+    problem, theta = Line(residuals, 6), starts()
+    one, other = (LevenbergMarquardt(form=f).stepper(theta).step(theta, problem)[0] for f in ("auto", form))
+    assert torch.equal(one, other)
+    last = LevenbergMarquardt(form="qr").stepper(theta).step(theta, problem)[0]
+    torch.testing.assert_close(one, last, rtol=1e-9, atol=1e-11)
