@@ -324,3 +324,8 @@ def test_auto_is_the_form_of_the_smaller_matrix(residuals, form):
     assert torch.equal(one, other)
     last = LevenbergMarquardt(form="qr").stepper(theta).step(theta, problem)[0]
     torch.testing.assert_close(one, last, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("form", ["samples", "qr"])
+def test_battery_of_the_other_forms(form):
+    check_optimizer(LevenbergMarquardt(form=form))
