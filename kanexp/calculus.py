@@ -25,7 +25,8 @@ def derivative(function: Callable[[Tensor], Tensor], x: Tensor, order: int = 1, 
             (mixed,) = torch.autograd.grad(values, x, v, create_graph=True, materialize_grads=True)
         if not mixed.requires_grad:  # constants
             return torch.zeros_like(values)
-        return torch.autograd.grad(mixed, v, torch.ones_like(mixed), create_graph=again)[0]
+        ones = torch.ones_like(mixed)
+        return torch.autograd.grad(mixed, v, ones, create_graph=again, materialize_grads=True)[0]
 
 
 def gauss_legendre(panels: int, nodes: int) -> tuple[Tensor, Tensor]:

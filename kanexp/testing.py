@@ -50,6 +50,7 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
 
     if not basis.kinks and not basis.per_edge:
         _check_curvature(basis, inner)
+    _check_derivatives(basis, x, inner)
 
     for dtype in (torch.float32, torch.float64):
         extreme = torch.tensor([-1e4, -1.0, 0.0, 1.0, 1e4], dtype=dtype).expand(3, 5)
@@ -113,6 +114,14 @@ def _check_frequencies(orders: Sequence[int], values: Tensor) -> None:
             f"orders must be degrees or frequencies, but terms of order {other} change sign {more:g} times and "
             f"those of order {one} {fewer:g} times; leave `orders` out where terms have none, as local functions"
         )
+
+
+def _check_derivatives(basis: Basis, x: Tensor, inner: tuple[Tensor, ...]) -> None:
+    """Derivatives of any order are what differentiating the features gives."""
+    for order, found in enumerate(basis.derivatives(x, 3, *inner)):
+        expected = derivative(lambda x: basis.features(x, *inner), x, order) if order else basis.features(x, *inner)
+        size = float(expected.abs().amax().clamp(min=1))
+        assert (found - expected).abs().amax() < 1e-9 * size, f"derivatives of order {order} are not the features' own"
 
 
 def _check_curvature(basis: Basis, inner: tuple[Tensor, ...]) -> None:

@@ -18,14 +18,19 @@ from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
+from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.seeding import generator
+from kanexp.task.poisson import Poisson
 from kanexp.testing import check_optimizer
 from kanexp.train import checkpoint as checkpoints
 from kanexp.train import loop as training
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 
+POINTS = Poisson(points=20, edge_points=4, resample=3)
+SECOND_ORDER = {"levenberg_marquardt": LevenbergMarquardt(), "lbfgs": LBFGS()}
 CASES = {
     **{option: [experiment(optimizer=cls(), steps=12)] for option, cls in classes("optimizer").items()},
     "diagnostics": [experiment(diagnostics=True)],
@@ -34,6 +39,7 @@ CASES = {
     "side by side": [experiment(optimizer=AdamW()), experiment(init=Default(), optimizer=SGD(), seeds=2)],
     "patience": [experiment(optimizer=Adam(learning_rate=0.5), patience=8, steps=60)],
     "float32": [experiment(dtype="float32")],
+    **{f"new points, {name}": [experiment(optimizer=o, task=POINTS, steps=12)] for name, o in SECOND_ORDER.items()},
 }
 
 
@@ -48,7 +54,8 @@ def train(members, folder, stop_at=None, hashes=()):
         if progress.step == stop_at:
             raise Killed
 
-    ensemble, data = Ensemble(tuple(members)), TASK.load(generator(0, "data"))
+    ensemble = Ensemble(tuple(members))
+    data = ensemble.first.task.load(generator(0, "data"))
     dtype = getattr(torch, ensemble.first.settings.dtype)
     data = replace(data, **{n: replace(s, x=s.x.to(dtype), y=s.y.to(dtype)) for n, s in splits(data).items()})
     network = ensemble.first.network()

@@ -48,8 +48,6 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
     if (option.group, option.name) == ("task", "equation"):  # or an equation
         words += ["task.residual=u_x - 1", "task.domain={x: [0, 1]}", "task.known='u(0) = 0'"]
-    if option.name in ("levenberg_marquardt", "hessian_free"):
-        words.append("dtype=float64")
     built = experiment(*words)
     assert built.config.choices[option.group] == option.name
     assert option.description.endswith(".") or option.group == "experiment"
@@ -92,6 +90,15 @@ def _is_option(value, base, module):
     """Whether a module defines it, and it can be made: not what options are derived from or made of."""
     own = isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
     return own and not value.__name__.startswith("_") and not inspect.isabstract(value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "precision"), [("adam", "float32"), ("lbfgs", "float32"), ("levenberg_marquardt", "float64")]
+)
+def test_the_precision_not_given_is_what_the_optimizer_needs_and_the_run_is_the_same_as_if_given(optimizer, precision):
+    (chosen,), (given,) = (load([f"optimizer={optimizer}", *words], CATALOG) for words in ([], [f"dtype={precision}"]))
+    assert chosen.values["dtype"] == precision
+    assert (chosen.values, chosen.hash) == (given.values, given.hash)
 
 
 def test_words_reach_the_objects():
@@ -425,7 +432,7 @@ MISTAKES = [
         1,
     ),
     (
-        ["optimizer=levenberg_marquardt", "reg=l1"],
+        ["optimizer=levenberg_marquardt", "reg=l1", "dtype=float32"],
         [
             "optimizer: LevenbergMarquardt minimizes a sum of squares, to which L1 cannot be added; use reg=none",
             "dtype: LevenbergMarquardt squares the rounding errors, got float32; use dtype=float64",

@@ -12,7 +12,7 @@ from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.base import Problem
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
-from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt, Normal, Stacked
 from kanexp.optimizer.sgd import SGD
 from kanexp.seeding import generator
 from kanexp.testing import check_optimizer
@@ -211,9 +211,10 @@ def test_levenberg_marquardt_ends_where_scipys_does():
         assert ours <= 2 * found.cost + 1e-20
 
 
-def test_a_step_of_levenberg_marquardt_solves_the_damped_equations():
+@pytest.mark.parametrize("form", ["auto", "normal", "samples", "qr"])
+def test_a_step_of_levenberg_marquardt_solves_the_damped_equations(form):
     theta = starts()
-    settings = LevenbergMarquardt(damping=0.5, floor=0.1)
+    settings = LevenbergMarquardt(damping=0.5, floor=0.1, form=form)
     residuals, jacobian = Rosenbrock().jacobian(theta)
     new, _, evaluations = settings.stepper(theta).step(theta, Rosenbrock())
     first_trial_taken = (evaluations == 2).nonzero().flatten().tolist()
@@ -285,3 +286,46 @@ def test_hessian_free_ends_where_scipys_least_squares_does():
             lambda t: problem.residuals(torch.as_tensor(t)[None])[0].numpy(), row.numpy(), method="lm", xtol=1e-15
         )
         assert ours <= 2 * found.cost + 1e-12
+
+
+@pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), HessianFree(), LBFGS()], ids=name)
+def test_who_was_through_goes_on_when_told_of_other_samples(optimizer):
+    theta, other = starts(), Line(20, 6)
+    stepper = optimizer.stepper(theta)
+    for _ in range(400):
+        theta, _, _ = stepper.step(theta, Rosenbrock())
+    assert stepper.finished().all()
+    assert torch.equal(stepper.step(theta, other)[0], theta)
+    stepper.renew()
+    new, loss, _ = stepper.step(theta, other)
+    torch.testing.assert_close(loss, other(theta)[0])
+    assert (other(new)[0] < loss).all()
+
+
+def test_qr_keeps_digits_that_squaring_the_condition_loses():
+    """Columns of sizes 1 to 1e-12, scaled alike by what they are made of: one undamped step solves them, or cannot."""
+    draw = torch.randn(1, 40, 6, generator=generator(0, "check"), dtype=torch.float64)
+    basis = torch.linalg.qr(draw).Q
+    mixed = torch.linalg.qr(torch.randn(1, 6, 6, generator=generator(1, "check"), dtype=torch.float64)).Q
+    jacobian = (basis * torch.logspace(0, -9, 6, dtype=torch.float64)) @ mixed  # (1, residuals, parameters)
+    right = torch.ones(1, 6, 1, dtype=torch.float64)
+    residuals, damped = -(jacobian @ right).squeeze(-1), torch.full((1, 6), 1e-30, dtype=torch.float64)
+
+    def error(form):
+        return float((form(residuals, jacobian.mT).solve(damped)[0] - 1).abs().max())
+
+    assert error(Stacked) < 1e-5 < error(Normal)
+
+
+@pytest.mark.parametrize(("residuals", "form"), [(3, "samples"), (20, "normal")])
+def test_auto_is_the_form_of_the_smaller_matrix(residuals, form):
+    problem, theta = Line(residuals, 6), starts()
+    one, other = (LevenbergMarquardt(form=f).stepper(theta).step(theta, problem)[0] for f in ("auto", form))
+    assert torch.equal(one, other)
+    last = LevenbergMarquardt(form="qr").stepper(theta).step(theta, problem)[0]
+    torch.testing.assert_close(one, last, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("form", ["samples", "qr"])
+def test_battery_of_the_other_forms(form):
+    check_optimizer(LevenbergMarquardt(form=form))

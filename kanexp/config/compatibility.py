@@ -92,15 +92,10 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
                 f"batch_size: {type(task).__name__} is learned at all of its points, got {settings.batch_size}; "
                 "use batch_size=null, with task.points and task.resample"
             )
-        if task.redrawn is not None and not optimizer.minibatches:
+        if task.redrawn is not None and not (optimizer.minibatches or optimizer.renews):
             mistakes.append(
                 f"task.resample: {name} compares losses of different steps and needs the same points in each, "
                 f"got {task.redrawn}; use task.resample=null or optimizer=adam"
-            )
-        if optimizer.jacobian:
-            mistakes.append(
-                f"optimizer: {name} needs the slopes of every residual, which {type(task).__name__}'s do not give; "
-                "use optimizer=hessian_free or optimizer=lbfgs"
             )
     if settings.batch_size is not None and not optimizer.minibatches:
         mistakes.append(

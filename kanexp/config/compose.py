@@ -1,8 +1,9 @@
 """The words of a command, composed with Hydra and checked: one run config for each job."""
 
 import copy
+import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -210,7 +211,21 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
+    if plain["dtype"] == "auto":  # written out, so that a run is the same whether it was chosen or given
+        plain["dtype"] = _precision(choices, plain["optimizer"])
     return RunConfig(plain, dict(choices), tuple(texts), catalog.users)
+
+
+def _precision(choices: Mapping[str, str], optimizer: Any) -> str:
+    """The precision that an optimizer takes by itself; what is wrong with its option is told when it is built."""
+    if choices.get("optimizer") == "adam":  # the usual one: a word about anything else does not wait for torch
+        return "float32"
+    module, _, name = str(optimizer.get("_target_")).rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (Exception, SystemExit):  # whatever a user's file does when it is read
+        return "float32"
+    return "float64" if getattr(cls, "least_squares", False) else "float32"
 
 
 def _of_groups(job: Sequence[Override]) -> list[str]:

@@ -61,6 +61,14 @@ class Basis(ABC):
         """
         return derivative(lambda x: self.features(x, *weights), x)
 
+    def derivatives(self, x: Tensor, order: int, *weights: Tensor) -> tuple[Tensor, ...]:
+        """`features`, their first derivatives and so on up to this order, each shaped like `features`.
+
+        This default differentiates `features`; a basis overrides it where a formula is cheaper.
+        """
+        higher = (derivative(lambda x: self.features(x, *weights), x, k) for k in range(1, order + 1))
+        return (self.features(x, *weights), *higher)
+
     # The two below do the same without gradients, for the fast path: in memory that is given, so that numbers stay in
     # the processor's cache. For functions that are fixed and shared by all edges.
 
@@ -161,6 +169,20 @@ class Polynomials(Basis):
             P.append((a * t + b) * P[-1] - c * P[-2])
         return torch.stack(P[2:], dim=-3)
 
+    def derivatives(self, x: Tensor, order: int) -> tuple[Tensor, ...]:
+        """The recurrence differentiated by Leibniz' rule, in which t = tanh(x) has t' = 1 - t^2."""
+        t = [torch.tanh(x)]
+        for k in range(order):
+            t.append(int(k == 0) - _leibniz(t, t, k))
+        before = [torch.zeros_like(x)] * (order + 1)
+        last = [torch.ones_like(x), *before[1:]]
+        found = []
+        for a, b, c in self.recurrence:
+            new = [a * _leibniz(t, last, k) + b * last[k] - c * before[k] for k in range(order + 1)]
+            found.append(new)
+            before, last = last, new
+        return tuple(torch.stack(terms, dim=-3) for terms in zip(*found, strict=True))
+
     def fill(self, x: Tensor, out: Tensor) -> None:
         (a, b, _), *others = self.recurrence
         first, *rest = out.unbind(-3)
@@ -191,6 +213,14 @@ class Polynomials(Basis):
             if m >= 2:
                 G[m - 2].sub_(G[m], alpha=c)
         return total.addcmul_(total, t.square(), value=-1)
+
+
+def _leibniz(one: Sequence[Tensor], other: Sequence[Tensor], order: int) -> Tensor:
+    """The derivative of this order of a product, from those of both factors."""
+    total = one[0] * other[order]
+    for i in range(1, order + 1):
+        total.addcmul_(one[i], other[order - i], value=math.comb(order, i))
+    return total
 
 
 def slopes_from_lower_degrees(polynomials: Tensor) -> Tensor:

@@ -54,6 +54,12 @@ class Fourier(Basis):
         k = torch.arange(1, self.frequencies + 1, dtype=x.dtype, device=x.device)[:, None, None]
         return torch.cat([-k * sin, k * cos], dim=-3)
 
+    def derivatives(self, x: Tensor, order: int) -> tuple[Tensor, ...]:
+        found = [self.features(x)]
+        for _ in range(order):  # a derivative's own is found as that of the cosines and sines it is made of
+            found.append(self.slopes(x, found[-1]))
+        return tuple(found)
+
     def fill(self, x: Tensor, out: Tensor) -> None:
         cos, sin = out.split(self.frequencies, dim=-3)
         torch.cos(x, out=cos.select(-3, 0))

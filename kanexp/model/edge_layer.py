@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from kanexp.calculus import derivative
 from kanexp.init.base import Edges, Init
 from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
@@ -277,6 +278,18 @@ class EdgeLayer:
     def at(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The features (seeds or 1, terms, n_in, batch) at inputs x of a layer with these weights."""
         return self.features(x, *w.inner, seen=self.seen(x, w.norm, w.span))
+
+    def derivatives(self, w: LayerWeights, x: Tensor, order: int) -> tuple[Tensor, ...]:
+        """`at` and its derivatives in the inputs up to this order, for layers that normalize nothing."""
+        if self.basis.bound != "none":
+            return (self.at(w, x), *(derivative(lambda x: self.at(w, x), x, k) for k in range(1, order + 1)))
+        found = self.basis.derivatives(x, order, *w.inner)
+        if self.basis.residual == "none":
+            return found
+        value = RESIDUALS[self.basis.residual][0]
+        last = [value(x), *(derivative(value, x, k) for k in range(1, order + 1))]
+        pairs = zip(found, last, strict=True)
+        return tuple(torch.cat([one, r.unsqueeze(-3).expand_as(one[:, :1])], dim=-3) for one, r in pairs)
 
     def functions(self, w: LayerWeights, points: Tensor) -> Tensor:
         """Every edge function at points (points,): (seeds, n_out, n_in, points), without the bias."""

@@ -27,6 +27,11 @@ class Problem(ABC):
     def residuals(self, theta: Tensor) -> Tensor:
         """What squared and summed gives the loss, (seeds, residuals); can be differentiated any number of times."""
 
+    def trial(self, theta: Tensor) -> Tensor:
+        """The residuals once more, only to see whether they are smaller there; overridden where that takes less."""
+        with torch.no_grad():
+            return self.residuals(theta)
+
     @abstractmethod
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """The residuals, and their derivatives (seeds, parameters, residuals)."""
@@ -58,6 +63,13 @@ class Stepper(ABC):
         """
         return
 
+    def renew(self) -> None:
+        """Other samples from here on: what was concluded from the old ones is void.
+
+        Optimizers that conclude nothing from the samples of earlier steps have nothing to do.
+        """
+        return
+
     def finished(self) -> Tensor | None:
         """Which seeds can go no further (seeds,), bool; None for optimizers that never know."""
         return None
@@ -68,6 +80,7 @@ class Optimizer(ABC):
     """Settings of an optimizer."""
 
     minibatches: ClassVar[bool] = True  # False: it compares losses of different steps, which need the same samples
+    renews: ClassVar[bool] = False  # True: it does all the same where other samples come at times, which `renew` tells
     least_squares: ClassVar[bool] = False  # True: it needs a loss that is a sum of squares, in double precision
     jacobian: ClassVar[bool] = False  # True: it needs the derivatives of every residual
 

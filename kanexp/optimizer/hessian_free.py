@@ -26,6 +26,7 @@ class HessianFree(Optimizer):
     """
 
     minibatches: ClassVar[bool] = False
+    renews: ClassVar[bool] = True
     least_squares: ClassVar[bool] = True
     damping: float = 1e-2
     iterations: int = 30
@@ -54,6 +55,12 @@ class HessianFreeStepper(Stepper):
 
     def finished(self) -> Tensor:
         return self.stopped
+
+    def renew(self) -> None:
+        # What the damping had risen to on old samples would allow no step on others.
+        self.damping = torch.where(self.stopped, self.settings.damping, self.damping)
+        self.rise = torch.where(self.stopped, 2.0, self.rise)
+        self.stopped = torch.zeros_like(self.stopped)
 
     def step(self, theta: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
         residuals, product = _linearize(problem, theta)

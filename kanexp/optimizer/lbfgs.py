@@ -24,6 +24,7 @@ class LBFGS(Optimizer):
     """
 
     minibatches: ClassVar[bool] = False
+    renews: ClassVar[bool] = True
     history: int = 10
     max_evaluations: int = 25
 
@@ -55,6 +56,10 @@ class LBFGSStepper(Stepper):
         self.moves = [torch.where(rows[:, None], 0, m) for m in self.moves]
         self.changes = [torch.where(rows[:, None], 0, c) for c in self.changes]
         self.scale = torch.where(rows, 0, self.scale)
+
+    def renew(self) -> None:
+        self.forget(torch.ones_like(self.stopped))
+        self.stopped, self.at = torch.zeros_like(self.stopped), None
 
     def finished(self) -> Tensor:
         return self.stopped

@@ -275,6 +275,26 @@ class Equation(Task):
             start = end
         return torch.cat(parts, dim=-1)[:, None]
 
+    def rows(self, points: int) -> list[tuple[Tensor, Tensor]]:
+        """The values of `prediction` in rows of which each has a point of its own: numbers of values and of points (m,).
+
+        A value that compares two ends is in a row twice, once for each point.
+        """
+        start = points - self.known_points
+        places = [[torch.arange(start)] * self.equations]
+        for condition in self.learned:
+            count = self._count(condition)
+            places.append([torch.arange(start, start + count * (1 + condition.compares))] * len(condition.answers))
+            start += count * (1 + condition.compares)
+        found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(max(map(len, places)))]
+        value = 0
+        for part, twice in zip(places, [False, *(c.compares for c in self.learned)], strict=True):
+            for row, at in zip(found, part, strict=False):
+                values = torch.arange(value, value + len(at) // (1 + twice))
+                row.append((values.repeat(1 + twice), at))
+                value += len(values)
+        return [(torch.cat([v for v, _ in row]), torch.cat([at for _, at in row])) for row in found]
+
     def sides(self, function: Callable[[Tensor], Tensor], x: Tensor, unknowns: Mapping[str, Tensor]) -> Tensor:
         """The left sides (seeds, equations, points) of a function of inputs x (1, inputs, points) as they go in."""
         seeds = len(function(x[..., :1]))

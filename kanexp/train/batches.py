@@ -27,6 +27,11 @@ class Batch(NamedTuple):
 class Batches(ABC):
     """Batches without end."""
 
+    @property
+    def renewed(self) -> bool:
+        """Whether the last batch is the first of other samples, drawn after some steps on those before."""
+        return False
+
     @abstractmethod
     def next(self) -> Batch:
         """The batch of the next step; the very same tensors as before where nothing changed."""
@@ -112,6 +117,10 @@ class RedrawnSamples(Batches):
             self._draw()
         self._given += 1
         return self._batch
+
+    @property
+    def renewed(self) -> bool:
+        return self._draws > 0 and self._given == 1
 
     def _draw(self) -> None:
         drawn = self._task.sample(self._generator)

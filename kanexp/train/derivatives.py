@@ -1,6 +1,6 @@
 """Derivatives of a network's outputs: in its inputs (jet), and in its weights, sample by sample (jacobian)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import torch
@@ -28,8 +28,7 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
     samples at once; in the weights it is the product of that and the features. Layers whose functions are trained
     themselves, and networks that are no plain row of layers, are differentiated by torch, sample by sample in parallel.
     """
-    trained_inside = any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers)
-    if trained_inside or not network.wiring.direct:
+    if not is_fixed_row(network):
         return _by_torch(network, theta.detach(), x)
     weights = network.weights(theta.detach())
     features, outputs, z = [], [], x
@@ -44,28 +43,50 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
         grads = torch.autograd.grad(z[:, k].sum(), outputs, retain_graph=True)
         start = 0
         for layer, w, at, grad in zip(network.layers, weights, features, grads, strict=True):
-            start = _fill(layer, w, at.detach(), grad, derivatives[:, :, k], start)
+            factors = [(grad[:, :, None, None], at.detach().unsqueeze(1))]
+            start = fill(layer, w, factors, grad, derivatives[:, :, k], start)
     return z.detach(), derivatives
 
 
-def _fill(layer: EdgeLayer, w: LayerWeights, features: Tensor, grad: Tensor, out: Tensor, start: int) -> int:
-    """Write a layer's derivatives into out (seeds, length, batch) from `start`; returns where the next layer starts."""
-    views, batch = {}, out.shape[-1]
+def is_fixed_row(network: Network) -> bool:
+    """Whether a network is a plain row of layers whose functions are fixed and shared by all edges."""
+    trained_inside = any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers)
+    return network.wiring.direct and not trained_inside and not any(layer.basis.per_edge for layer in network.layers)
+
+
+Factors = Sequence[tuple[Tensor, Tensor]]  # (seeds, n_out, 1, n_in or 1, batch), (seeds or 1, 1, terms, n_in, batch)
+
+
+def fill(layer: EdgeLayer, w: LayerWeights, factors: Factors, grad: Tensor, out: Tensor, start: int) -> int:
+    """Write a layer's derivatives into out (seeds, length, batch) from `start`; returns where the next layer starts.
+
+    Those of the weights are sums of products: of what the features lead to, and the features. Those of the bias are
+    the gradient (seeds, n_out, batch) at the outputs.
+    """
+    views = {}
     for name, shape in layer.shapes.items():
         size = torch.Size(shape).numel()
-        views[name] = out[:, start : start + size].view(len(out), *shape, batch)
+        views[name] = out[:, start : start + size].unflatten(1, shape)
         start += size
-    terms, of_outputs = layer.basis.terms, grad[:, :, None, None]  # (seeds, n_out, 1, 1, batch)
-    of_terms = features[:, :terms] if layer.basis.per_edge else features[:, None, :terms]
-    torch.mul(of_outputs, of_terms, out=views["coef"])
+    terms = layer.basis.terms
+    _sum_products([(of_outputs, features[:, :, :terms]) for of_outputs, features in factors], views["coef"])
     if layer.bias:
         views["bias"].copy_(grad)
     if w.residual is not None:
-        torch.mul(grad[:, :, None], features[:, None, -1], out=views["residual"])
+        _sum_products(
+            [(of_outputs[:, :, 0], features[:, :, -1]) for of_outputs, features in factors], views["residual"]
+        )
     if w.scale is not None:
         views["scale"].copy_(torch.einsum("sotib,soti->soib", views["coef"], w.coef))
         views["coef"].mul_(w.scale[:, :, None, :, None])
     return start
+
+
+def _sum_products(factors: Factors, out: Tensor) -> None:
+    first, *others = factors
+    torch.mul(*first, out=out)
+    for one, other in others:
+        out.addcmul_(one, other)
 
 
 def _by_torch(network: Network, theta: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,7 @@ def train(
 
             # The rows of a step describe theta after that many steps, before the next: who goes on from here?
             spent = state.alive & _spent(settings, time.perf_counter() - began, state.evaluations).to(start.device)
-            stalled = state.alive & ~spent & _stalled(state, pending)
+            stalled = state.alive & ~spent & _stalled(state, bool(pending) or e.task.redrawn is not None)
             going, last = state.alive & ~spent & ~stalled, step == settings.steps
 
             # All seeds are looked at every so many steps and at the end, and each one when it ends.
@@ -73,6 +73,8 @@ def train(
 
             # The step itself; after the last one only its loss is wanted.
             batch = samples.next()
+            if samples.renewed:
+                state.stepper.renew()
             weight = ensemble.penalty_weight(step)
             objective = stage.objective(batch, weight if weight is None else weight.to(start))
             if last:
@@ -180,8 +182,8 @@ def _spent(settings: Settings, seconds: float, evaluations: Tensor) -> Tensor:
     return (evaluations >= budget.get("evaluations", math.inf)) | out_of_time
 
 
-def _stalled(state: TrainingState, pending: list[tuple[int, int]]) -> Tensor:
-    """Which seeds their optimizer can bring no further (seeds,), where no refinement is still to come."""
+def _stalled(state: TrainingState, pending: bool) -> Tensor:
+    """Which seeds their optimizer brings no further (seeds,); none where finer layers or new points are to come."""
     finished = state.stepper.finished()
     return torch.zeros_like(state.alive) if finished is None or pending else finished
 

@@ -12,6 +12,7 @@ from kanexp.optimizer.base import Problem
 from kanexp.reg.base import Regularizer
 from kanexp.task.base import Task
 from kanexp.task.equation import Equation
+from kanexp.train.carried import sides, sides_jacobian
 from kanexp.train.derivatives import jacobian, jet
 
 Traced = tuple[Tensor, list[LayerWeights]]  # predictions, and the layers' weights with what entered each
@@ -39,9 +40,13 @@ class View(ABC):
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         """Predictions (seeds, n_out, batch) by operations that can be differentiated any number of times."""
 
+    @abstractmethod
+    def trial(self, theta: Tensor, x: Tensor) -> Tensor:
+        """The predictions of `jacobian` without their derivatives, in the least time."""
+
+    @abstractmethod
     def jacobian(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions, and their derivatives (seeds, length, n_out, batch) in the weights."""
-        raise AssertionError("optimizers that need it were refused when the run was checked")
 
 
 class Values(View):
@@ -58,6 +63,9 @@ class Values(View):
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         return self.network.plain(theta, x)
+
+    def trial(self, theta: Tensor, x: Tensor) -> Tensor:
+        return self.network.plain(theta, x).detach()
 
     def jacobian(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
         return jacobian(self.network, theta, x, prepared)
@@ -81,6 +89,12 @@ class Sides(View):
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         return self.equation.prediction(jet(self.network, theta, x, self.equation.partials), x)
+
+    def trial(self, theta: Tensor, x: Tensor) -> Tensor:
+        return sides(self.network, self.equation, theta, x)
+
+    def jacobian(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
+        return sides_jacobian(self.network, self.equation, theta, x)
 
 
 def view(task: Task, network: Network) -> View:
@@ -130,6 +144,10 @@ class Objective(Problem):
 
     def residuals(self, theta: Tensor) -> Tensor:
         return self._residuals(self.view.plain(theta, self.x))
+
+    def trial(self, theta: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self._residuals(self.view.trial(theta, self.x))
 
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         prediction, derivatives = self.view.jacobian(theta, self.x, self.prepared)
