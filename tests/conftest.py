@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from kanexp.paths import find_plugins
 from kanexp.seeding import generator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ REFERENCE = ROOT / "tests" / "reference"
 # The same examples in every run, however long one takes on a busy machine.
 hypothesis.settings.register_profile("kanexp", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("kanexp")
+find_plugins()  # as every command does first: Hydra looks for plugins once in a process
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -276,9 +276,9 @@ class Equation(Task):
         return torch.cat(parts, dim=-1)[:, None]
 
     def rows(self, points: int) -> list[tuple[Tensor, Tensor]]:
-        """The values of `prediction` in rows of which each has a point of its own: numbers of values and of points (m,).
+        """The values of `prediction` in rows, each value of a row with a point of its own: numbers of both, (m,) each.
 
-        A value that compares two ends is in a row twice, once for each point.
+        A value that compares two ends is in its row twice, once for each point.
         """
         start = points - self.known_points
         places = [[torch.arange(start)] * self.equations]
