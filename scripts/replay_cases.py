@@ -106,6 +106,12 @@ def _task(name: str) -> list[str]:
             f"{usual} task.dataset=folder task.data_dir=pictures task.size=4 widths=[in,4,out] {BRIEF} name=folder",
         ],
         "diffusion": [f"{usual} {EQUATION} task.measured=20 optimizer=lbfgs"],
+        "equation": [
+            f"{usual} {EQUATION} 'task.residual=u_t - D*u_xx' 'task.domain={{t: [0, 1], x: [0, 1]}}' task.measured=20 "
+            "'task.unknowns={D: 1}' 'task.exact=\"exp(-pi**2*t)*sin(pi*x)\"' optimizer=levenberg_marquardt",
+            f"{usual} {EQUATION} task.residual=u_x-1 'task.domain={{x: [0, 2]}}' 'task.known=\"u(0) = 0\"' name=line",
+        ],
+        "wave": [f"{usual} {EQUATION} optimizer=lbfgs", f"{usual} {EQUATION} task.hard=true name=hard"],
     }
     return commands.get(name, [f"{usual} {EQUATION} optimizer=lbfgs", f"{usual} {EQUATION} task.resample=2 name=drawn"])
 
@@ -176,6 +182,8 @@ def _sweeps() -> list[Case]:
     grid = f"-m {SMALL} layer=chebyshev,fourier init=default,glorot seeds=6 name=grid {ALONE}"
     apart = f"-m {SMALL} layer=chebyshev init=default,glorot pack=false name=apart {ALONE}"
     tuned = f"-m {SMALL} layer=chebyshev init=default,glorot name=tuned {ALONE}"
+    seeds = "'seeds={until: decided, most: 15}'"
+    until = f"-m {SMALL} layer=chebyshev init=glorot init.gain=1,1.001,30 {seeds} name=until {ALONE}"
     broken = f"-m --config-dir my_conf {SMALL} layer=broken,chebyshev name=broken {ALONE}"
     reproduce = "reproduce tiny --quick --config-dir my_conf --out page"
     return [
@@ -187,6 +195,7 @@ def _sweeps() -> list[Case]:
             SETTLED,
             "report outputs/tuned",
         ),
+        _case("sweep-until", until, SETTLED, "report outputs/until", "audit outputs/until"),
         _case("sweep-failing", broken, f"{broken} rerun=failed", SETTLED, "report outputs/broken", files=BROKEN),
         _case("reproduce-own", reproduce, SETTLED, reproduce, files=OWN_ROW),
         _case("run-alone", f"{SMALL} layer=chebyshev", how=FRESH),
