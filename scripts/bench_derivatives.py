@@ -22,7 +22,8 @@ from kanexp.error import ConfigError
 from kanexp.machine import tune
 from kanexp.model.network import Network
 from kanexp.seeding import generator
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 from kanexp.train.derivatives import jet
 
 

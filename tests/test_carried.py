@@ -15,7 +15,8 @@ from kanexp.model.network import Network
 from kanexp.model.residual_kan import ResidualKAN
 from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
-from kanexp.task.equation import Condition, Equation
+from kanexp.task.condition import Condition
+from kanexp.task.differential import Equation
 from kanexp.train.carried import sides, sides_jacobian
 from kanexp.train.derivatives import jet
 

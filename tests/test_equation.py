@@ -26,8 +26,10 @@ from kanexp.seeding import generator
 from kanexp.task.allen_cahn import DIFFUSION, REACTION, AllenCahn
 from kanexp.task.burgers import Burgers
 from kanexp.task.cavity import REYNOLDS, Cavity
+from kanexp.task.differential import Equation
 from kanexp.task.diffusion import COEFFICIENT, Diffusion
-from kanexp.task.equation import Equation, Jet, TypedEquation
+from kanexp.task.equation import TypedEquation
+from kanexp.task.jet import Jet
 from kanexp.task.korteweg_de_vries import KortewegDeVries
 from kanexp.task.kuramoto_sivashinsky import KuramotoSivashinsky
 from kanexp.task.poisson import Poisson

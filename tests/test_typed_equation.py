@@ -16,7 +16,8 @@ from kanexp.init.glorot import Glorot
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
-from kanexp.task.equation import Jet, TypedEquation
+from kanexp.task.equation import TypedEquation
+from kanexp.task.jet import Jet
 from kanexp.task.schroedinger import Schroedinger
 from kanexp.task.wave import Wave
 

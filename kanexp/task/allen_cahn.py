@@ -8,7 +8,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from kanexp.data.reference import stored
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 DIFFUSION, REACTION = 1e-4, 5.0
 REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/references.py

@@ -125,7 +125,9 @@ def dense_scene(ranges: Sequence[tuple[float, float]], solution: Callable[[Tenso
 class Task(ABC):
     """A problem with a known answer on held-out data."""
 
-    differential: ClassVar[bool] = False  # True: the loss is of the network's derivatives in its inputs (task/equation)
+    differential: ClassVar[bool] = (
+        False  # True: the loss is of the network's derivatives in its inputs (differential.py)
+    )
     partials: ClassVar[tuple[tuple[int, ...], ...]] = ()  # its derivatives, each as the inputs in which it is taken
     before: ClassVar[Mapping[str, Any]] = {}  # options whose words lack them: as it was when there were none
     unknowns: ClassVar[Mapping[str, float]] = {}  # numbers that are trained with the network: where they start

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from kanexp.calculus import gauss_hermite
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 NODES = 200  # of the Gauss-Hermite rule: at viscosity 0.01 / pi the shock is exact to 1e-10
 

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from kanexp.data.reference import stored
-from kanexp.task.equation import Condition, Equation, Jet, Partial
+from kanexp.task.condition import Condition
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 REYNOLDS = 100
 REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/references.py

@@ -8,7 +8,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Condition, Equation, Jet, Partial
+from kanexp.task.condition import Condition
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 COEFFICIENT = 0.1
 

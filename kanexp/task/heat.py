@@ -7,7 +7,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 
 @dataclass(frozen=True, kw_only=True)

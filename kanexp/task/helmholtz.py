@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Equation, Jet, Partial, nothing
+from kanexp.task.condition import nothing
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 
 @dataclass(frozen=True, kw_only=True)

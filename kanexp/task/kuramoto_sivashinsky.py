@@ -8,7 +8,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from kanexp.data.reference import stored
-from kanexp.task.equation import Condition, Equation, Jet, Partial
+from kanexp.task.condition import Condition
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 STEEPENING, GROWTH, DAMPING = 100 / 16, 100 / 16**2, 100 / 16**4
 REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/references.py

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from kanexp.task.equation import Equation, Jet, Partial, nothing
+from kanexp.task.condition import nothing
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from kanexp.data.reference import stored
-from kanexp.task.equation import Condition, Equation, Jet, Partial
+from kanexp.task.condition import Condition
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 REFERENCE = Path(__file__).with_suffix(".npz")  # made by scripts/references.py
 

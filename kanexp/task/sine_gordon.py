@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.task.equation import Condition, Equation, Jet, Partial, nothing
+from kanexp.task.condition import Condition, nothing
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
 from kanexp.model.network import Network
-from kanexp.task.equation import Equation, Jet, Partial
+from kanexp.task.differential import Equation
+from kanexp.task.jet import Jet, Partial
 from kanexp.train.derivatives import fill, is_fixed_row
 
 Channels = Mapping[Partial, Tensor]  # sorted partial -> (seeds or 1, width, points); what is missing is zero

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.network import Network
-from kanexp.task.equation import Jet, Partial
+from kanexp.task.jet import Jet, Partial
 
 
 def jet(network: Network, theta: Tensor, x: Tensor, partials: Iterable[Partial]) -> Jet:

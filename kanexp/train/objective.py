@@ -11,7 +11,7 @@ from kanexp.model.network import Network
 from kanexp.optimizer.base import Problem
 from kanexp.reg.base import Regularizer
 from kanexp.task.base import Task
-from kanexp.task.equation import Equation
+from kanexp.task.differential import Equation
 from kanexp.train.carried import sides, sides_jacobian
 from kanexp.train.derivatives import jacobian, jet
 

@@ -13,7 +13,7 @@ from kanexp.error import ConfigError
 from kanexp.folder.file import said
 from kanexp.folder.sheet import write_sheet
 from kanexp.task.base import Regression
-from kanexp.task.equation import Equation
+from kanexp.task.differential import Equation
 from kanexp.task.image import Image
 from kanexp.task.tabular import Tabular
 from kanexp.task.vision import Vision
