@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kanexp.config.run_config import RunConfig
 from kanexp.config.seeds import FORM, UntilDecided
@@ -12,6 +12,7 @@ from kanexp.config.settings import role_of
 from kanexp.error import ConfigError
 from kanexp.report.pair import MOST_ARMS
 from kanexp.report.stats import LEVEL
+from kanexp.report.table import flat
 from kanexp.sweep.plan import Job, Plan
 
 if TYPE_CHECKING:
@@ -98,15 +99,8 @@ def _first(job: Job) -> int:
 
 def _arm(config: RunConfig) -> str:
     """All that determines the result of a job but its random numbers, as text."""
-    return json.dumps({key: value for key, value in _flat(config).items() if role_of(key) == "result"}, sort_keys=True)
-
-
-def _flat(config: RunConfig) -> dict[str, Any]:
-    found: dict[str, Any] = dict(config.choices)
-    for key, value in config.values.items():
-        inner = value.items() if isinstance(value, dict) else ()
-        found |= {f"{key}.{name}": one for name, one in inner} or {key: value}
-    return found
+    words = config.choices | flat(config.values)
+    return json.dumps({key: value for key, value in words.items() if role_of(key) == "result"}, sort_keys=True)
 
 
 def _with(config: RunConfig, until: UntilDecided, first: int) -> RunConfig:
