@@ -1,3 +1,4 @@
+import gc
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
 from kanexp.task.condition import Condition
 from kanexp.task.differential import Equation
-from kanexp.train.carried import sides, sides_jacobian
+from kanexp.train.carried import ByLayers, sides, sides_jacobian, sides_traced
 from kanexp.train.derivatives import jet
 
 
@@ -62,6 +63,12 @@ def check(network, equation):
     found, derivatives = sides_jacobian(network, equation, theta, x)
     theta.requires_grad_()
     expected = plain(theta)
+    weights = torch.rand(expected.shape, dtype=torch.float64, generator=draw)
+    traced = sides_traced(network, equation, theta, x)
+    gradients = [
+        torch.autograd.grad((weights * side).sum(), theta, retain_graph=True)[0] for side in (traced, expected)
+    ]
+    assert_close(gradients[0], gradients[1], rtol=1e-8, atol=1e-9 * float(gradients[1].abs().max()))
     size = float(expected.detach().abs().max())
     assert_close(found, expected.detach(), rtol=1e-9, atol=1e-12 * size)
     assert torch.equal(sides(network, equation, theta, x), found)
@@ -85,6 +92,20 @@ def test_networks_that_are_no_row_of_fixed_functions_have_it_too(model):
 def test_a_scale_and_a_residual_have_their_columns():
     basis = Fourier(frequencies=2, residual="silu", scale=True)
     check(Network([EdgeLayer(basis, 2, 3), EdgeLayer(basis, 3, 1)]), Burgers(points=7, edge_points=3))
+
+
+def test_what_a_gradient_needed_is_freed_with_it():
+    network = Network([EdgeLayer(Chebyshev(degree=3), 2, 2), EdgeLayer(Chebyshev(degree=3), 2, 1)])
+    equation = Burgers(points=7, edge_points=3)
+    x = 2 * torch.rand(1, 2, equation.made, dtype=torch.float64, generator=generator(0, "data")) - 1
+    theta = network.start(Default(), [generator(0, "init")], torch.float64, x[0]).requires_grad_()
+    gc.collect()
+    gc.disable()
+    try:
+        torch.autograd.grad(sides_traced(network, equation, theta, x).sum(), theta)
+        assert not [kept for kept in gc.get_objects() if type(kept) is ByLayers]
+    finally:
+        gc.enable()
 
 
 def test_a_seed_that_is_no_number_leaves_the_others_as_they_were():

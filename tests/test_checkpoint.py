@@ -18,9 +18,11 @@ from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
+from kanexp.optimizer.chain import Chain
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
+from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.seeding import generator
 from kanexp.task.poisson import Poisson
 from kanexp.testing import check_optimizer
@@ -30,9 +32,19 @@ from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 
 POINTS = Poisson(points=20, edge_points=4, resample=3)
-SECOND_ORDER = {"levenberg_marquardt": LevenbergMarquardt(), "lbfgs": LBFGS()}
+SECOND_ORDER = {
+    "levenberg_marquardt": LevenbergMarquardt(),
+    "lbfgs": LBFGS(),
+    "ssbroyden": SSBroyden(),
+    "chain": Chain(parts={"adam": Adam(learning_rate=0.01), "lbfgs": LBFGS()}, switch=[5]),
+}
+ONES = classes("optimizer")
 CASES = {
-    **{option: [experiment(optimizer=cls(), steps=12)] for option, cls in classes("optimizer").items()},
+    **{
+        option: [experiment(optimizer=cls(), steps=12)]
+        for option, cls in classes("optimizer").items()
+        if cls is not Chain
+    },
     "diagnostics": [experiment(diagnostics=True)],
     "minibatches": [experiment(batch_size=16)],
     "refinement": [experiment(BSpline(grid="quantiles"), refine={4: 8, 30: 12}, optimizer=SGD(learning_rate=1e-3))],

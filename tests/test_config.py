@@ -44,6 +44,8 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append(f"init.path={tmp_path / 'start.npz'}")
     if option.name == "sum":  # and one that needs penalties
         words.append("reg.parts={l1: 1}")
+    if option.name == "chain":  # or optimizers
+        words += ["optimizer.parts={adam: 0.01, lbfgs: {}}", "optimizer.switch=[5]"]
     if option.name == "vit":  # or inputs that are a square picture
         words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
     if (option.group, option.name) == ("task", "equation"):  # or an equation
@@ -93,7 +95,8 @@ def _is_option(value, base, module):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "precision"), [("adam", "float32"), ("lbfgs", "float32"), ("levenberg_marquardt", "float64")]
+    ("optimizer", "precision"),
+    [("adam", "float32"), ("lbfgs", "float32"), ("levenberg_marquardt", "float64"), ("ssbroyden", "float64")],
 )
 def test_the_precision_not_given_is_what_the_optimizer_needs_and_the_run_is_the_same_as_if_given(optimizer, precision):
     (chosen,), (given,) = (load([f"optimizer={optimizer}", *words], CATALOG) for words in ([], [f"dtype={precision}"]))
@@ -438,6 +441,39 @@ MISTAKES = [
             "dtype: LevenbergMarquardt squares the rounding errors, got float32; use dtype=float64",
         ],
         2,
+    ),
+    (
+        ["optimizer=ssbroyden", "dtype=float32"],
+        ["dtype: SSBroyden divides differences of gradients, got float32; use"],
+        1,
+    ),
+    (
+        ["optimizer=chain", "optimizer.parts={adam: 0.01}", "optimizer.switch=[5]"],
+        ["optimizer: Chain: parts must name at least two optimizers, for example 'optimizer.parts={adam: {}, lbfgs"],
+        1,
+    ),
+    (
+        ["optimizer=chain", "optimizer.parts={adam: 0.01, lbfsg: {}}", "optimizer.switch=[5]"],
+        ["optimizer.parts: there is no optimizer 'lbfsg'; did you mean 'lbfgs'?"],
+        1,
+    ),
+    (
+        ["optimizer=chain", "optimizer.parts={adam: 0.01, lbfgs: 3}", "optimizer.switch=[5]"],
+        ["optimizer.parts.lbfgs.learning_rate: LBFGS has no option 'learning_rate'"],
+        1,
+    ),
+    (
+        ["optimizer=chain", "optimizer.parts={adam: 0.01, lbfgs: {}}", "optimizer.switch=[9, 5]"],
+        [
+            "optimizer: Chain: switch must have the step at which each part after the first begins, 1 for 2",
+            "optimizer: Chain: switch must rise from above 0, got 9, 5",
+        ],
+        2,
+    ),
+    (
+        ["optimizer=chain", "optimizer.parts={adam: 0.01, hessian_free: {}}", "optimizer.switch=[5]", "dtype=float32"],
+        ["dtype: Chain has a part that squares the rounding errors, got float32; use dtype=float64"],
+        1,
     ),
     (["reg=frequency", "layer=bspline"], ["reg: Frequency does not go with BSpline", "use reg=l1"], 1),
     (["init=smooth", "model=mlp"], ["init: Smooth does not go with Activation", "use init=default"], 1),

@@ -10,10 +10,12 @@ from torch import Tensor
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.base import Problem
+from kanexp.optimizer.chain import Chain
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt, Normal, Stacked
 from kanexp.optimizer.sgd import SGD
+from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.seeding import generator
 from kanexp.testing import check_optimizer
 
@@ -120,9 +122,10 @@ def torch_lbfgs(start: Tensor) -> int:
     return next((count for count, loss in enumerate(losses, start=1) if loss < 1e-8), 0)
 
 
-def test_lbfgs_steps_fulfil_the_strong_wolfe_conditions():
+@pytest.mark.parametrize("settings", [LBFGS(max_evaluations=50), SSBroyden(max_evaluations=50)], ids=name)
+def test_steps_fulfil_the_strong_wolfe_conditions(settings):
     theta = starts()
-    stepper = LBFGS(max_evaluations=50).stepper(theta)
+    stepper = settings.stepper(theta)
     for _ in range(20):
         loss, grad = rosenbrock(theta)
         new, _, _ = stepper.step(theta, rosenbrock)
@@ -158,10 +161,11 @@ def test_lbfgs_goes_as_torchs_while_the_line_search_accepts_first_trials():
     assert quadratic(theta)[0] < 1e-20
 
 
-def test_lbfgs_stops_where_nothing_can_be_gained_and_counts_no_more():
+@pytest.mark.parametrize("settings", [LBFGS(), SSBroyden()], ids=name)
+def test_line_searches_stop_where_nothing_can_be_gained_and_count_no_more(settings):
     theta = torch.zeros(2, 3, dtype=torch.float64)
     theta[1] = 1.0
-    stepper = LBFGS().stepper(theta)
+    stepper = settings.stepper(theta)
     total = torch.zeros(2, dtype=torch.int64)
     for _ in range(40):
         theta, _, evaluations = stepper.step(theta, lambda t: (t.square().sum(1), 2 * t))
@@ -171,17 +175,119 @@ def test_lbfgs_stops_where_nothing_can_be_gained_and_counts_no_more():
     assert theta.abs().max() < 1e-6
 
 
-def test_lbfgs_backs_off_from_points_without_a_loss():
+@pytest.mark.parametrize("settings", [LBFGS(), SSBroyden()], ids=name)
+def test_line_searches_back_off_from_points_without_a_loss(settings):
     """log(x) has no value left of zero; a step that lands there counts as too long."""
 
     def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
         return (theta - theta.log()).sum(1), 1 - 1 / theta
 
     theta = torch.tensor([[1e-3, 5.0], [30.0, 1e-2]], dtype=torch.float64)
-    stepper = LBFGS().stepper(theta)
+    stepper = settings.stepper(theta)
     for _ in range(60):
         theta, _, _ = stepper.step(theta, evaluate)
     torch.testing.assert_close(theta, torch.ones_like(theta), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("update", ["bfgs", "ssbfgs", "ssbroyden"])
+def test_an_inverse_hessian_maps_the_change_of_gradient_to_the_move_and_stays_positive(update):
+    theta = starts()
+    stepper = SSBroyden(update=update, max_evaluations=50).stepper(theta)
+    for _ in range(30):
+        grad = rosenbrock(theta)[1]
+        new = stepper.step(theta, rosenbrock)[0]
+        move, change = new - theta, rosenbrock(new)[1] - grad
+        turned = (stepper.inverse @ change.unsqueeze(-1)).squeeze(-1)
+        torch.testing.assert_close(turned, move, rtol=1e-6, atol=1e-9 * float(move.abs().max()))
+        torch.testing.assert_close(stepper.inverse, stepper.inverse.mT, rtol=1e-9, atol=1e-12)
+        assert (torch.linalg.eigvalsh(stepper.inverse) > 0).all()
+        theta = new
+
+
+def test_bfgs_is_the_product_form_of_textbooks():
+    """Nocedal and Wright's (6.17), after a first estimate by their (6.20), along the same moves."""
+    theta = starts(1)
+    stepper = SSBroyden(update="bfgs").stepper(theta)
+    inverse = None
+    for _ in range(15):
+        grad = rosenbrock(theta)[1]
+        new = stepper.step(theta, rosenbrock)[0]
+        s, y = (new - theta)[0], (rosenbrock(new)[1] - grad)[0]
+        eye = torch.eye(len(s), dtype=torch.float64)
+        inverse = s @ y / (y @ y) * eye if inverse is None else inverse
+        left = eye - torch.outer(s, y) / (s @ y)
+        inverse = left @ inverse @ left.T + torch.outer(s, s) / (s @ y)
+        torch.testing.assert_close(stepper.inverse[0], inverse, rtol=1e-6, atol=1e-9)
+        theta = new
+
+
+def test_self_scaling_lets_go_of_curvatures_that_were_met_far_away():
+    """sum c (1 - cos)-like wells whose curvature falls a thousandfold from where H is first made to the minimum."""
+
+    def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
+        weight = torch.linspace(1, 50, theta.shape[1], dtype=torch.float64)
+        return (weight * (theta.cosh() - 1)).sum(1), weight * theta.sinh()
+
+    needed = {}
+    for update in ("bfgs", "ssbfgs", "ssbroyden"):
+        theta = torch.linspace(6, 8, 10, dtype=torch.float64)[None]
+        stepper, spent = SSBroyden(update=update).stepper(theta), 0
+        for _ in range(500):
+            theta, loss, evaluations = stepper.step(theta, evaluate)
+            spent += int(evaluations)
+            if loss < 1e-16:
+                break
+        assert loss < 1e-16
+        needed[update] = spent
+    assert needed["ssbfgs"] < needed["bfgs"]
+    assert needed["ssbroyden"] < needed["bfgs"]
+
+
+def test_an_inverse_hessian_survives_new_samples_and_only_the_point_is_looked_at_again():
+    theta = starts()
+    stepper = SSBroyden().stepper(theta)
+    for _ in range(5):
+        theta, _, _ = stepper.step(theta, rosenbrock)
+    before = stepper.inverse.clone()
+    stepper.renew()
+    assert torch.equal(stepper.inverse, before)
+    _, loss, _ = stepper.step(theta, lambda t: tuple(2 * part for part in rosenbrock(t)))
+    torch.testing.assert_close(loss, 2 * rosenbrock(theta)[0])
+
+
+def test_a_chain_makes_the_steps_of_its_parts_in_turn():
+    parts = {"adam": Adam(learning_rate=0.05), "lbfgs": LBFGS(), "ssbroyden": SSBroyden()}
+    stepper, theta = Chain(parts=parts, switch=[4, 7]).stepper(starts()), starts()
+    for count, part in zip((4, 3, 5), parts.values(), strict=True):
+        own, expected = part.stepper(theta), theta
+        for _ in range(count):
+            theta, loss, evaluations = stepper.step(theta, rosenbrock)
+            expected, own_loss, own_evaluations = own.step(expected, rosenbrock)
+            assert torch.equal(theta, expected)
+            assert torch.equal(loss, own_loss)
+            assert torch.equal(evaluations, own_evaluations)
+
+
+def test_a_chain_waits_for_its_next_part_and_ends_with_the_last():
+    theta = torch.zeros(1, 3, dtype=torch.float64)
+    stepper = Chain(parts={"lbfgs": LBFGS(), "ssbroyden": SSBroyden()}, switch=[3]).stepper(theta)
+    ends = []
+    for _ in range(5):
+        theta, _, _ = stepper.step(theta, lambda t: (t.square().sum(1), 2 * t))
+        ends.append(stepper.finished())
+    assert ends[:3] == [None] * 3
+    assert ends[4].all()
+
+
+def test_a_chain_is_what_its_parts_are():
+    first = Chain(parts={"adam": Adam(), "sgd": SGD()}, switch=[3])
+    assert (first.minibatches, first.least_squares, first.double) == (True, False, "")
+    second = Chain(parts={"adam": Adam(), "levenberg_marquardt": LevenbergMarquardt()}, switch=[3])
+    assert (second.minibatches, second.renews, second.least_squares, second.jacobian) == (False, True, True, True)
+    assert second.double == "has a part that squares the rounding errors"
+    assert "levenberg_marquardt: it factorizes" in second.conflict(10**6)
+    assert "5000 are the most" in SSBroyden().conflict(10**6)
+    assert not SSBroyden().conflict(100)
 
 
 class Rosenbrock(Problem):

@@ -113,8 +113,8 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
                 f"optimizer: {name} minimizes a sum of squares, to which {type(reg).__name__} cannot be added; "
                 "use reg=none or optimizer=lbfgs"
             )
-        if settings.dtype != "float64":
-            mistakes.append(f"dtype: {name} squares the rounding errors, got {settings.dtype}; use dtype=float64")
+    if optimizer.double and settings.dtype != "float64":
+        mistakes.append(f"dtype: {name} {optimizer.double}, got {settings.dtype}; use dtype=float64")
     if reg.schedule != "constant" and not optimizer.minibatches:
         mistakes.append(
             f"reg.schedule: {name} compares losses of different steps and needs a constant weight, "

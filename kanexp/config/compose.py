@@ -3,7 +3,7 @@
 import copy
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,8 @@ from kanexp.config.run_config import RunConfig
 from kanexp.config.schema import did_you_mean
 from kanexp.config.tune import trials
 from kanexp.error import ConfigError
+
+ALONE = {"optimizer": "learning_rate"}  # the option that one value alone is of, where others are put together
 
 
 def load(overrides: Sequence[str], catalog: Catalog, sweep: bool = False) -> list[RunConfig]:
@@ -104,6 +106,9 @@ def _compose_job(job: list[Override], catalog: Catalog) -> tuple[RunConfig | Non
         composed = _compose([o for o in job if o in chosen or o in right], catalog) if right else base
         unknown = _complete_parts(composed, catalog) + _complete_layers(composed, catalog)
         unknown += _complete_like(composed, catalog)
+        if not unknown and composed.values["dtype"] == "auto":
+            # Written out, so that a run is the same whether it was chosen or given.
+            composed.values["dtype"] = _precision(composed)
         return (None if unknown else composed), mistakes + unknown
     except (HydraException, OmegaConfBaseException) as error:
         return None, [plain(error)]
@@ -131,7 +136,9 @@ def _tuned(config: RunConfig, job: list[Override], catalog: Catalog, sweep: bool
 
 
 def _complete_parts(config: RunConfig, catalog: Catalog) -> list[str]:
-    """Turn options that others are put together from, named with a weight or some values, into all their values.
+    """Turn options that others are put together from, named with one value or some, into all their values.
+
+    One value alone is the weight of a penalty, and the learning rate of an optimizer.
 
     What is written to the run folder is then complete. Returns what names no option.
     """
@@ -148,7 +155,8 @@ def _complete_parts(config: RunConfig, catalog: Catalog) -> list[str]:
                     f"\n  options of {group}: {', '.join(options)}"
                 )
             else:
-                parts[name] = options[name].content | (given if isinstance(given, dict) else {"weight": given})
+                own = {} if given is None else {ALONE.get(group, "weight"): given}
+                parts[name] = options[name].content | (given if isinstance(given, dict) else own)
     return mistakes
 
 
@@ -211,21 +219,24 @@ def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
-    if plain["dtype"] == "auto":  # written out, so that a run is the same whether it was chosen or given
-        plain["dtype"] = _precision(choices, plain["optimizer"])
     return RunConfig(plain, dict(choices), tuple(texts), catalog.users)
 
 
-def _precision(choices: Mapping[str, str], optimizer: Any) -> str:
+def _precision(config: RunConfig) -> str:
     """The precision that an optimizer takes by itself; what is wrong with its option is told when it is built."""
-    if choices.get("optimizer") == "adam":  # the usual one: a word about anything else does not wait for torch
+    if config.choices.get("optimizer") == "adam":  # the usual one: a word about anything else does not wait for torch
         return "float32"
-    module, _, name = str(optimizer.get("_target_")).rpartition(".")
-    try:
-        cls = getattr(importlib.import_module(module), name)
-    except (Exception, SystemExit):  # whatever a user's file does when it is read
-        return "float32"
-    return "float64" if getattr(cls, "least_squares", False) else "float32"
+    optimizer = config.values["optimizer"]
+    parts = optimizer.get("parts")
+    for option in (optimizer, *(parts.values() if isinstance(parts, dict) else ())):
+        module, _, name = str(option.get("_target_")).rpartition(".")
+        try:
+            cls = getattr(importlib.import_module(module), name)
+        except (Exception, SystemExit):  # whatever a user's file does when it is read
+            continue
+        if getattr(cls, "double", ""):
+            return "float64"
+    return "float32"
 
 
 def _of_groups(job: Sequence[Override]) -> list[str]:

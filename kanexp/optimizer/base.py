@@ -81,7 +81,8 @@ class Optimizer(ABC):
 
     minibatches: ClassVar[bool] = True  # False: it compares losses of different steps, which need the same samples
     renews: ClassVar[bool] = False  # True: it does all the same where other samples come at times, which `renew` tells
-    least_squares: ClassVar[bool] = False  # True: it needs a loss that is a sum of squares, in double precision
+    least_squares: ClassVar[bool] = False  # True: it needs a loss that is a sum of squares
+    double: ClassVar[str] = ""  # why it needs double precision, if it does: "squares the rounding errors"
     jacobian: ClassVar[bool] = False  # True: it needs the derivatives of every residual
 
     def conflict(self, parameters: int) -> str:

@@ -28,6 +28,7 @@ class HessianFree(Optimizer):
     minibatches: ClassVar[bool] = False
     renews: ClassVar[bool] = True
     least_squares: ClassVar[bool] = True
+    double: ClassVar[str] = "squares the rounding errors"
     damping: float = 1e-2
     iterations: int = 30
     tolerance: float = 5e-4

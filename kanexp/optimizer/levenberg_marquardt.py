@@ -34,6 +34,7 @@ class LevenbergMarquardt(Optimizer):
     before: ClassVar[dict[str, str]] = {"form": "normal"}  # of runs from before there was a choice
     minibatches: ClassVar[bool] = False
     least_squares: ClassVar[bool] = True
+    double: ClassVar[str] = "squares the rounding errors"
     jacobian: ClassVar[bool] = True
     renews: ClassVar[bool] = True
     damping: float = 1e-2

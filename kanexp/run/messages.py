@@ -36,7 +36,7 @@ def introduce(e: Experiment, data: Data, network: Network, start: Tensor) -> Non
         f"{default_name(e.config)}: widths {e.widths}, {network.parameters} parameters, "
         f"{count(seeds)}, {start.device}, {e.settings.dtype}"
     )
-    if e.optimizer.least_squares and not any(o.startswith("dtype") for o in e.config.overrides):
+    if e.optimizer.double and not any(o.startswith("dtype") for o in e.config.overrides):
         console.say(f"note: {type(e.optimizer).__name__} needs double precision: dtype=float64")
     if data.notes:
         console.say(f"data: {'; '.join(data.notes)}")

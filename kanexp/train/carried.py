@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, reduce
 from itertools import accumulate, combinations
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.func import jvp, vjp, vmap
 from kanexp.model.network import Network
 from kanexp.task.differential import Equation
 from kanexp.task.jet import Jet, Partial
-from kanexp.train.derivatives import fill, is_fixed_row
+from kanexp.train.derivatives import fill, is_fixed_row, jet, weights_gradient
 
 Channels = Mapping[Partial, Tensor]  # sorted partial -> (seeds or 1, width, points); what is missing is zero
 Blocks = Mapping[tuple[Partial, int], Tensor]  # partial and number of blocks -> (seeds or 1, n_in, points), likewise
@@ -24,6 +25,31 @@ def sides(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Ten
     """What the equation compares with its targets, (seeds, 1, values) at x (seeds or 1, n_in, points)."""
     channels = carried(network, theta.detach(), x, equation.partials).channels
     return equation.prediction(_jet(equation, channels, network.unknown(theta.detach())), x)
+
+
+def sides_traced(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Tensor:
+    """`sides`, which can be differentiated once, in theta: for the gradient of a loss of them."""
+    if not is_fixed_row(network):
+        return equation.prediction(jet(network, theta, x, equation.partials), x)
+    partials = _needed(equation.partials)
+    channels = dict(zip(partials, _Traced.apply(theta, network, x, partials), strict=True))
+    return equation.prediction(_jet(equation, channels, network.unknown(theta)), x)
+
+
+class _Traced(torch.autograd.Function):
+    """Channels of networks as functions of theta, carried forward through the layers and pulled back once."""
+
+    @staticmethod
+    def forward(ctx: Any, theta: Tensor, network: Network, x: Tensor, partials: list[Partial]) -> tuple[Tensor, ...]:
+        ctx.way, ctx.shape = ByLayers(network, theta, x, partials), theta.shape
+        # Results hold their way back: were they held by it, too, nothing would ever be freed.
+        channels, ctx.way.channels = ctx.way.channels, {}
+        return tuple(channels[p] for p in partials)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return ctx.way.gradient(dict(zip(ctx.way.partials, grads, strict=True)), ctx.shape), None, None, None
 
 
 def sides_jacobian(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,9 +98,13 @@ class Way(ABC):
 
 def carried(network: Network, theta: Tensor, x: Tensor, partials: Iterable[Partial]) -> Way:
     """Channels at x (seeds or 1, n_in, points): layer by layer, or by torch where networks are no plain row of them."""
+    return (ByLayers if is_fixed_row(network) else ByTorch)(network, theta, x, _needed(partials))
+
+
+def _needed(partials: Iterable[Partial]) -> list[Partial]:
+    """What these partials are made from, and they themselves, by order: (1, 1) from (1,) and the value ()."""
     parts = {part for p in partials for size in range(len(p) + 1) for part in combinations(sorted(p), size)}
-    needed = sorted(parts | {()}, key=lambda part: (len(part), part))  # (1, 1) is made from (1,) and the value ()
-    return (ByLayers if is_fixed_row(network) else ByTorch)(network, theta, x, needed)
+    return sorted(parts | {()}, key=lambda part: (len(part), part))
 
 
 class ByLayers(Way):
@@ -112,13 +142,32 @@ class ByLayers(Way):
 
     def pull(self, grads: Channels, out: Tensor) -> None:
         starts = [0, *accumulate(sum(map(math.prod, layer.shapes.values())) for layer in self.layers)]
+        for i, of_outputs, times in self._back(grads):
+            factors = [(times[j].unsqueeze(2), self.features[i][j].unsqueeze(1)) for j in times]
+            fill(self.layers[i], self.weights[i], factors, of_outputs, out, starts[i])
+
+    def gradient(self, grads: Channels, shape: torch.Size) -> Tensor:
+        """Derivatives in the weights of that shape (seeds, length), of all points together."""
+        parts = []
+        for i, of_outputs, times in self._back(grads):
+            # (seeds, n_in, n_out, points) times (seeds or 1, n_in, points, terms), a product for every order.
+            products = (time.transpose(1, 2) @ self.features[i][j].permute(0, 2, 3, 1) for j, time in times.items())
+            of_edges = reduce(torch.add, products).permute(0, 2, 3, 1)
+            parts.append(weights_gradient(self.layers[i], self.weights[i], of_edges, of_outputs.sum(-1)))
+        found = torch.cat(parts[::-1], 1)
+        return torch.nn.functional.pad(found, (0, shape[1] - found.shape[1]))  # unknown numbers have a way of their own
+
+    def _back(self, grads: Channels) -> Iterator[tuple[int, Tensor, dict[int, Tensor]]]:
+        """From the last layer to the first: its number, the gradient at its outputs, and at its edges for each order.
+
+        What the features of an order are multiplied by is (seeds, n_out, n_in, points).
+        """
         for i in reversed(range(len(self.layers))):
-            times: dict[int, Tensor] = {}  # what the features of each order are multiplied by
+            times: dict[int, Tensor] = {}
             for (p, j), block in self.blocks[i].items():
                 of_edges = grads[p].unsqueeze(2) * block.unsqueeze(1)
                 times[j] = times[j] + of_edges if j in times else of_edges
-            factors = [(times[j].unsqueeze(2), self.features[i][j].unsqueeze(1)) for j in times]
-            fill(self.layers[i], self.weights[i], factors, grads[()], out, starts[i])
+            yield i, grads[()], times
             if i > 0:
                 grads = self._entering(i, grads, times)
 

@@ -82,8 +82,9 @@ def classes(stepper: Stepper) -> list[Any]:
     where they are kanexp's or lie beside those files: a user's optimizer may keep what its own files define.
     """
     steppers = [stepper, *getattr(stepper, "steppers", [])]
-    parts = steppers + [value for one in steppers for value in vars(one).values() if isinstance(value, Optimizer)]
-    names = {base.__module__ for part in parts for base in type(part).__mro__} - {"builtins", "abc"}
+    settings = [value for one in steppers for value in vars(one).values() if isinstance(value, Optimizer)]
+    settings += [part for one in settings for part in (getattr(one, "parts", None) or {}).values()]
+    names = {base.__module__ for part in (*steppers, *settings) for base in type(part).__mro__} - {"builtins", "abc"}
     folders = {_folder(name) for name in names} - {None}
     visible = [value for name in sorted(names) for value in vars(sys.modules[name]).values() if isinstance(value, type)]
     own = [kind for kind in visible if _folder(kind.__module__) in folders]

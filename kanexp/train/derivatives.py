@@ -82,6 +82,22 @@ def fill(layer: EdgeLayer, w: LayerWeights, factors: Factors, grad: Tensor, out:
     return start
 
 
+def weights_gradient(layer: EdgeLayer, w: LayerWeights, of_edges: Tensor, of_outputs: Tensor) -> Tensor:
+    """A layer's part of a gradient (seeds, its length) of all samples together; kept numbers have none.
+
+    From the gradient of what multiplies its features (seeds, n_out, terms, n_in), and that of its bias (seeds, n_out).
+    """
+    of_coef = of_edges[:, :, : layer.basis.terms]
+    found = {"coef": of_coef, "residual": of_edges[:, :, -1], "bias": of_outputs}
+    if w.scale is not None:
+        found |= {"coef": of_coef * w.scale.unsqueeze(2), "scale": (of_coef * w.coef).sum(2)}
+    parts = (
+        found[name].flatten(1) if name in found else of_outputs.new_zeros(len(of_outputs), torch.Size(shape).numel())
+        for name, shape in layer.shapes.items()
+    )
+    return torch.cat(list(parts), 1)
+
+
 def _sum_products(factors: Factors, out: Tensor) -> None:
     first, *others = factors
     torch.mul(*first, out=out)

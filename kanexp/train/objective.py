@@ -12,7 +12,7 @@ from kanexp.optimizer.base import Problem
 from kanexp.reg.base import Regularizer
 from kanexp.task.base import Task
 from kanexp.task.differential import Equation
-from kanexp.train.carried import sides, sides_jacobian
+from kanexp.train.carried import sides, sides_jacobian, sides_traced
 from kanexp.train.derivatives import jacobian, jet
 
 Traced = tuple[Tensor, list[LayerWeights]]  # predictions, and the layers' weights with what entered each
@@ -85,7 +85,8 @@ class Sides(View):
         return self.plain(theta, prepared).detach()
 
     def trace(self, theta: Tensor, x: Tensor, prepared: Tensor, layers: bool) -> Traced:
-        return self.plain(theta, x), self.network.trace(theta, x, prepared)[1] if layers else []
+        found = sides_traced(self.network, self.equation, theta, x)
+        return found, self.network.trace(theta, x, prepared)[1] if layers else []
 
     def plain(self, theta: Tensor, x: Tensor) -> Tensor:
         return self.equation.prediction(jet(self.network, theta, x, self.equation.partials), x)

@@ -31,8 +31,10 @@ from kanexp.model.residual_kan import ResidualKAN
 from kanexp.model.vit import ViT
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
+from kanexp.optimizer.chain import Chain
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.sgd import SGD
+from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.reg.activation import Activation as ActivationPenalty
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
@@ -53,6 +55,7 @@ from kanexp.task.vision import Vision
 INCOMPLETE = {
     "init/custom": "path must name an .npz file of start weights, got ''",
     "reg/sum": "parts must name at least one penalty",
+    "optimizer/chain": "parts must name at least two optimizers",
     "task/equation": "domain must name the inputs with their ranges, such as {t: [0, 1], x: [-1, 1]}",
     "task/vision": "data_dir: mnist is not on this machine",
 }
@@ -147,6 +150,8 @@ OPTIMIZERS = instances(
         AdamW(learning_rate=0.05),
         SGD(nesterov=True, clip=1.0),
         LBFGS(history=2, max_evaluations=3),
+        SSBroyden(update="ssbfgs", max_evaluations=3),
+        Chain(parts={"adam": Adam(learning_rate=0.05), "lbfgs": LBFGS()}, switch=[2]),
     ],
 )
 TASKS = instances(
