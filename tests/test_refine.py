@@ -16,7 +16,10 @@ from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.seeding import generator
+from kanexp.task.poisson import Poisson
 from kanexp.train import refine
+from kanexp.train.derivatives import jet
+from kanexp.train.jump import equation_jumps, jump
 
 X = 2 * torch.rand((2, 400), generator=generator(3, "check"), dtype=torch.float64) - 1
 # Gram's polynomials of few points end where their degree reaches the points.
@@ -54,7 +57,7 @@ def test_the_function_does_not_move_where_the_larger_basis_contains_it(basis):
     old, theta, new, found = refined(basis, finer(basis), widths=(2, 3), x=x)
     assert found.shape == (3, new.length)
     assert_close(new(found, x[None]), old(theta, x[None]), rtol=1e-9, atol=1e-9)
-    assert (refine.jump(old, theta, new, found, x[None]) < 1e-9).all()
+    assert (jump(old, theta, new, found, x[None]) < 1e-9).all()
 
 
 @pytest.mark.parametrize("basis", APART, ids=name)
@@ -65,7 +68,7 @@ def test_the_function_moves_little_where_the_larger_basis_need_not_contain_it(ba
     moved = []
     for size in (2 * getattr(basis, basis.size), 4 * getattr(basis, basis.size)):
         old, theta, new, found = refined(basis, size, widths=(2, 3), x=x)
-        moved.append(float(refine.jump(old, theta, new, found, x[None]).max()))
+        moved.append(float(jump(old, theta, new, found, x[None]).max()))
     assert moved[0] < 0.12
     assert moved[1] < 0.7 * moved[0] or moved[1] < 1e-6
 
@@ -77,7 +80,7 @@ def test_what_is_not_contained_moves_little_and_less_on_finer_grids():
         moved = []
         for size in (start + 3, 5 * start + 3):
             old, theta, new, found = refined(basis, size, widths=(2, 3), x=x)
-            moved.append(refine.jump(old, theta, new, found, x[None]).max())
+            moved.append(jump(old, theta, new, found, x[None]).max())
         assert moved[1] < moved[0] / 3 or moved[1] < 1e-9
         assert moved[1] < 0.02
 
@@ -87,7 +90,7 @@ def test_functions_are_fitted_to_all_of_sorted_data():
     side = torch.linspace(-1, 1, 51, dtype=torch.float64)
     mesh = torch.stack(torch.meshgrid(side, side, indexing="ij")).flatten(1)
     old, theta, new, found = refined(BSpline(grid="quantiles"), 20, x=mesh)
-    assert (refine.jump(old, theta, new, found, mesh[None]) < 0.02).all()
+    assert (jump(old, theta, new, found, mesh[None]) < 0.02).all()
 
 
 def test_knots_move_to_the_quantiles_of_the_data():
@@ -162,7 +165,7 @@ def test_a_users_local_basis_is_refined_as_local():
     basis = Gaussians()
     assert not basis.nests(basis.resized(14))
     old, theta, new, found = refined(basis, 14, widths=(2, 3))
-    assert refine.jump(old, theta, new, found, X[None]).max() < 0.1  # fitted: narrower bumps do not hold the wider
+    assert jump(old, theta, new, found, X[None]).max() < 0.1  # fitted: narrower bumps do not hold the wider
     ones = refine.carry(old, new, torch.ones(1, old.length, dtype=torch.float64))
     assert_close(ones, torch.ones_like(ones))  # joined by straight lines, and not zero for half of the bumps
 
@@ -226,3 +229,49 @@ def test_ranges_are_those_of_the_data_on_its_way():
     assert_close(
         torch.stack([seen.amin(2), seen.amax(2)]), torch.tensor([-2.0, 2.0]).double()[:, None, None].expand(2, 2, 2)
     )
+
+
+@pytest.mark.parametrize(
+    ("basis", "size"),
+    [
+        (BSpline(bound="tanh"), 10),
+        (BSpline(bound="tanh", order=4), 15),
+        (Chebyshev(degree=4), 9),
+        (Fourier(frequencies=3), 5),
+    ],
+    ids=name,
+)
+def test_derivatives_and_residuals_stay_where_sizes_nest(basis, size):
+    """At trained weights, where residuals are small beside the left side, so that no move hides behind it."""
+    e = experiment(basis, task=Poisson(points=200, edge_points=20), optimizer=LBFGS(), steps=60, seeds=2)
+    result, _, old = train(e)
+    new = refine.refine(old, size)
+    data = e.task.load(generator(0, "data"))
+    fitted = refine.refit(old, result.best, new, data.train.x[None])
+    found = equation_jumps(e.task, old, result.best, new, fitted, data.train)
+    assert set(found) == {"u", "u_xx", "u_yy", "residual"}
+    assert all((moved < 1e-5).all() for moved in found.values())
+
+
+def test_a_jump_of_an_equation_is_that_of_its_derivatives_by_autograd():
+    basis, task = BSpline(), Poisson(points=50, edge_points=9)
+    old, theta, new, found = refined(basis, 7)
+    data = task.load(generator(0, "data"))
+    moved = equation_jumps(task, old, theta, new, found, data.train)
+    x = data.train.x[None].double()
+    before, after = (jet(n, w, x, task.partials) for n, w in ((old, theta), (new, found)))
+    for side, partial in (("u_xx", (0, 0)), ("u_yy", (1, 1))):
+        one, other = before.d(*partial), after.d(*partial)
+        expected = (other - one).square().mean((1, 2)).sqrt() / one.square().mean((1, 2)).sqrt()
+        assert_close(moved[side], expected, rtol=1e-6, atol=1e-12)
+        assert (expected > 1e-3).all()  # 5 intervals are not held by 7
+
+
+def test_a_run_says_how_far_a_refinement_moved_derivatives_and_residuals():
+    e = experiment(BSpline(), task=Poisson(points=50, edge_points=9), steps=30, refine={10: 10, 20: 17})
+    result, metrics, _ = train(e)
+    rows = metrics[metrics["metric"] == "refinement_jump_residual"]
+    assert rows["step"].tolist() == [10] * 4 + [20] * 4
+    assert (rows["value"][rows["step"] == 10] < 1e-5).all()
+    assert (rows["value"][rows["step"] == 20] > 1e-2).all()
+    assert set(result.side_jumps[20]) == {"u", "u_xx", "u_yy", "residual"}

@@ -93,6 +93,13 @@ def conclude(seeds: list[int], result: Result, brief: bool) -> None:
                 f"warning: the refinement at step {step} moved the outputs by {100 * worst:.1f} % of their "
                 "size (refinement_jump in metrics.csv): inputs are outside the domain, or the grids do not nest"
             )
+    for step, by_name in result.side_jumps.items():
+        if (worst := float(by_name["residual"].max())) > NOTABLE_JUMP:
+            console.say(
+                f"warning: the refinement at step {step} moved the residuals of the equation by {100 * worst:.2g} % of "
+                "their size (refinement_jump_residual in metrics.csv, and beside it each derivative's): inputs are "
+                "outside the domain, which layer.bound=tanh prevents, or the grids do not nest, as 5, 10, 20 do"
+            )
     for seed, status in zip(seeds, result.status, strict=True):
         if status.kind != "ok":
             console.say(f"seed {seed}: {status}")

@@ -17,9 +17,11 @@ from kanexp.measure.held_out import score
 from kanexp.measure.layer_log import due, look
 from kanexp.model.network import Network
 from kanexp.task.base import Data
+from kanexp.task.differential import Equation
 from kanexp.train.batches import Batches, batches
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
+from kanexp.train.jump import equation_jumps
 from kanexp.train.objective import Objective
 from kanexp.train.refine import refine
 from kanexp.train.result import Progress, Result
@@ -90,7 +92,7 @@ def train(
             if looked.any():
                 rows = {"train_loss": loss, "val_loss": val_loss} | stage.val_rows(state.theta, prediction)
                 rows |= _cost_rows(objective, state, loss, batch.x.shape[-1])
-                rows |= {"refinement_jump": state.jumps[step]} if refined else {}
+                rows |= _jump_rows(state) if refined else {}
                 ledger.rows(step, numbers(looked), rows)
                 ledger.timing(step, numbers(looked), time.perf_counter() - began, state.evaluations.tolist())
 
@@ -121,7 +123,18 @@ def train(
         state.condemn()
     if checkpoint and not interrupts.forced:  # forced, it would be of a step half done
         checkpoint.save(state, samples)
-    kept = ("best", "best_step", "best_val", "evaluations", "steps", "seconds", "status", "jumps", "coarse")
+    kept = (
+        "best",
+        "best_step",
+        "best_val",
+        "evaluations",
+        "steps",
+        "seconds",
+        "status",
+        "jumps",
+        "side_jumps",
+        "coarse",
+    )
     own = {name: getattr(state, name) for name in kept}
     result = Result(
         start=start, network=stage.network, last=state.theta, interrupted=interrupts.number * stopped, **own
@@ -159,10 +172,19 @@ def _refine(ensemble: Ensemble, original: Network, state: TrainingState, stage: 
     new, carried = refine(original, size), e.settings.refine_optimizer == "carry"
     # Each size is a network of its own, whose best state is scored once; nothing is chosen by it.
     state.coarse[state.step] = score(e.task, old, state.best, data, data.test)
+    before = state.theta
     state.jumps[state.step] = state.refine(old, new, size, x, carried, ensemble.stepper)
+    if isinstance(e.task, Equation):
+        state.side_jumps[state.step] = equation_jumps(e.task, old, before, new, state.theta, data.train)
     finer = Stage(e, new, data)
     state.best_val = finer.val_loss(finer.predict(state.best))
     return finer
+
+
+def _jump_rows(state: TrainingState) -> dict[str, Tensor]:
+    """Rows for metrics.csv: how far the refinement at this step moved what the networks compute."""
+    sides = state.side_jumps.get(state.step, {})
+    return {"refinement_jump": state.jumps[state.step]} | {f"refinement_jump_{name}": j for name, j in sides.items()}
 
 
 def _cost_rows(objective: Objective, state: TrainingState, loss: Tensor, samples: int) -> dict[str, Tensor]:

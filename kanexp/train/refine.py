@@ -56,13 +56,6 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
     return new.flatten(found).to(dtype)
 
 
-def jump(old: Network, theta: Tensor, new: Network, refitted: Tensor, x: Tensor) -> Tensor:
-    """How far the outputs moved on x (seeds or 1, n_in, samples), relative to their size (seeds,): both as RMS."""
-    before, after = old(theta, x), new(refitted, x)
-    size = before.square().mean((1, 2)).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
-    return (after - before).square().mean((1, 2)).sqrt() / size
-
-
 def carry(old: Network, new: Network, state: Tensor) -> Tensor:
     """An optimizer's running means (seeds, length) for the new weights.
 

@@ -37,6 +37,7 @@ class Result:
     interrupted: int = 0  # the signal that asked for the end before its time, 0 for none
     status: list[SeedStatus] = field(default_factory=list)
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
+    side_jumps: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # likewise what an equation makes of them
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
 
@@ -45,6 +46,7 @@ class Result:
         own: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
         own |= {"seconds": self.seconds * len(own["start"]) / len(self.start), "status": self.status[rows]}
         own |= {"jumps": {step: jumps[rows] for step, jumps in self.jumps.items()}}
+        own |= {"side_jumps": {step: _part(jumps, rows) for step, jumps in self.side_jumps.items()}}
         own |= {"coarse": {step: _part(scores, rows) for step, scores in self.coarse.items()}}
         return replace(self, **own, test=_part(self.test, rows))
 

@@ -11,7 +11,8 @@ from kanexp.folder.record import SeedStatus
 from kanexp.model.network import Network
 from kanexp.optimizer.base import Stepper
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.refine import carry, jump, refit
+from kanexp.train.jump import jump
+from kanexp.train.refine import carry, refit
 
 
 @dataclass
@@ -36,6 +37,7 @@ class TrainingState:
     seconds: float = 0.0
     size: int | None = None  # of the last refinement
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
+    side_jumps: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # likewise what an equation makes of them
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
 
     @classmethod
