@@ -54,7 +54,7 @@ COMPONENTS = ("layer", "init", "reg", "optimizer", "task", "model", "logger")
 CONTRACTS = {
     "layer": set(),
     "init": set(),
-    "optimizer": set(),
+    "optimizer": {"optimizer.quasi_newton", "optimizer.line_search"},
     "logger": set(),
     "task": {"task.differential", "task.condition", "task.jet", "score", "data"},
     "reg": {"layer.base", "model.edge_layer"},

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
+from kanexp.layer.base import Basis
+from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.task.differential import Equation
 from kanexp.task.jet import Jet, Partial
@@ -28,12 +30,21 @@ def sides(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Ten
 
 
 def sides_traced(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Tensor:
-    """`sides`, which can be differentiated once, in theta: for the gradient of a loss of them."""
-    if not is_fixed_row(network):
+    """`sides`, which can be differentiated once, in theta: for the gradient of a loss of them.
+
+    Carried forward where layers have formulas for their derivatives, in a half to a tenth of the time; else backward
+    through backward, for then derivatives are found by torch in both ways (scripts/bench_derivatives.py).
+    """
+    if not (is_fixed_row(network) and all(_has_formula(layer) for layer in network.layers)):
         return equation.prediction(jet(network, theta, x, equation.partials), x)
     partials = _needed(equation.partials)
     channels = dict(zip(partials, _Traced.apply(theta, network, x, partials), strict=True))
     return equation.prediction(_jet(equation, channels, network.unknown(theta)), x)
+
+
+def _has_formula(layer: EdgeLayer) -> bool:
+    """Whether derivatives of any order of its features are written down, and not those of a bound before them."""
+    return type(layer.basis).derivatives is not Basis.derivatives and layer.basis.bound == "none"
 
 
 class _Traced(torch.autograd.Function):
