@@ -56,7 +56,7 @@ CONTRACTS = {
     "init": set(),
     "optimizer": set(),
     "logger": set(),
-    "task": {"task.differential", "task.condition", "task.jet", "score", "data"},
+    "task": {"task.collocation", "task.differential", "task.condition", "task.jet", "score", "data"},
     "reg": {"layer.base", "model.edge_layer"},
     "model": {
         "layer.base",

@@ -32,6 +32,7 @@ from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 
 POINTS = Poisson(points=20, edge_points=4, resample=3)
+RESIDUAL = replace(POINTS, adapt="residual", adapt_share=0.5)
 SECOND_ORDER = {
     "levenberg_marquardt": LevenbergMarquardt(),
     "lbfgs": LBFGS(),
@@ -51,6 +52,8 @@ CASES = {
     "side by side": [experiment(optimizer=AdamW()), experiment(init=Default(), optimizer=SGD(), seeds=2)],
     "patience": [experiment(optimizer=Adam(learning_rate=0.5), patience=8, steps=60)],
     "float32": [experiment(dtype="float32")],
+    **{f"residual, {name}": [experiment(optimizer=o, task=RESIDUAL, steps=12)] for name, o in SECOND_ORDER.items()},
+    "residual, float32": [experiment(task=RESIDUAL, steps=12, dtype="float32")],
     **{f"new points, {name}": [experiment(optimizer=o, task=POINTS, steps=12)] for name, o in SECOND_ORDER.items()},
 }
 

@@ -18,13 +18,14 @@ from kanexp.measure.layer_log import due, look
 from kanexp.model.network import Network
 from kanexp.task.base import Data
 from kanexp.task.differential import Equation
-from kanexp.train.batches import Batches, batches
+from kanexp.train.batches import Batches
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.jump import equation_jumps
 from kanexp.train.objective import Objective
 from kanexp.train.refine import refine
 from kanexp.train.result import Progress, Result
+from kanexp.train.schedule import batches
 from kanexp.train.stage import Stage
 from kanexp.train.state import TrainingState, numbers
 
@@ -60,7 +61,7 @@ def train(
 
             # The rows of a step describe theta after that many steps, before the next: who goes on from here?
             spent = state.alive & _spent(settings, time.perf_counter() - began, state.evaluations).to(start.device)
-            stalled = state.alive & ~spent & _stalled(state, bool(pending) or e.task.redrawn is not None)
+            stalled = state.alive & ~spent & _stalled(state, bool(pending) or samples.changes)
             going, last = state.alive & ~spent & ~stalled, step == settings.steps
 
             # All seeds are looked at every so many steps and at the end, and each one when it ends.
@@ -74,7 +75,7 @@ def train(
             last = last or not going.any()
 
             # The step itself; after the last one only its loss is wanted.
-            batch = samples.next()
+            batch = samples.next(stage.standing(state.theta))
             if samples.renewed:
                 state.stepper.renew()
             weight = ensemble.penalty_weight(step)
@@ -83,6 +84,7 @@ def train(
                 new, loss, evaluations = state.theta, objective(state.theta)[0], torch.zeros_like(state.evaluations)
             else:
                 new, loss, evaluations = state.stepper.step(state.theta, objective)
+                evaluations = evaluations + samples.looks
 
             # What is written of it: the insides of the layers ever more rarely, losses and scores where they were seen.
             shown = state.alive if step == settings.steps or due(step) else state.alive & ~going

@@ -9,6 +9,7 @@ from kanexp.model.network import Network
 from kanexp.task.base import Data
 from kanexp.train.batches import Batch
 from kanexp.train.objective import Objective, loss_of, view
+from kanexp.train.standing import Standing
 
 
 class Stage:
@@ -23,6 +24,10 @@ class Stage:
         known = Batch.of(data.val)
         self._val_x, self._val_y, self._val_weight = self._view.prepare(known.x), known.y, known.weight
         self._batch: Tensor | None = None
+
+    def standing(self, theta: Tensor) -> Standing:
+        """The networks as they are."""
+        return Standing(self._view, self._task, theta)
 
     def predict(self, theta: Tensor) -> Tensor:
         """Prediction (seeds, n_out, samples) of the validation data."""

@@ -1,0 +1,116 @@
+"""Where an equation is learned, when, and what counts there: the options of all equations, and how points are drawn."""
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor
+from torch.quasirandom import SobolEngine
+
+from kanexp.error import require
+from kanexp.task.base import Task, scaled, uniform_points
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collocation(Task):
+    """Points at which an equation is to hold: a grid, Sobol's sequence or uniform; those two drawn anew at times.
+
+    Every `resample` steps all points are drawn. With `adapt` residual each seed then has points of its own: a share of
+    them comes from a pool of `adapt_pool` times as many, without replacement, with a density that is proportional to
+    |residual|^exponent / mean |residual|^exponent + floor. Source: Wu, Zhu, Tan, Kartha and Lu 2023 (RAD),
+    https://arxiv.org/abs/2207.10289
+    """
+
+    points: int = 4096
+    edge_points: int = 64
+    sampling: Literal["grid", "sobol", "uniform"] = "sobol"
+    resample: int | None = None
+    adapt: Literal["residual"] | None = None
+    adapt_share: float = 1.0
+    adapt_exponent: float = 1.0
+    adapt_floor: float = 1.0
+    adapt_pool: int = 10
+
+    names: ClassVar[tuple[str, ...]] = ("x1", "x2")  # of the inputs
+
+    def __post_init__(self):
+        require(
+            (self.points >= 4, f"points must be at least 4, got {self.points}"),
+            (self.edge_points >= 2, f"edge_points must be at least 2, got {self.edge_points}"),
+            (self.resample is None or self.resample >= 1, f"resample must be at least 1, or null, got {self.resample}"),
+            (
+                self.resample is None or self.sampling != "grid",
+                "resample needs points that can be drawn anew, got sampling grid; use sobol or uniform",
+            ),
+            (
+                self.adapt is None or self.resample is not None,
+                "adapt chooses among points that are drawn anew, and resample is null; say after how many steps, "
+                "such as task.resample=100",
+            ),
+            (0 < self.adapt_share <= 1, f"adapt_share must be above 0 and at most 1, got {self.adapt_share}"),
+            (0 < self.adapt_exponent < math.inf, f"adapt_exponent must be positive, got {self.adapt_exponent}"),
+            (0 <= self.adapt_floor < math.inf, f"adapt_floor must be zero or more, got {self.adapt_floor}"),
+            (self.adapt_pool >= 2, f"adapt_pool must be at least 2, got {self.adapt_pool}"),
+        )
+
+    @property
+    @abstractmethod
+    def ranges(self) -> list[tuple[float, float]]:
+        """Lowest and highest value of every input."""
+
+    @property
+    def inputs(self) -> int:
+        return len(self.ranges)
+
+    @property
+    def redrawn(self) -> int | None:
+        return self.resample
+
+    @property
+    def adapted(self) -> int:
+        """Points that each seed has where its residuals are large."""
+        return 0 if self.adapt is None else max(1, round(self.adapt_share * self.points))
+
+    @property
+    def pool(self) -> int:
+        """Points that are drawn for all seeds: those that every one of them has, and those to choose from."""
+        return self.points + (self.adapt_pool - 1) * self.adapted
+
+    def density(self, residuals: Tensor) -> Tensor:
+        """What each point of a pool weighs when some are chosen, from |residuals| (seeds, points); the mean is 1 + c.
+
+        A seed whose residuals are all zero, or not all finite, has no reason to prefer any.
+        """
+        sizes = (residuals / residuals.amax(1, keepdim=True)) ** self.adapt_exponent
+        return torch.nan_to_num(sizes / sizes.mean(1, keepdim=True), nan=1.0) + self.adapt_floor
+
+    def _draw(self, points: int, sampling: str, generator: Generator) -> Tensor:
+        if sampling == "grid":
+            return grid(self.ranges, round(points ** (1 / self.inputs)))
+        if sampling == "uniform":
+            return uniform_points(self.ranges, points, generator)
+        seed = int(torch.randint(2**31, (), generator=generator))
+        unit = SobolEngine(self.inputs, scramble=True, seed=seed).draw(points, dtype=torch.float64).T
+        return scaled(unit, self.ranges)
+
+    def _on_edge(self, axis: int, generator: Generator) -> Tensor:
+        """Points of an edge, (inputs - 1, points)."""
+        others = [ends for i, ends in enumerate(self.ranges) if i != axis]
+        if not others:  # an edge of a line is a point
+            return torch.empty((0, 1), dtype=torch.float64)
+        if self.sampling == "grid":
+            return grid(others, self._edge_side)
+        return uniform_points(others, self.edge_points, generator)
+
+    @property
+    def _edge_side(self) -> int:
+        """Points along each side of an edge's grid."""
+        return round(self.edge_points ** (1 / (self.inputs - 1)))
+
+
+def grid(ranges: list[tuple[float, float]], side: int) -> Tensor:
+    """Points (inputs, side^inputs), with the ends."""
+    axes = [torch.linspace(low, high, side, dtype=torch.float64) for low, high in ranges]
+    return torch.stack([axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")])
