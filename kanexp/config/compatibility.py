@@ -92,11 +92,12 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
                 f"batch_size: {type(task).__name__} is learned at all of its points, got {settings.batch_size}; "
                 "use batch_size=null, with task.points and task.resample"
             )
-        if task.redrawn is not None and not (optimizer.minibatches or optimizer.renews):
-            mistakes.append(
-                f"task.resample: {name} compares losses of different steps and needs the same points in each, "
-                f"got {task.redrawn}; use task.resample=null or optimizer=adam"
-            )
+        if not (optimizer.minibatches or optimizer.renews):
+            mistakes += [
+                f"task.{word}: {name} compares losses of different steps and needs the same points in each, with the "
+                f"same weights, got {value}; leave task.{word} out, or use optimizer=adam"
+                for word, value in task.moving.items()
+            ]
     if settings.batch_size is not None and not optimizer.minibatches:
         mistakes.append(
             f"batch_size: {name} compares losses along a line and needs all samples in each step, "

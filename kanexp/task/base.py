@@ -138,6 +138,11 @@ class Task(ABC):
         """Steps after which `sample` draws other training data; None where they stay."""
         return None
 
+    @property
+    def moving(self) -> dict[str, object]:
+        """Options, with their values, by which training data or what they count change from step to step."""
+        return {} if self.redrawn is None else {"resample": self.redrawn}
+
     def sample(self, generator: Generator) -> Split:
         """Training data drawn anew. Raises ValueError where they cannot be."""
         raise ValueError(f"{type(self).__name__} has no training data to draw anew")

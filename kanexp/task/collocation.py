@@ -21,6 +21,10 @@ class Collocation(Task):
     them comes from a pool of `adapt_pool` times as many, without replacement, with a density that is proportional to
     |residual|^exponent / mean |residual|^exponent + floor. Source: Wu, Zhu, Tan, Kartha and Lu 2023 (RAD),
     https://arxiv.org/abs/2207.10289
+
+    `weighing` says by what the squared errors count besides their `weights`, for each seed anew every `reweigh` steps
+    and where points are drawn: the formulas and sources are in kanexp/train/weighing.py. The best state is selected
+    without it.
     """
 
     points: int = 4096
@@ -32,6 +36,12 @@ class Collocation(Task):
     adapt_exponent: float = 1.0
     adapt_floor: float = 1.0
     adapt_pool: int = 10
+    weighing: Literal["causal", "attention", "balance"] | None = None
+    reweigh: int = 10
+    causality: float = 1.0
+    slices: int = 32
+    gain: float = 0.01
+    memory: float | None = None
 
     names: ClassVar[tuple[str, ...]] = ("x1", "x2")  # of the inputs
 
@@ -53,6 +63,19 @@ class Collocation(Task):
             (0 < self.adapt_exponent < math.inf, f"adapt_exponent must be positive, got {self.adapt_exponent}"),
             (0 <= self.adapt_floor < math.inf, f"adapt_floor must be zero or more, got {self.adapt_floor}"),
             (self.adapt_pool >= 2, f"adapt_pool must be at least 2, got {self.adapt_pool}"),
+            (self.reweigh >= 1, f"reweigh must be at least 1, got {self.reweigh}"),
+            (0 < self.causality < math.inf, f"causality must be positive, got {self.causality}"),
+            (self.slices >= 2, f"slices must be at least 2, got {self.slices}"),
+            (0 < self.gain < math.inf, f"gain must be positive, got {self.gain}"),
+            (
+                self.memory is None or 0 <= self.memory < 1,
+                f"memory must be at least 0 and below 1, or null, got {self.memory}",
+            ),
+            (
+                self.weighing != "causal" or self.time is not None,
+                f"weighing: causal lets earlier times count first, and there is no input t among "
+                f"{', '.join(self.names)}; use attention or balance",
+            ),
         )
 
     @property
@@ -63,6 +86,16 @@ class Collocation(Task):
     @property
     def inputs(self) -> int:
         return len(self.ranges)
+
+    @property
+    def time(self) -> int | None:
+        """The number of the input that is a time, if there is one."""
+        return self.names.index("t") if "t" in self.names else None
+
+    @property
+    def moving(self) -> dict[str, object]:
+        found = {"resample": self.resample, "weighing": self.weighing}
+        return {word: value for word, value in found.items() if value is not None}
 
     @property
     def redrawn(self) -> int | None:

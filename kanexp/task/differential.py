@@ -61,7 +61,14 @@ class Equation(Collocation):
         )
         named = list(dict.fromkeys(condition.name for condition in self.learned))
         unknown = [name for name in self.weights if name not in named]
-        require((not unknown, f"weights knows the conditions {', '.join(named) or '-'}, got {', '.join(unknown)}"))
+        require(
+            (not unknown, f"weights knows the conditions {', '.join(named) or '-'}, got {', '.join(unknown)}"),
+            (
+                self.weighing != "balance" or bool(named),
+                "weighing: balance is between the equation and its conditions, and hard leaves none to be learned; "
+                "use attention, or leave task.hard out",
+            ),
+        )
 
     @abstractmethod
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
@@ -110,7 +117,7 @@ class Equation(Collocation):
 
     def _meet(self, x: Tensor, y: Tensor) -> Tensor:
         """Outputs y (seeds, answers, points) at inputs x (seeds or 1, inputs, points) that meet the conditions."""
-        flat = self._encoding.features(x.transpose(0, 1).flatten(1))
+        flat = self.encoding.features(x.transpose(0, 1).flatten(1))
         lift = self.lift(flat)
         assert lift is not None
 
@@ -146,7 +153,7 @@ class Equation(Collocation):
         train = self.sample(generator)
         val = self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator)
         x = grid(self.ranges, TEST_SIDE if self.inputs <= 2 else SPATIAL_SIDE)
-        encoding = self._encoding
+        encoding = self.encoding
         return Data(train, val, Split(encoding.inputs(x), self.solution(x)), notes=self._notes, encoding=encoding)
 
     def sample(self, generator: Generator, points: int | None = None) -> Split:
@@ -207,9 +214,9 @@ class Equation(Collocation):
 
     def _in_own_units(self, jet: Jet, x: Tensor) -> tuple[Jet, Tensor]:
         """A jet in the inputs as they go in, and these, in the units of the equation."""
-        if self._encoding.is_unchanged:
+        if self.encoding.is_unchanged:
             return jet, x
-        return jet.in_units(tuple(column.scale for column in self._encoding.columns)), self._encoding.features(x)
+        return jet.in_units(tuple(column.scale for column in self.encoding.columns)), self.encoding.features(x)
 
     def residual_scale(self, target: Tensor) -> Tensor:
         return self.shares(target.shape[-1]).sqrt().to(target)
@@ -226,6 +233,16 @@ class Equation(Collocation):
         shares = self.shares(prediction.shape[-1]).to(prediction)
         return (shares * weight[:, None] * (prediction - target).square()).sum(dim=(1, 2))
 
+    def named(self, values: int) -> dict[str, Tensor]:
+        """Which of so many values are of the conditions of a name, (values,), bool."""
+        found: dict[str, Tensor] = {}
+        start = values - self.known_values
+        for c in self.learned:
+            end = start + self._count(c) * len(c.answers)
+            found.setdefault(c.name, torch.zeros(values, dtype=torch.bool))[start:end] = True
+            start = end
+        return found
+
     def shares(self, values: int) -> Tensor:
         """What each squared error counts in the loss, (values,)."""
         k = self.known_values
@@ -241,9 +258,9 @@ class Equation(Collocation):
 
     def _scene(self, data: Data, solution: Callable[[Tensor], Tensor]) -> Scene:
         if self.inputs > 2:
-            return Scene("scatter", data.test.x, solution(self._encoding.features(data.test.x)), data.test.x.shape[1:])
+            return Scene("scatter", data.test.x, solution(self.encoding.features(data.test.x)), data.test.x.shape[1:])
         dense = dense_scene(self.ranges, solution)
-        return replace(dense, x=self._encoding.inputs(dense.x))
+        return replace(dense, x=self.encoding.inputs(dense.x))
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -265,7 +282,7 @@ class Equation(Collocation):
         return found if len(found) > 1 else ()
 
     @cached_property
-    def _encoding(self) -> Encoding:
+    def encoding(self) -> Encoding:
         """How points become inputs."""
         leaves = any(abs(end) > 1 for ends in self.ranges for end in ends)
         return replace(Encoding.of_ranges(self.names, self.ranges, to_unit=leaves), targets=tuple(self.answers))
@@ -273,7 +290,7 @@ class Equation(Collocation):
     @property
     def _notes(self) -> tuple[str, ...]:
         """What was done to the inputs."""
-        return () if self._encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
+        return () if self.encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
 
     def _part(self, axis: int, end: int) -> str:
         """What a condition at an end is called."""
@@ -286,7 +303,7 @@ class Equation(Collocation):
         for i, c in enumerate(self.learned):
             if c.axis is None:
                 known[i] = known[i] + c.noise * torch.randn(known[i].shape, generator=generator, dtype=torch.float64)
-        x = self._encoding.inputs(torch.cat([within, *at], 1))
+        x = self.encoding.inputs(torch.cat([within, *at], 1))
         return Split(x, torch.cat([part.flatten() for part in (self.right_side(within), *known)])[None])
 
     def _at(self, c: Condition, generator: Generator) -> Tensor:
