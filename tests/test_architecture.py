@@ -62,6 +62,7 @@ CONTRACTS = {
         "layer.base",
         "init.base",
         "model.edge_layer",
+        "model.embedding",
         "model.network",
         "model.wiring",
         "model.activation",

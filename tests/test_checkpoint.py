@@ -17,6 +17,7 @@ from kanexp.folder.logs import Ledger
 from kanexp.folder.run_folder import RunFolder
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
+from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.chain import Chain
@@ -59,6 +60,7 @@ CASES = {
         f"{word}, {name}": [experiment(optimizer=o, task=replace(WEIGHED, weighing=word), steps=12)]
         for word, (name, o) in product(("causal", "attention", "balance"), SECOND_ORDER.items())
     },
+    "embedding": [replace(experiment(task=replace(WEIGHED, periodic=["x"]), steps=12), model=KAN(frequencies=3))],
     **{f"residual, {name}": [experiment(optimizer=o, task=RESIDUAL, steps=12)] for name, o in SECOND_ORDER.items()},
     "residual, float32": [experiment(task=RESIDUAL, steps=12, dtype="float32")],
     **{f"new points, {name}": [experiment(optimizer=o, task=POINTS, steps=12)] for name, o in SECOND_ORDER.items()},

@@ -44,7 +44,8 @@ def check_together(
         mistakes.append(
             f"layers: must name one option for each of the {depth} layers between widths {widths}, got {len(layers)}"
         )
-    if why := _too_large(settings, model, widths, layers or [layer], mistakes):
+    entering = model.entering(widths, task.periods) if widths else widths
+    if why := _too_large(settings, model, entering, layers or [layer], mistakes):
         return widths, [*mistakes, why]
     bases = dict.fromkeys(model.bases(layers or [layer], depth))
     for basis in bases:

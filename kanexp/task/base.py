@@ -148,6 +148,11 @@ class Task(ABC):
         raise ValueError(f"{type(self).__name__} has no training data to draw anew")
 
     @property
+    def periods(self) -> Mapping[int, float]:
+        """Inputs by their numbers, as they go in, in which every network is to be periodic, with their periods."""
+        return {}
+
+    @property
     def finish(self) -> Callable[[Tensor, Tensor], Tensor] | None:
         """What a network's outputs (seeds, n_out, samples) become at inputs (seeds or 1, n_in, samples), if others."""
         return None

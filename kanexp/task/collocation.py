@@ -25,6 +25,9 @@ class Collocation(Task):
     `weighing` says by what the squared errors count besides their `weights`, for each seed anew every `reweigh` steps
     and where points are drawn: the formulas and sources are in kanexp/train/weighing.py. The best state is selected
     without it.
+
+    In inputs that `periodic` names, networks are periodic by construction, in the length of the range or in the period
+    that is given; conditions that say so hold then and are not learned.
     """
 
     points: int = 4096
@@ -42,6 +45,7 @@ class Collocation(Task):
     slices: int = 32
     gain: float = 0.01
     memory: float | None = None
+    periodic: list[str] | dict[str, float] | None = None
 
     names: ClassVar[tuple[str, ...]] = ("x1", "x2")  # of the inputs
 
@@ -63,6 +67,14 @@ class Collocation(Task):
             (0 < self.adapt_exponent < math.inf, f"adapt_exponent must be positive, got {self.adapt_exponent}"),
             (0 <= self.adapt_floor < math.inf, f"adapt_floor must be zero or more, got {self.adapt_floor}"),
             (self.adapt_pool >= 2, f"adapt_pool must be at least 2, got {self.adapt_pool}"),
+            (
+                set(self.periodic or ()) <= set(self.names),
+                f"periodic names inputs, which are {', '.join(self.names)}, got {', '.join(self.periodic or ())}",
+            ),
+            *(
+                (0 < period < math.inf, f"periodic must give a positive period, got {period} for {name}")
+                for name, period in self._given_periods.items()
+            ),
             (self.reweigh >= 1, f"reweigh must be at least 1, got {self.reweigh}"),
             (0 < self.causality < math.inf, f"causality must be positive, got {self.causality}"),
             (self.slices >= 2, f"slices must be at least 2, got {self.slices}"),
@@ -91,6 +103,23 @@ class Collocation(Task):
     def time(self) -> int | None:
         """The number of the input that is a time, if there is one."""
         return self.names.index("t") if "t" in self.names else None
+
+    @property
+    def own_periods(self) -> dict[int, float]:
+        """The periods of inputs by their numbers, in own units."""
+        lengths = {name: high - low for name, (low, high) in zip(self.names, self.ranges, strict=True)}
+        named = {name: lengths[name] for name in self.periodic or ()} | self._given_periods
+        return {self.names.index(name): period for name, period in named.items()}
+
+    @property
+    def _given_periods(self) -> dict[str, float]:
+        return self.periodic if isinstance(self.periodic, dict) else {}
+
+    def repeats(self, axis: int) -> bool:
+        """Whether all networks are the same, in all derivatives, at both ends of an input."""
+        low, high = self.ranges[axis]
+        times = (high - low) / self.own_periods.get(axis, math.inf)
+        return round(times) >= 1 and abs(times - round(times)) < 1e-12 * times
 
     @property
     def moving(self) -> dict[str, object]:

@@ -95,7 +95,14 @@ class Equation(Collocation):
     @property
     def learned(self) -> tuple[Condition, ...]:
         """The conditions that do not hold by construction."""
-        return tuple(c for c in self.conditions if not self.hard or c.end is None)
+        return tuple(c for c in self.conditions if not self._holds(c))
+
+    def _holds(self, c: Condition) -> bool:
+        return (c.axis is not None and self.repeats(c.axis)) if c.compares else (self.hard and c.end is not None)
+
+    @property
+    def periods(self) -> dict[int, float]:
+        return {k: period / self.encoding.columns[k].scale for k, period in self.own_periods.items()}
 
     def lift(self, x: Tensor) -> Tensor | None:
         """Answers (answers or 1, points) at x (inputs, points) that meet what is known at single ends, if any do."""
