@@ -36,6 +36,7 @@ from kanexp.train.ensemble import Ensemble
 
 POINTS = Poisson(points=20, edge_points=4, resample=3)
 WEIGHED = Burgers(points=20, edge_points=4, resample=6, adapt="residual", reweigh=2)
+WINDOWS = Burgers(points=20, edge_points=4, windows={0: 0.2, 4: 0.5, 10: 1.0})
 RESIDUAL = replace(POINTS, adapt="residual", adapt_share=0.5)
 SECOND_ORDER = {
     "levenberg_marquardt": LevenbergMarquardt(),
@@ -61,6 +62,8 @@ CASES = {
         for word, (name, o) in product(("causal", "attention", "balance"), SECOND_ORDER.items())
     },
     "embedding": [replace(experiment(task=replace(WEIGHED, periodic=["x"]), steps=12), model=KAN(frequencies=3))],
+    **{f"windows, {name}": [experiment(optimizer=o, task=WINDOWS, steps=12)] for name, o in SECOND_ORDER.items()},
+    "windows with diagnostics": [experiment(task=WINDOWS, diagnostics=True, steps=12, patience=3)],
     **{f"residual, {name}": [experiment(optimizer=o, task=RESIDUAL, steps=12)] for name, o in SECOND_ORDER.items()},
     "residual, float32": [experiment(task=RESIDUAL, steps=12, dtype="float32")],
     **{f"new points, {name}": [experiment(optimizer=o, task=POINTS, steps=12)] for name, o in SECOND_ORDER.items()},

@@ -15,12 +15,14 @@ from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
 from kanexp.task.cavity import Cavity
+from kanexp.task.diffusion import Diffusion
 from kanexp.task.poisson import Poisson
+from kanexp.task.schroedinger import Schroedinger
 from kanexp.task.wave import Wave
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.points import choose
 from kanexp.train.schedule import batches
-from kanexp.train.stage import Stage
+from kanexp.train.stage import Stage, in_window
 
 SMALL = {"points": 40, "edge_points": 8}
 OPTIMIZERS = {"adam": Adam(), "lbfgs": LBFGS(), "lm": LevenbergMarquardt(), "hessian_free": HessianFree()}
@@ -133,5 +135,120 @@ def test_looking_at_a_pool_is_counted():
 )
 def test_mistakes(kanexp, words, sentence):
     done = kanexp("task=burgers", *words)
+    assert done.returncode == 2
+    assert sentence in " ".join(done.stderr.split())
+
+
+# -- windows of time ------------------------------------------------------------------------------------------------
+
+
+WINDOWS = {0: 0.25, 3: 0.5, 6: 1.0}
+
+
+@pytest.mark.parametrize("equation", [Burgers(**SMALL), Schroedinger(**SMALL)], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("words", [{}, {"resample": 2}, {"resample": 2, "adapt": "residual"}], ids=str)
+def test_points_reach_as_far_as_the_window_of_their_step(equation, words):
+    equation = replace(equation, windows=WINDOWS, **words)
+    e = replace(experiment(task=equation, seeds=2), widths=[2, 4, equation.outputs])
+    given, _, data = drawn(e, 9)
+    low, high = equation.ranges[0]
+    for step, (batch, _) in enumerate(given):
+        t = (data.inputs_as().features(batch.x[0])[0] - low) / (high - low)
+        reach = equation.reach(step)
+        assert 0.85 * reach < t.max() <= reach + 1e-12
+        assert (t >= -1e-12).all()
+    assert [renewed for _, renewed in given][:4] == [False, False, bool(words), True]
+    assert equation.reach(10**6) == 1
+    assert batches(equation, data.train, None, [0], 0).changes
+
+
+def test_what_is_known_stays_true_in_a_window():
+    """Points of the start stay at the start, and those of a measured solution are measured where they are."""
+    equation = Diffusion(**SMALL, windows=WINDOWS)
+    split = equation.sample(generator(0, "data"), reach=0.25)
+    encoding = equation.encoding
+    measured = encoding.features(split.x[:, -equation.known_points :])
+    assert_close(split.y[0, -equation.known_values :], equation.solution(measured)[0], rtol=0, atol=6 * equation.noise)
+    wave = Wave(**SMALL, windows=WINDOWS)
+    split = wave.sample(generator(0, "data"), reach=0.25)
+    start = wave.encoding.features(split.x)[:, -wave.known_points :]
+    at_start = start[0] == 0
+    assert int(at_start.sum()) == 2 * 8  # what starts, and how fast
+    assert (start[0] <= 0.25 * wave.ranges[0][1] + 1e-12).all()
+
+
+def test_states_of_different_windows_are_not_compared():
+    """A network that solves the first window, where the start is all, does not count as best of the whole for that."""
+    task = Burgers(**SMALL, windows={0: 0.01, 10: 1.0})
+    e = experiment(task=task, steps=20, log_every=1, seeds=3)
+    result, metrics, network = train(e)
+    losses = metrics[metrics["metric"] == "val_loss"].pivot(index="step", columns="seed", values="value").to_numpy()
+    late = result.best_step >= 10
+    data = task.load(generator(0, "data"))
+    stage = Stage(e, network, in_window(e, data, 10))
+    assert_close(stage.val_loss(stage.predict(result.best)), result.best_val)
+    lowest_late = torch.from_numpy(losses[10:].min(0))
+    assert_close(result.best_val[late], lowest_late[late])
+    assert (losses[:10].min(0) < result.best_val.numpy()).any()  # which a comparison of all would have preferred
+
+
+def test_a_window_is_selected_by_points_within_it():
+    task = Burgers(**SMALL, windows=WINDOWS)
+    e = experiment(task=task)
+    data = task.load(generator(0, "data"))
+    for step in (0, 3, 6):
+        inside = in_window(e, data, step).val.x[0]
+        assert 0.8 * task.reach(step) < inside.max() <= task.reach(step)
+    plain = experiment(task=replace(task, windows={}))
+    assert in_window(plain, data, 0) is data
+
+
+def test_patience_waits_for_the_whole_of_the_time():
+    task = Burgers(**SMALL, windows={0: 0.5, 30: 1.0})
+    e = experiment(task=task, steps=60, log_every=1, patience=4, optimizer=Adam(learning_rate=0.5), seeds=3)
+    result, _, _ = train(e)
+    ended = [status.step for status in result.status if status.kind == "stopped"]
+    assert ended
+    assert min(ended) >= 34
+    without, _, _ = train(replace(e, task=replace(task, windows={})))
+    assert min(status.step for status in without.status if status.kind == "stopped") < 30
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_every_optimizer_goes_on_in_the_next_window(optimizer):
+    task = Burgers(points=4, edge_points=2, windows={0: 0.1, 30: 1.0})
+    result, _, _ = train(experiment(task=task, optimizer=optimizer, steps=40, seeds=[1, 2]))
+    alone, _, _ = train(experiment(task=task, optimizer=optimizer, steps=40, seeds=[2]))
+    assert result.steps > 30  # nobody ended with the first window
+    assert (result.best_step >= 30).any()
+    assert_close(result.best_val[1:], alone.best_val, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["task=poisson", "task.windows={0: 1}"], "windows grow in time, and there is no input t"),
+        (["task=burgers", "task.windows={0: 0.5}"], "windows must begin at step 0 and end with all of the time, 1"),
+        (["task=burgers", "task.windows={5: 1}"], "windows must begin at step 0"),
+        (["task=burgers", "task.windows={0: 0.5, 5: 0.2, 9: 1}"], "shares above 0 that do not fall"),
+        (["task=burgers", "task.windows={0: -0.5, 9: 1}"], "shares above 0 that do not fall"),
+        (
+            ["task=burgers", "task.windows={0: 0.5, 50: 1}", "steps=50"],
+            "task.windows: the last one begins at step 50, and steps=50 end before it",
+        ),
+        (
+            [
+                "task=equation",
+                "task.residual=u_t",
+                "task.domain={t: [0, 1]}",
+                "task.known=['u(1) = 0']",
+                "task.windows={0: 0.5, 5: 1}",
+            ],
+            "windows: something is known at the end of the time",
+        ),
+    ],
+)
+def test_mistakes_of_windows(kanexp, words, sentence):
+    done = kanexp(*words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())

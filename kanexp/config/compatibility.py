@@ -93,6 +93,11 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
                 f"batch_size: {type(task).__name__} is learned at all of its points, got {settings.batch_size}; "
                 "use batch_size=null, with task.points and task.resample"
             )
+        if (last := max(task.windows, default=0)) >= settings.steps > 0 and task.windows:
+            mistakes.append(
+                f"task.windows: the last one begins at step {last}, and steps={settings.steps} end before it; "
+                "raise steps or lower those of the windows"
+            )
         if not (optimizer.minibatches or optimizer.renews):
             mistakes += [
                 f"task.{word}: {name} compares losses of different steps and needs the same points in each, with the "

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -22,6 +22,9 @@ class Collocation(Task):
     |residual|^exponent / mean |residual|^exponent + floor. Source: Wu, Zhu, Tan, Kartha and Lu 2023 (RAD),
     https://arxiv.org/abs/2207.10289
 
+    With `windows` points reach only so far in time from a step on, as a share of its range, until they reach all of it:
+    a time is learned when those before it are. Source: Wight and Zhao 2021, https://arxiv.org/abs/2007.04542
+
     `weighing` says by what the squared errors count besides their `weights`, for each seed anew every `reweigh` steps
     and where points are drawn: the formulas and sources are in kanexp/train/weighing.py. The best state is selected
     without it.
@@ -39,6 +42,7 @@ class Collocation(Task):
     adapt_exponent: float = 1.0
     adapt_floor: float = 1.0
     adapt_pool: int = 10
+    windows: dict[int, float] = field(default_factory=dict)  # type: ignore[misc]
     weighing: Literal["causal", "attention", "balance"] | None = None
     reweigh: int = 10
     causality: float = 1.0
@@ -74,6 +78,20 @@ class Collocation(Task):
             *(
                 (0 < period < math.inf, f"periodic must give a positive period, got {period} for {name}")
                 for name, period in self._given_periods.items()
+            ),
+            (
+                not self.windows or self.time is not None,
+                "windows grow in time, and there is no input t; leave them out",
+            ),
+            (
+                not self.windows or (min(self.windows) == 0 and self.windows[max(self.windows)] == 1),
+                f"windows must begin at step 0 and end with all of the time, 1, got {self.windows}; "
+                "for example {0: 0.2, 1000: 0.6, 2000: 1}",
+            ),
+            (
+                (shares := [self.windows[step] for step in sorted(self.windows)]) == sorted(shares)
+                and all(0 < share <= 1 for share in shares),
+                f"windows must be shares above 0 that do not fall, got {self.windows}",
             ),
             (self.reweigh >= 1, f"reweigh must be at least 1, got {self.reweigh}"),
             (0 < self.causality < math.inf, f"causality must be positive, got {self.causality}"),
@@ -123,7 +141,7 @@ class Collocation(Task):
 
     @property
     def moving(self) -> dict[str, object]:
-        found = {"resample": self.resample, "weighing": self.weighing}
+        found = {"resample": self.resample, "windows": self.windows or None, "weighing": self.weighing}
         return {word: value for word, value in found.items() if value is not None}
 
     @property
@@ -139,6 +157,19 @@ class Collocation(Task):
     def pool(self) -> int:
         """Points that are drawn for all seeds: those that every one of them has, and those to choose from."""
         return self.points + (self.adapt_pool - 1) * self.adapted
+
+    def reach(self, step: int) -> float:
+        """Up to which share of the time points are drawn after that many steps."""
+        return self.windows[max(at for at in self.windows if at <= step)] if self.windows else 1.0
+
+    def within(self, x: Tensor, reach: float) -> Tensor:
+        """Points (inputs, points) all over the domain brought into a window of time."""
+        if reach == 1:
+            return x
+        assert self.time is not None
+        low, found = self.ranges[self.time][0], x.clone()
+        found[self.time] = low + reach * (x[self.time] - low)
+        return found
 
     def density(self, residuals: Tensor) -> Tensor:
         """What each point of a pool weighs when some are chosen, from |residuals| (seeds, points); the mean is 1 + c.

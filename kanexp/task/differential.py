@@ -68,6 +68,10 @@ class Equation(Collocation):
                 "weighing: balance is between the equation and its conditions, and hard leaves none to be learned; "
                 "use attention, or leave task.hard out",
             ),
+            (
+                not self.windows or not any(c.axis == self.time and c.end != 0 for c in self.conditions),
+                "windows: something is known at the end of the time, which they reach last; leave them out",
+            ),
         )
 
     @abstractmethod
@@ -158,17 +162,21 @@ class Equation(Collocation):
 
     def load(self, generator: Generator) -> Data:
         train = self.sample(generator)
-        val = self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator)
+        val = self.validation(generator)
         x = grid(self.ranges, TEST_SIDE if self.inputs <= 2 else SPATIAL_SIDE)
         encoding = self.encoding
         return Data(train, val, Split(encoding.inputs(x), self.solution(x)), notes=self._notes, encoding=encoding)
 
-    def sample(self, generator: Generator, points: int | None = None) -> Split:
+    def sample(self, generator: Generator, points: int | None = None, reach: float = 1.0) -> Split:
         """Collocation points, as many as the options say or other ones, then points where something is known.
 
-        And what must come out there.
+        And what must come out there. All lie in a window that reaches so far in time.
         """
-        return self._split(self._draw(points or self.points, self.sampling, generator), generator)
+        return self._split(self._draw(points or self.points, self.sampling, generator), generator, reach)
+
+    def validation(self, generator: Generator, reach: float = 1.0) -> Split:
+        """The same for the choice of the best state: fewer points, and uniform."""
+        return self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator, reach)
 
     def choose(self, split: Split, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Points inside by their numbers (seeds, points), with all where something is known, for each seed its own.
@@ -303,9 +311,10 @@ class Equation(Collocation):
         """What a condition at an end is called."""
         return "start" if (self.names[axis], end) == ("t", 0) else "edges"
 
-    def _split(self, within: Tensor, generator: Generator) -> Split:
+    def _split(self, within: Tensor, generator: Generator, reach: float = 1.0) -> Split:
         """Points inside, then those where something is known, and what must come out."""
-        at = [self._at(condition, generator) for condition in self.learned]
+        within = self.within(within, reach)
+        at = [self.within(self._at(condition, generator), reach) for condition in self.learned]
         known = self._known(at)
         for i, c in enumerate(self.learned):
             if c.axis is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kanexp.task.base import Split, Task
 from kanexp.task.differential import Equation
 from kanexp.train.batches import AllSamples, Batches, Minibatches, RedrawnSamples
-from kanexp.train.points import AdaptedPoints
+from kanexp.train.points import FollowingPoints
 from kanexp.train.weighing import WeighedValues
 
 
@@ -16,8 +16,8 @@ def batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], da
 
 
 def _batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], data_seed: int) -> Batches:
-    if isinstance(task, Equation) and task.adapt:
-        return AdaptedPoints(task, split, seeds, data_seed)
+    if isinstance(task, Equation) and (task.adapt or task.windows):
+        return FollowingPoints(task, split, seeds, data_seed)
     if task.redrawn:
         return RedrawnSamples(task, split, data_seed)
     if size is None or size >= split.x.shape[1]:
