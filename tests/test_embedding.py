@@ -130,7 +130,7 @@ def test_conditions_that_hold_are_not_learned():
 def test_a_period_is_in_own_units():
     """Inputs of advection are brought from [0, 2 pi] to [-1, 1]: a period of pi is one of 1 there."""
     assert Advection(periodic={"x": math.pi}).periods == {1: pytest.approx(1.0)}
-    assert Burgers(periodic=["x"]).periods == {1: 2.0}
+    assert Burgers(periodic=["x"]).periods == Burgers(periodic="x").periods == {1: 2.0}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -204,6 +204,7 @@ def test_a_run_is_loaded_resumed_and_exported(kanexp, tmp_path):
     [
         (["task=burgers", "task.periodic=[y]"], "periodic names inputs, which are t, x, got y"),
         (["task=burgers", "task.periodic={x: 0}"], "periodic must give a positive period, got 0.0 for x"),
+        (["task=burgers", "task.periodic=3"], "task.periodic: must be a word or a list like"),
         (["model.frequencies=-1"], "frequencies must be zero or more, got -1"),
         (["model.bandwidth=0"], "bandwidth must be positive, got 0.0"),
         (["task=vision", "model=vit", "model.frequencies=4"], "pictures are cut into patches of pixels"),

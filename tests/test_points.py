@@ -229,6 +229,7 @@ def test_every_optimizer_goes_on_in_the_next_window(optimizer):
     [
         (["task=poisson", "task.windows={0: 1}"], "windows grow in time, and there is no input t"),
         (["task=burgers", "task.windows={0: 0.5}"], "windows must begin at step 0 and end with all of the time, 1"),
+        (["task=burgers", "task.windows={t: 1}"], "task.windows: must be pairs like {0: 0.2, 1000: 1}, got {t: 1}"),
         (["task=burgers", "task.windows={5: 1}"], "windows must begin at step 0"),
         (["task=burgers", "task.windows={0: 0.5, 5: 0.2, 9: 1}"], "shares above 0 that do not fall"),
         (["task=burgers", "task.windows={0: -0.5, 9: 1}"], "shares above 0 that do not fall"),

@@ -49,7 +49,7 @@ class Collocation(Task):
     slices: int = 32
     gain: float = 0.01
     memory: float | None = None
-    periodic: list[str] | dict[str, float] | None = None
+    periodic: str | list[str] | dict[str, float] | None = None
 
     names: ClassVar[tuple[str, ...]] = ("x1", "x2")  # of the inputs
 
@@ -72,8 +72,8 @@ class Collocation(Task):
             (0 <= self.adapt_floor < math.inf, f"adapt_floor must be zero or more, got {self.adapt_floor}"),
             (self.adapt_pool >= 2, f"adapt_pool must be at least 2, got {self.adapt_pool}"),
             (
-                set(self.periodic or ()) <= set(self.names),
-                f"periodic names inputs, which are {', '.join(self.names)}, got {', '.join(self.periodic or ())}",
+                set(self._named_periodic) <= set(self.names),
+                f"periodic names inputs, which are {', '.join(self.names)}, got {', '.join(self._named_periodic)}",
             ),
             *(
                 (0 < period < math.inf, f"periodic must give a positive period, got {period} for {name}")
@@ -126,8 +126,12 @@ class Collocation(Task):
     def own_periods(self) -> dict[int, float]:
         """The periods of inputs by their numbers, in own units."""
         lengths = {name: high - low for name, (low, high) in zip(self.names, self.ranges, strict=True)}
-        named = {name: lengths[name] for name in self.periodic or ()} | self._given_periods
+        named = {name: lengths[name] for name in self._named_periodic} | self._given_periods
         return {self.names.index(name): period for name, period in named.items()}
+
+    @property
+    def _named_periodic(self) -> list[str]:
+        return [self.periodic] if isinstance(self.periodic, str) else list(self.periodic or ())
 
     @property
     def _given_periods(self) -> dict[str, float]:
