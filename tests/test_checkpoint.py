@@ -4,6 +4,7 @@ import importlib
 import io
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -16,6 +17,7 @@ from kanexp.folder.logs import Ledger
 from kanexp.folder.run_folder import RunFolder
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
+from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.chain import Chain
@@ -24,6 +26,7 @@ from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.seeding import generator
+from kanexp.task.burgers import Burgers
 from kanexp.task.poisson import Poisson
 from kanexp.testing import check_optimizer
 from kanexp.train import checkpoint as checkpoints
@@ -32,6 +35,9 @@ from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 
 POINTS = Poisson(points=20, edge_points=4, resample=3)
+WEIGHED = Burgers(points=20, edge_points=4, resample=6, adapt="residual", reweigh=2)
+WINDOWS = Burgers(points=20, edge_points=4, windows={0: 0.2, 4: 0.5, 10: 1.0})
+RESIDUAL = replace(POINTS, adapt="residual", adapt_share=0.5)
 SECOND_ORDER = {
     "levenberg_marquardt": LevenbergMarquardt(),
     "lbfgs": LBFGS(),
@@ -51,6 +57,15 @@ CASES = {
     "side by side": [experiment(optimizer=AdamW()), experiment(init=Default(), optimizer=SGD(), seeds=2)],
     "patience": [experiment(optimizer=Adam(learning_rate=0.5), patience=8, steps=60)],
     "float32": [experiment(dtype="float32")],
+    **{
+        f"{word}, {name}": [experiment(optimizer=o, task=replace(WEIGHED, weighing=word), steps=12)]
+        for word, (name, o) in product(("causal", "attention", "balance"), SECOND_ORDER.items())
+    },
+    "embedding": [replace(experiment(task=replace(WEIGHED, periodic=["x"]), steps=12), model=KAN(frequencies=3))],
+    **{f"windows, {name}": [experiment(optimizer=o, task=WINDOWS, steps=12)] for name, o in SECOND_ORDER.items()},
+    "windows with diagnostics": [experiment(task=WINDOWS, diagnostics=True, steps=12, patience=3)],
+    **{f"residual, {name}": [experiment(optimizer=o, task=RESIDUAL, steps=12)] for name, o in SECOND_ORDER.items()},
+    "residual, float32": [experiment(task=RESIDUAL, steps=12, dtype="float32")],
     **{f"new points, {name}": [experiment(optimizer=o, task=POINTS, steps=12)] for name, o in SECOND_ORDER.items()},
 }
 

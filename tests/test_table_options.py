@@ -23,8 +23,9 @@ from kanexp.reg.none import NoPenalty
 from kanexp.score import losses
 from kanexp.seeding import generator
 from kanexp.task.tabular import Tabular
-from kanexp.train.batches import Batch, batches
+from kanexp.train.batches import Batch
 from kanexp.train.objective import Objective, view
+from kanexp.train.schedule import batches
 
 CASES = REFERENCE / "cases"
 
@@ -349,7 +350,7 @@ def test_weights_go_with_losses_of_classes(write, rng, randn):
 def test_weights_go_with_their_rows_into_batches(write, rng):
     task = write(columns=weighed(rng, a=np.arange(60.0), w=1 + np.arange(60) % 7), weights="w")
     data = load(task)
-    batch = batches(task, data.train, 8, [0, 1], 0).next()
+    batch = batches(task, data.train, 8, [0, 1], 0).next(None)
     assert batch.weight.shape == (2, 8)
     rows = data.encoding.features(batch.x[1])[0].round()
     ratio = batch.weight[1] / (1 + rows % 7)

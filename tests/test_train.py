@@ -114,13 +114,13 @@ def test_rows_describe_the_state_after_their_step():
 def test_minibatches_go_through_all_samples_in_an_order_of_each_seed():
     x = torch.arange(20.0, dtype=torch.float64)[None]
     given = Minibatches(Split(x, x), 6, [3, 7])
-    rounds = [torch.cat([given.next()[1] for _ in range(3)], dim=2)[:, 0] for _ in range(2)]
+    rounds = [torch.cat([given.next(None)[1] for _ in range(3)], dim=2)[:, 0] for _ in range(2)]
     for seen in rounds:
         assert all(len(row.unique()) == 18 for row in seen)  # what does not fill a batch waits
     assert not torch.equal(rounds[0][0], rounds[0][1])
     assert not torch.equal(rounds[0][0], rounds[1][0])
     alone = Minibatches(Split(x, x), 6, [7])
-    assert torch.equal(alone.next()[1][0, 0], rounds[0][1][:6])
+    assert torch.equal(alone.next(None)[1][0, 0], rounds[0][1][:6])
 
 
 def test_the_penalty_is_logged_apart_and_shrinks_the_weights():

@@ -44,7 +44,8 @@ def check_together(
         mistakes.append(
             f"layers: must name one option for each of the {depth} layers between widths {widths}, got {len(layers)}"
         )
-    if why := _too_large(settings, model, widths, layers or [layer], mistakes):
+    entering = model.entering(widths, task.periods) if widths else widths
+    if why := _too_large(settings, model, entering, layers or [layer], mistakes):
         return widths, [*mistakes, why]
     bases = dict.fromkeys(model.bases(layers or [layer], depth))
     for basis in bases:
@@ -92,11 +93,17 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
                 f"batch_size: {type(task).__name__} is learned at all of its points, got {settings.batch_size}; "
                 "use batch_size=null, with task.points and task.resample"
             )
-        if task.redrawn is not None and not (optimizer.minibatches or optimizer.renews):
+        if (last := max(task.windows, default=0)) >= settings.steps > 0 and task.windows:
             mistakes.append(
-                f"task.resample: {name} compares losses of different steps and needs the same points in each, "
-                f"got {task.redrawn}; use task.resample=null or optimizer=adam"
+                f"task.windows: the last one begins at step {last}, and steps={settings.steps} end before it; "
+                "raise steps or lower those of the windows"
             )
+        if not (optimizer.minibatches or optimizer.renews):
+            mistakes += [
+                f"task.{word}: {name} compares losses of different steps and needs the same points in each, with the "
+                f"same weights, got {value}; leave task.{word} out, or use optimizer=adam"
+                for word, value in task.moving.items()
+            ]
     if settings.batch_size is not None and not optimizer.minibatches:
         mistakes.append(
             f"batch_size: {name} compares losses along a line and needs all samples in each step, "

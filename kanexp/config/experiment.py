@@ -57,8 +57,10 @@ class Experiment:
 
     def network(self) -> "Network":
         """The network at its start, before any refinement."""
-        network = self.model.network(self.widths, *(self.layers or [self.layer]))
-        network = network.with_unknowns(self.task.unknowns)
+        widths = self.model.entering(self.widths, self.task.periods)
+        network = self.model.network(widths, *(self.layers or [self.layer])).with_unknowns(self.task.unknowns)
+        if embedding := self.model.embedding(self.widths[0], self.task.periods):
+            network = network.embedded(embedding)
         return network if self.task.finish is None else network.finished(self.task.finish)
 
     def load_data(self) -> tuple["Data", "Scene"]:
@@ -98,11 +100,12 @@ def build_experiment(config: RunConfig, task: "Task | None" = None) -> Experimen
     if mistakes:
         raise ConfigError(*mistakes)
     assert settings is not None
-    plan, match = _match(settings, parts["model"], widths, layers or [parts["layer"]])
+    entering = parts["model"].entering(widths, parts["task"].periods)
+    plan, match = _match(settings, parts["model"], entering, layers or [parts["layer"]])
     if match and (why := too_many_weights(settings, match.parameters)):
         raise ConfigError(why)
     parts |= {"model": plan.model} | ({} if layers else {"layer": plan.layers[0]})
-    widths = plan.widths if plan.model.uses_widths else [widths[0], widths[-1]]
+    widths = [widths[0], *(plan.widths[1:] if plan.model.uses_widths else widths[-1:])]
     return Experiment(
         config, settings, **parts, widths=widths, layers=tuple(plan.layers if layers else []), match=match
     )

@@ -120,7 +120,7 @@ def _type_text(hint: Any) -> str:
     if origin is list:
         return f"a list like [{_EXAMPLES.get(args[0], '...')}]"
     if origin is dict:
-        return f"pairs like {_PAIRS.get(args[1], '{l1: 1e-3, smooth: 1e-2}')}"
+        return f"pairs like {_PAIRS.get(hint) or _PAIRS.get(args[1], '{l1: 1e-3, smooth: 1e-2}')}"
     plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", types.NoneType: "null"}
     return plain.get(hint, str(hint))
 
@@ -132,6 +132,7 @@ _EXAMPLES = {
     str | dict[str, object]: "fourier, bspline",
 }
 _PAIRS = {
+    dict[int, float]: "{0: 0.2, 1000: 1}",
     int: "{200: 10, 400: 20}",
     float: "{seconds: 60, evaluations: 1000}",
     object: "{parameters: 5000}",

@@ -1,7 +1,7 @@
 """Edge layers and their wiring as a pure function of one flat weight vector per seed."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from kanexp.init.base import Init
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
+from kanexp.model.embedding import Embedded, Embedding
 from kanexp.model.wiring import Finished, Row, Wiring
 
 KEPT = 2**26  # features of inputs that stay the same, above which they are computed anew each time
@@ -36,7 +37,7 @@ class Network:
         self.shapes |= self.wiring.shapes | {f"unknowns.{name}": (1,) for name in self.unknowns}
         self._sizes = [math.prod(shape) for shape in self.shapes.values()]
         kept = {f"layers.{i}.{name}" for i, layer in enumerate(self.layers) for name in layer.kept}
-        self._trained = [name not in kept for name in self.shapes]
+        self._trained = [name not in kept | self.wiring.kept for name in self.shapes]
 
     def compile(self) -> "Network":
         """The same network with its elementwise functions compiled when first used, which takes seconds per layer."""
@@ -55,6 +56,10 @@ class Network:
     def finished(self, finish: Callable[[Tensor, Tensor], Tensor]) -> "Network":
         """This network, whose outputs (seeds, n_out, batch) become finish(x, outputs) at inputs x."""
         return Network(self.layers, Finished(self.wiring, finish), self.unknowns)
+
+    def embedded(self, embedding: Embedding) -> "Network":
+        """This network, into which goes what an embedding makes of its inputs."""
+        return Network(self.layers, Embedded(self.wiring, embedding), self.unknowns)
 
     @property
     def widths(self) -> list[int]:
@@ -152,13 +157,24 @@ class Network:
         The inputs themselves, with their three axes, where features change or are too many to keep.
         """
         first = self.layers[0]
-        if not self._prepares or x.numel() * first.terms > KEPT:
+        if not self._prepares:
             return x
-        return first.features(x, seen=first.seen(x))
+        entering = self.wiring.enter(x, {})
+        return x if entering.numel() * first.terms > KEPT else first.features(entering, seen=first.seen(entering))
 
     @property
     def _prepares(self) -> bool:
-        return self.wiring.direct and not self.layers[0].changes
+        return self.wiring.direct and not self.wiring.shapes and not self.layers[0].changes
+
+    def enter(self, theta: Tensor, x: Tensor) -> Tensor:
+        """What enters the first layer of networks that are a row, (seeds or 1, width, batch), at inputs x."""
+        return self.wiring.enter(x, self.unflatten(theta))
+
+    def derivatives(
+        self, theta: Tensor, x: Tensor, partials: Iterable[tuple[int, ...]]
+    ) -> dict[tuple[int, ...], Tensor]:
+        """That by (), and its derivatives in the inputs by what each partial names; what is missing is zero."""
+        return self.wiring.derivatives(x, self.unflatten(theta), partials)
 
     def forward(self, theta: Tensor, prepared: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`; those it left go part by part."""
@@ -175,7 +191,7 @@ class Network:
 
         def apply(i: int, entering: Tensor) -> Tensor:
             layer, w, ready = self.layers[i], self._of_layer(i, named), i == 0 and prepared.dim() > 3
-            traced.append(w._replace(x=x if ready else entering))
+            traced.append(w._replace(x=self.wiring.enter(x, named) if ready else entering))
             if ready:
                 return layer.combine(w, prepared)
             # Inputs that all seeds share have their features computed once.

@@ -109,6 +109,7 @@ class ViT(Model):
     heads: int = 4
 
     def __post_init__(self):
+        super().__post_init__()
         sizes = {name: getattr(self, name) for name in ("patch", "dim", "depth", "heads")}
         require(
             *((size >= 1, f"{name} must be at least 1, got {size}") for name, size in sizes.items()),
@@ -152,6 +153,8 @@ class ViT(Model):
 
     def conflict(self, inputs: int) -> str:
         channels, side = _picture(inputs)
+        if self.frequencies:
+            return f"pictures are cut into patches of pixels, got {self.frequencies} frequencies; use model=kan"
         if not channels:
             return f"{inputs} inputs are no square picture, gray or in color; use model=kan"
         if side % self.patch:

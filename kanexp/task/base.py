@@ -129,6 +129,7 @@ class Task(ABC):
         False  # True: the loss is of the network's derivatives in its inputs (differential.py)
     )
     partials: ClassVar[tuple[tuple[int, ...], ...]] = ()  # its derivatives, each as the inputs in which it is taken
+    windows: ClassVar[Mapping[int, float]] = {}  # step -> share of the time in which data lie from there on
     before: ClassVar[Mapping[str, Any]] = {}  # options whose words lack them: as it was when there were none
     unknowns: ClassVar[Mapping[str, float]] = {}  # numbers that are trained with the network: where they start
     truths: ClassVar[Mapping[str, float]] = {}  # what they are, where that is known
@@ -138,9 +139,19 @@ class Task(ABC):
         """Steps after which `sample` draws other training data; None where they stay."""
         return None
 
+    @property
+    def moving(self) -> dict[str, object]:
+        """Options, with their values, by which training data or what they count change from step to step."""
+        return {} if self.redrawn is None else {"resample": self.redrawn}
+
     def sample(self, generator: Generator) -> Split:
         """Training data drawn anew. Raises ValueError where they cannot be."""
         raise ValueError(f"{type(self).__name__} has no training data to draw anew")
+
+    @property
+    def periods(self) -> Mapping[int, float]:
+        """Inputs by their numbers, as they go in, in which every network is to be periodic, with their periods."""
+        return {}
 
     @property
     def finish(self) -> Callable[[Tensor, Tensor], Tensor] | None:

@@ -5,17 +5,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
-from torch.quasirandom import SobolEngine
 
 from kanexp.data.encoding import Encoding
 from kanexp.error import require
 from kanexp.score.functions import distances, errors, relative_l2
 from kanexp.score.score import ERRORS, MAX_ERROR, RELATIVE_L2, Score
-from kanexp.task.base import Data, Scene, Split, Task, dense_scene, scaled, uniform_points
+from kanexp.task.base import Data, Scene, Split, dense_scene, uniform_points
+from kanexp.task.collocation import Collocation, grid
 from kanexp.task.condition import Condition, nothing
 from kanexp.task.jet import Jet
 
@@ -23,14 +23,13 @@ TEST_SIDE, SPATIAL_SIDE = 101, 25  # points along each side of the grid of compa
 
 
 @dataclass(frozen=True, kw_only=True)
-class Equation(Task):
+class Equation(Collocation):
     """Equations at collocation points, and what is known of their solution elsewhere, as one least squares.
 
     The loss is weight mean (left side - right side)^2 + mean w (u - known)^2, with w = 1 or what `weights` says of a
-    condition by its name. Collocation points are a grid, Sobol's sequence or uniform; the last two are drawn anew every
-    `resample` steps. `points` are in the domain, `edge_points` on each edge where something is known. The best state is
-    selected on points of its own, and scored against the solution on a dense grid. Where a range leaves [-1, 1], all
-    inputs are brought there, which is said; derivatives are in own units all the same.
+    condition by its name. `points` are in the domain, `edge_points` on each edge where something is known. The best
+    state is selected on points of its own, and scored against the solution on a dense grid. Where a range leaves
+    [-1, 1], all inputs are brought there, which is said; derivatives are in own units all the same.
 
     With `hard`, what is known at single ends holds by construction, and is not learned: the network's outputs N become
     lift + distance N, where the lift meets these conditions and the distance is zero where they are, as often as they
@@ -40,30 +39,19 @@ class Equation(Task):
     one condition after the other every answer that it knows at every point of it.
     """
 
-    points: int = 4096
-    edge_points: int = 64
-    sampling: Literal["grid", "sobol", "uniform"] = "sobol"
-    resample: int | None = None
     weight: float = 1.0
     weights: dict[str, float] = field(default_factory=dict)
     hard: bool = False
 
     differential: ClassVar[bool] = True
     equations: ClassVar[int] = 1  # left sides
-    names: ClassVar[tuple[str, ...]] = ("x1", "x2")  # of the inputs
     answers: ClassVar[tuple[str, ...]] = ("u",)  # names of what is sought
     compared: ClassVar[int | None] = None  # so many answers, the first, have a solution; None: all of them
     edges: ClassVar[tuple[tuple[int, int], ...]] = ()  # where the solution is known: input, and 0 or 1 for its end
 
     def __post_init__(self):
+        super().__post_init__()
         require(
-            (self.points >= 4, f"points must be at least 4, got {self.points}"),
-            (self.edge_points >= 2, f"edge_points must be at least 2, got {self.edge_points}"),
-            (self.resample is None or self.resample >= 1, f"resample must be at least 1, or null, got {self.resample}"),
-            (
-                self.resample is None or self.sampling != "grid",
-                "resample needs points that can be drawn anew, got sampling grid; use sobol or uniform",
-            ),
             (0 < self.weight < math.inf, f"weight must be positive, got {self.weight}"),
             *((0 < w < math.inf, f"weights must be positive, got {w} for {name}") for name, w in self.weights.items()),
         )
@@ -73,12 +61,18 @@ class Equation(Task):
         )
         named = list(dict.fromkeys(condition.name for condition in self.learned))
         unknown = [name for name in self.weights if name not in named]
-        require((not unknown, f"weights knows the conditions {', '.join(named) or '-'}, got {', '.join(unknown)}"))
-
-    @property
-    @abstractmethod
-    def ranges(self) -> list[tuple[float, float]]:
-        """Lowest and highest value of every input."""
+        require(
+            (not unknown, f"weights knows the conditions {', '.join(named) or '-'}, got {', '.join(unknown)}"),
+            (
+                self.weighing != "balance" or bool(named),
+                "weighing: balance is between the equation and its conditions, and hard leaves none to be learned; "
+                "use attention, or leave task.hard out",
+            ),
+            (
+                not self.windows or not any(c.axis == self.time and c.end != 0 for c in self.conditions),
+                "windows: something is known at the end of the time, which they reach last; leave them out",
+            ),
+        )
 
     @abstractmethod
     def left_side(self, jet: Jet, x: Tensor) -> Tensor:
@@ -105,7 +99,14 @@ class Equation(Task):
     @property
     def learned(self) -> tuple[Condition, ...]:
         """The conditions that do not hold by construction."""
-        return tuple(c for c in self.conditions if not self.hard or c.end is None)
+        return tuple(c for c in self.conditions if not self._holds(c))
+
+    def _holds(self, c: Condition) -> bool:
+        return (c.axis is not None and self.repeats(c.axis)) if c.compares else (self.hard and c.end is not None)
+
+    @property
+    def periods(self) -> dict[int, float]:
+        return {k: period / self.encoding.columns[k].scale for k, period in self.own_periods.items()}
 
     def lift(self, x: Tensor) -> Tensor | None:
         """Answers (answers or 1, points) at x (inputs, points) that meet what is known at single ends, if any do."""
@@ -127,7 +128,7 @@ class Equation(Task):
 
     def _meet(self, x: Tensor, y: Tensor) -> Tensor:
         """Outputs y (seeds, answers, points) at inputs x (seeds or 1, inputs, points) that meet the conditions."""
-        flat = self._encoding.features(x.transpose(0, 1).flatten(1))
+        flat = self.encoding.features(x.transpose(0, 1).flatten(1))
         lift = self.lift(flat)
         assert lift is not None
 
@@ -140,10 +141,6 @@ class Equation(Task):
     def all_answers(self) -> tuple[int, ...]:
         """The numbers of the answers."""
         return tuple(range(len(self.answers)))
-
-    @property
-    def inputs(self) -> int:
-        return len(self.ranges)
 
     @property
     def outputs(self) -> int:
@@ -165,14 +162,33 @@ class Equation(Task):
 
     def load(self, generator: Generator) -> Data:
         train = self.sample(generator)
-        val = self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator)
-        x = _grid(self.ranges, TEST_SIDE if self.inputs <= 2 else SPATIAL_SIDE)
-        encoding = self._encoding
+        val = self.validation(generator)
+        x = grid(self.ranges, TEST_SIDE if self.inputs <= 2 else SPATIAL_SIDE)
+        encoding = self.encoding
         return Data(train, val, Split(encoding.inputs(x), self.solution(x)), notes=self._notes, encoding=encoding)
 
-    def sample(self, generator: Generator) -> Split:
-        """Collocation points, then points where something is known, and what must come out there."""
-        return self._split(self._draw(self.points, self.sampling, generator), generator)
+    def sample(self, generator: Generator, points: int | None = None, reach: float = 1.0) -> Split:
+        """Collocation points, as many as the options say or other ones, then points where something is known.
+
+        And what must come out there. All lie in a window that reaches so far in time.
+        """
+        return self._split(self._draw(points or self.points, self.sampling, generator), generator, reach)
+
+    def validation(self, generator: Generator, reach: float = 1.0) -> Split:
+        """The same for the choice of the best state: fewer points, and uniform."""
+        return self._split(self._draw(max(4, self.points // 4), "uniform", generator), generator, reach)
+
+    def choose(self, split: Split, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Points inside by their numbers (seeds, points), with all where something is known, for each seed its own.
+
+        Inputs (seeds, inputs, points) and targets (seeds, 1, values), from a split as `sample` makes it.
+        """
+        start = split.x.shape[1] - self.known_points
+        seeds, right = len(numbers), split.y[0, : self.equations * start].unflatten(0, (self.equations, start))
+        inside, sides = split.x[:, numbers].transpose(0, 1), right[:, numbers].transpose(0, 1).flatten(1)
+        x = torch.cat([inside, split.x[:, start:].expand(seeds, -1, -1)], dim=2)
+        y = torch.cat([sides, split.y[:, self.equations * start :].expand(seeds, -1)], dim=1)
+        return x, y[:, None]
 
     def prediction(self, jet: Jet, x: Tensor) -> Tensor:
         """What is to equal the targets of `sample`, (seeds, 1, values), from derivatives at x as it goes in."""
@@ -213,13 +229,9 @@ class Equation(Task):
 
     def _in_own_units(self, jet: Jet, x: Tensor) -> tuple[Jet, Tensor]:
         """A jet in the inputs as they go in, and these, in the units of the equation."""
-        if self._encoding.is_unchanged:
+        if self.encoding.is_unchanged:
             return jet, x
-        return jet.in_units(tuple(column.scale for column in self._encoding.columns)), self._encoding.features(x)
-
-    @property
-    def redrawn(self) -> int | None:
-        return self.resample
+        return jet.in_units(tuple(column.scale for column in self.encoding.columns)), self.encoding.features(x)
 
     def residual_scale(self, target: Tensor) -> Tensor:
         return self.shares(target.shape[-1]).sqrt().to(target)
@@ -230,6 +242,21 @@ class Equation(Task):
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (self.shares(prediction.shape[-1]).to(prediction) * (prediction - target).square()).sum(dim=(1, 2))
+
+    def weighted_loss(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """The loss (seeds,) where values count by weight (seeds or 1, values) besides their shares."""
+        shares = self.shares(prediction.shape[-1]).to(prediction)
+        return (shares * weight[:, None] * (prediction - target).square()).sum(dim=(1, 2))
+
+    def named(self, values: int) -> dict[str, Tensor]:
+        """Which of so many values are of the conditions of a name, (values,), bool."""
+        found: dict[str, Tensor] = {}
+        start = values - self.known_values
+        for c in self.learned:
+            end = start + self._count(c) * len(c.answers)
+            found.setdefault(c.name, torch.zeros(values, dtype=torch.bool))[start:end] = True
+            start = end
+        return found
 
     def shares(self, values: int) -> Tensor:
         """What each squared error counts in the loss, (values,)."""
@@ -246,9 +273,9 @@ class Equation(Task):
 
     def _scene(self, data: Data, solution: Callable[[Tensor], Tensor]) -> Scene:
         if self.inputs > 2:
-            return Scene("scatter", data.test.x, solution(self._encoding.features(data.test.x)), data.test.x.shape[1:])
+            return Scene("scatter", data.test.x, solution(self.encoding.features(data.test.x)), data.test.x.shape[1:])
         dense = dense_scene(self.ranges, solution)
-        return replace(dense, x=self._encoding.inputs(dense.x))
+        return replace(dense, x=self.encoding.inputs(dense.x))
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -270,7 +297,7 @@ class Equation(Task):
         return found if len(found) > 1 else ()
 
     @cached_property
-    def _encoding(self) -> Encoding:
+    def encoding(self) -> Encoding:
         """How points become inputs."""
         leaves = any(abs(end) > 1 for ends in self.ranges for end in ends)
         return replace(Encoding.of_ranges(self.names, self.ranges, to_unit=leaves), targets=tuple(self.answers))
@@ -278,20 +305,21 @@ class Equation(Task):
     @property
     def _notes(self) -> tuple[str, ...]:
         """What was done to the inputs."""
-        return () if self._encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
+        return () if self.encoding.is_unchanged else (f"inputs {', '.join(self.names)} brought to [-1, 1]",)
 
     def _part(self, axis: int, end: int) -> str:
         """What a condition at an end is called."""
         return "start" if (self.names[axis], end) == ("t", 0) else "edges"
 
-    def _split(self, within: Tensor, generator: Generator) -> Split:
+    def _split(self, within: Tensor, generator: Generator, reach: float = 1.0) -> Split:
         """Points inside, then those where something is known, and what must come out."""
-        at = [self._at(condition, generator) for condition in self.learned]
+        within = self.within(within, reach)
+        at = [self.within(self._at(condition, generator), reach) for condition in self.learned]
         known = self._known(at)
         for i, c in enumerate(self.learned):
             if c.axis is None:
                 known[i] = known[i] + c.noise * torch.randn(known[i].shape, generator=generator, dtype=torch.float64)
-        x = self._encoding.inputs(torch.cat([within, *at], 1))
+        x = self.encoding.inputs(torch.cat([within, *at], 1))
         return Split(x, torch.cat([part.flatten() for part in (self.right_side(within), *known)])[None])
 
     def _at(self, c: Condition, generator: Generator) -> Tensor:
@@ -318,37 +346,8 @@ class Equation(Task):
                 found.append(known.expand(len(c.answers), -1))
         return found
 
-    def _on_edge(self, axis: int, generator: Generator) -> Tensor:
-        """Points of an edge, (inputs - 1, points)."""
-        others = [ends for i, ends in enumerate(self.ranges) if i != axis]
-        if not others:  # an edge of a line is a point
-            return torch.empty((0, 1), dtype=torch.float64)
-        if self.sampling == "grid":
-            return _grid(others, self._edge_side)
-        return uniform_points(others, self.edge_points, generator)
-
-    @property
-    def _edge_side(self) -> int:
-        """Points along each side of an edge's grid."""
-        return round(self.edge_points ** (1 / (self.inputs - 1)))
-
     def _count(self, c: Condition) -> int:
         """Points of a condition; of one that compares ends, those of one end."""
         if c.points is not None or self.inputs == 1:
             return c.points or 1
         return self._edge_side ** (self.inputs - 1) if self.sampling == "grid" else self.edge_points
-
-    def _draw(self, points: int, sampling: str, generator: Generator) -> Tensor:
-        if sampling == "grid":
-            return _grid(self.ranges, round(points ** (1 / self.inputs)))
-        if sampling == "uniform":
-            return uniform_points(self.ranges, points, generator)
-        seed = int(torch.randint(2**31, (), generator=generator))
-        unit = SobolEngine(self.inputs, scramble=True, seed=seed).draw(points, dtype=torch.float64).T
-        return scaled(unit, self.ranges)
-
-
-def _grid(ranges: list[tuple[float, float]], side: int) -> Tensor:
-    """(inputs, side^inputs), with the ends."""
-    axes = [torch.linspace(low, high, side, dtype=torch.float64) for low, high in ranges]
-    return torch.stack([axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")])

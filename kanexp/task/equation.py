@@ -158,9 +158,9 @@ class TypedEquation(Equation):
         return Data(
             train,
             self._split(val, generator),
-            Split(self._encoding.inputs(test), target),
+            Split(self.encoding.inputs(test), target),
             notes=(*self._notes, *notes),
-            encoding=self._encoding,
+            encoding=self.encoding,
         )
 
     def scene(self, data: Data) -> Scene:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kanexp.seeding import generator
 from kanexp.task.base import Split, Task
+from kanexp.train.standing import Standing
 
 
 class Batch(NamedTuple):
@@ -32,9 +33,19 @@ class Batches(ABC):
         """Whether the last batch is the first of other samples, drawn after some steps on those before."""
         return False
 
+    @property
+    def changes(self) -> bool:
+        """Whether other samples or weights are still to come, after some steps on those before."""
+        return False
+
+    @property
+    def looks(self) -> int:
+        """Evaluations that it took to make the last batch, each of as many samples as it has."""
+        return 0
+
     @abstractmethod
-    def next(self) -> Batch:
-        """The batch of the next step; the very same tensors as before where nothing changed."""
+    def next(self, standing: Standing) -> Batch:
+        """The batch of the next step, of networks as they stand; the very same tensors where nothing changed."""
 
     @abstractmethod
     def position(self) -> dict[str, Any]:
@@ -44,22 +55,13 @@ class Batches(ABC):
     def go_to(self, position: dict[str, Any]) -> None: ...
 
 
-def batches(task: Task, split: Split, size: int | None, seeds: Sequence[int], data_seed: int) -> Batches:
-    """Batches of `size` samples, in an order of each seed's own; of all where it is None or reaches them all."""
-    if task.redrawn:
-        return RedrawnSamples(task, split, data_seed)
-    if size is None or size >= split.x.shape[1]:
-        return AllSamples(split)
-    return Minibatches(split, size, seeds)
-
-
 class AllSamples(Batches):
     """All samples as one batch: the same tensors every time, shared by the seeds."""
 
     def __init__(self, split: Split):
         self._batch = Batch.of(split)
 
-    def next(self) -> Batch:
+    def next(self, standing: Standing) -> Batch:
         return self._batch
 
     def position(self) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class Minibatches(Batches):
         orders = [torch.randperm(len(self._x), generator=g) for g in self._generators]
         self._order, self._taken = torch.stack(orders).to(self._x.device), 0
 
-    def next(self) -> Batch:
+    def next(self, standing: Standing) -> Batch:
         if self._taken + self._size > len(self._x):
             self._draw()
         index = self._order[:, self._taken : self._taken + self._size]
@@ -112,7 +114,7 @@ class RedrawnSamples(Batches):
         self._task, self._generator = task, generator(data_seed, "batch")
         self._batch, self._given, self._draws = Batch.of(split), 0, 0
 
-    def next(self) -> Batch:
+    def next(self, standing: Standing) -> Batch:
         if self._given == self._task.redrawn:
             self._draw()
         self._given += 1
@@ -121,6 +123,10 @@ class RedrawnSamples(Batches):
     @property
     def renewed(self) -> bool:
         return self._draws > 0 and self._given == 1
+
+    @property
+    def changes(self) -> bool:
+        return True
 
     def _draw(self) -> None:
         drawn = self._task.sample(self._generator)

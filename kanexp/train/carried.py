@@ -130,8 +130,7 @@ class ByLayers(Way):
 
     def __init__(self, network: Network, theta: Tensor, x: Tensor, partials: list[Partial]):
         self.layers, self.weights, self.partials = network.layers, network.weights(theta), partials
-        unit = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)[:, None, :, None]
-        self.channels = {(): x} | {p: unit[p].expand(1, -1, x.shape[-1]) for p in partials if len(p) == 1}
+        self.channels = network.derivatives(theta, x, partials)
         self.features: list[tuple[Tensor, ...]] = []  # of each layer by order, (seeds or 1, terms, n_in, points)
         self.edges: list[list[Tensor]] = []  # what its edges make of them, (seeds, n_out, n_in, points)
         self.blocks: list[Blocks] = []

@@ -29,7 +29,7 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
     if not is_fixed_row(network):
         return _by_torch(network, theta.detach(), x)
     weights = network.weights(theta.detach())
-    features, outputs, z = [], [], x
+    features, outputs, z = [], [], network.enter(theta.detach(), x)
     with torch.enable_grad():
         for i, (layer, w) in enumerate(zip(network.layers, weights, strict=True)):
             features.append(prepared if i == 0 and prepared.dim() > 3 else layer.at(w, z))

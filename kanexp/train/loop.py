@@ -18,14 +18,15 @@ from kanexp.measure.layer_log import due, look
 from kanexp.model.network import Network
 from kanexp.task.base import Data
 from kanexp.task.differential import Equation
-from kanexp.train.batches import Batches, batches
+from kanexp.train.batches import Batches
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.jump import equation_jumps
 from kanexp.train.objective import Objective
 from kanexp.train.refine import refine
 from kanexp.train.result import Progress, Result
-from kanexp.train.stage import Stage
+from kanexp.train.schedule import batches
+from kanexp.train.stage import Stage, in_window
 from kanexp.train.state import TrainingState, numbers
 
 
@@ -46,9 +47,10 @@ def train(
     """
     e, settings = ensemble.first, ensemble.first.settings
     state, samples = _begin(ensemble, start, data, checkpoint)
+    data = in_window(e, data, state.step)
     stage = Stage(e, network if state.size is None else refine(network, state.size), data)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
-    val_loss, last = state.best_val, True
+    val_loss, last, whole = state.best_val, True, max(e.task.windows, default=0)  # from there all of the domain counts
     began = time.perf_counter() - state.seconds
 
     with interrupts_between_steps() as interrupts:
@@ -58,23 +60,33 @@ def train(
             if refined:
                 stage = _refine(ensemble, network, state, stage, data, pending.pop(0)[1])
 
+            # Points reach further in time: what was selected by nearer ones is compared by those from here on.
+            opened = step > 0 and step in e.task.windows
+            if opened:
+                data = in_window(e, data, step)
+                stage = Stage(e, stage.network, data)
+                state.reselect(stage.val_loss(stage.predict(state.best)))
+
             # The rows of a step describe theta after that many steps, before the next: who goes on from here?
             spent = state.alive & _spent(settings, time.perf_counter() - began, state.evaluations).to(start.device)
-            stalled = state.alive & ~spent & _stalled(state, bool(pending) or e.task.redrawn is not None)
+            stalled = state.alive & ~spent & _stalled(state, bool(pending) or samples.changes)
             going, last = state.alive & ~spent & ~stalled, step == settings.steps
 
             # All seeds are looked at every so many steps and at the end, and each one when it ends.
-            looked = state.alive if last or refined or step % settings.log_every == 0 else state.alive & ~going
+            looked = (
+                state.alive if last or refined or opened or step % settings.log_every == 0 else state.alive & ~going
+            )
             if looked.any():
                 prediction = stage.predict(state.theta)
                 val_loss = stage.val_loss(prediction)
                 state.select(looked, val_loss)
-                if settings.patience is not None:
-                    going = going & ~(looked & (step - state.best_step >= settings.patience).to(start.device))
+                if settings.patience is not None and step >= whole:
+                    waited = step - state.best_step.clamp(min=whole)
+                    going = going & ~(looked & (waited >= settings.patience).to(start.device))
             last = last or not going.any()
 
             # The step itself; after the last one only its loss is wanted.
-            batch = samples.next()
+            batch = samples.next(stage.standing(state.theta))
             if samples.renewed:
                 state.stepper.renew()
             weight = ensemble.penalty_weight(step)
@@ -83,6 +95,7 @@ def train(
                 new, loss, evaluations = state.theta, objective(state.theta)[0], torch.zeros_like(state.evaluations)
             else:
                 new, loss, evaluations = state.stepper.step(state.theta, objective)
+                evaluations = evaluations + samples.looks
 
             # What is written of it: the insides of the layers ever more rarely, losses and scores where they were seen.
             shown = state.alive if step == settings.steps or due(step) else state.alive & ~going

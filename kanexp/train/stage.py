@@ -1,14 +1,19 @@
 """Stage: a network of one size in training, from one refinement to the next."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from kanexp.config.experiment import Experiment
 from kanexp.measure.held_out import in_own_units
 from kanexp.model.network import Network
+from kanexp.seeding import generator
 from kanexp.task.base import Data
+from kanexp.task.differential import Equation
 from kanexp.train.batches import Batch
 from kanexp.train.objective import Objective, loss_of, view
+from kanexp.train.standing import Standing
 
 
 class Stage:
@@ -23,6 +28,10 @@ class Stage:
         known = Batch.of(data.val)
         self._val_x, self._val_y, self._val_weight = self._view.prepare(known.x), known.y, known.weight
         self._batch: Tensor | None = None
+
+    def standing(self, theta: Tensor) -> Standing:
+        """The networks as they are."""
+        return Standing(self._view, self._task, theta)
 
     def predict(self, theta: Tensor) -> Tensor:
         """Prediction (seeds, n_out, samples) of the validation data."""
@@ -48,3 +57,12 @@ class Stage:
     def step(self, old: Tensor, new: Tensor) -> Tensor:
         """New weights where they are trained, old ones where they were measured."""
         return new if self.trained is None else torch.where(self.trained, new, old)
+
+
+def in_window(experiment: Experiment, data: Data, step: int) -> Data:
+    """The data with validation points in the window of time of that step, the same but for how far they reach."""
+    task = experiment.task
+    if not isinstance(task, Equation) or not task.windows:
+        return data
+    known = task.validation(generator(experiment.settings.data_seed, "window"), task.reach(step))
+    return replace(data, val=known.to(data.val.x.device, data.val.x.dtype))

@@ -98,6 +98,10 @@ class TrainingState:
         both = zip(ending.tolist(), statuses, self.status, strict=True)
         self.status = [new if ends else old for ends, new, old in both]
 
+    def reselect(self, val_loss: Tensor) -> None:
+        """Compare what comes with the best states by their loss (networks,) on other validation data."""
+        self.best_val = torch.where(self.best_val.isfinite(), val_loss, self.best_val)
+
     def condemn(self) -> None:
         """Mark networks as lost, at the end, of which no state could be selected."""
         for i in numbers(~self.best_val.isfinite()):
