@@ -100,6 +100,7 @@ class Record:
     best_step: dict[int, int] | None = None
     best_val_loss: BySeed | None = None
     test: dict[str, BySeed] | None = None
+    pruned: dict[str, Any] | None = None  # of which run, and the edges and weights that each seed has left
     pack: dict[str, int] | None = None  # jobs and networks that trained as one, whose seconds these are shares of
     seconds: float | None = None
     peak_memory_bytes: int | None = None

@@ -37,16 +37,18 @@ def train(
     ledger: Ledger,
     watch: Callable[[Progress], SeedStatus | None],
     checkpoint: Checkpoint | None = None,
+    mask: Tensor | None = None,
 ) -> Result:
     """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
 
+    Of the weights those of the mask (seeds, length) alone, which no refinement goes with; all where there is none.
     Goes on from the checkpoint where it has one. Ctrl-C and its like end the loop after the step under way; what was
     reached until then is returned with `interrupted` set. Where `watch` returns a status, all seeds end with it.
     Whatever else ends a seed, ends it alone: what becomes of a seed does not depend on those beside it.
     """
     e, settings = ensemble.first, ensemble.first.settings
     state, samples = _begin(ensemble, start, data, checkpoint)
-    stage = Stage(e, network if state.size is None else refine(network, state.size), data)
+    stage = Stage(e, network if state.size is None else refine(network, state.size), data, mask)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
     val_loss, last = state.best_val, True
     began = time.perf_counter() - state.seconds
