@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import kanexp
-from kanexp.attribution.cut import all_edges, connected, count, least, without
+from kanexp.attribution.cut import all_edges, connected, count, least, without, without_least_node
 from kanexp.attribution.learned import Learned
 from kanexp.cli import main
 from kanexp.layer.bspline import BSpline
@@ -28,7 +28,7 @@ from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.reg.activation import Activation
 from kanexp.reg.none import NoPenalty
-from kanexp.run.prune import trained_weights
+from kanexp.run.pruning import trained_weights
 from kanexp.task.function import Function
 from kanexp.train.objective import Objective, view
 
@@ -88,6 +88,20 @@ def test_the_least_important_edges_go_first(randn):
     named["layers.0.coef"][1, 0, :, 2] *= 1e-3
     left = least(network, theta, all_edges(network, 2), randn(3, 100), [1, 1])
     assert left[0].int().tolist() == [[[1, 0, 1]], [[1, 1, 0]]]
+
+
+def test_the_least_important_node_goes_with_its_edges_but_not_the_last_of_a_layer(randn):
+    network = KAN().network([2, 3, 1], Chebyshev(degree=2))
+    theta = randn(2, network.length)
+    named = network.unflatten(theta)
+    named["layers.1.coef"][0, 0, :, 1] *= 1e-3
+    named["layers.0.coef"][1, :, :, 0] *= 1e-3
+    left = without_least_node(network, theta, all_edges(network, 2), randn(2, 100))
+    assert left[0].int().tolist() == [[[1, 1], [0, 0], [1, 1]], [[0, 1]] * 3]
+    assert left[1].int().tolist() == [[[1, 0, 1]], [[1, 1, 1]]]
+    alone = edges([[1, 0], [0, 0], [0, 0]], [[1, 0, 0]])
+    again = without_least_node(network, theta[:1], alone, randn(2, 100))
+    assert all(torch.equal(one, other) for one, other in zip(alone, again, strict=True))
 
 
 # -- training -------------------------------------------------------------------------------------------------------

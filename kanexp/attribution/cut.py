@@ -46,6 +46,28 @@ def least(network: Network, theta: Tensor, kept: Kept, x: Tensor, sizes: Sequenc
     return connected([part.view_as(edges) for part, edges in zip(parts, kept, strict=True)])
 
 
+def without_least_node(network: Network, theta: Tensor, kept: Kept, x: Tensor) -> Kept:
+    """The edges left after those of one node, or of one input, went: of each seed the one of the lowest importance.
+
+    Nodes that are alone in their layer stay.
+    """
+    left = [edges.clone() for edges in kept]
+    scores = importance(network, theta, x).nodes[:-1]
+    used = [edges.any(1) for edges in kept]
+    free = [own & (own.sum(1, keepdim=True) > 1) for own in used]
+    flat = torch.cat([torch.where(ok, s, torch.inf) for ok, s in zip(free, scores, strict=True)], 1)
+    for row, place in enumerate(flat.argmin(1).tolist()):
+        if not flat[row, place].isfinite():
+            continue
+        layer = 0
+        while place >= scores[layer].shape[1]:
+            place, layer = place - scores[layer].shape[1], layer + 1
+        left[layer][row, :, place] = False
+        if layer:
+            left[layer - 1][row, place] = False
+    return connected(left)
+
+
 def without(network: Network, theta: Tensor, kept: Kept, x: Tensor) -> Tensor:
     """Weights (seeds, length) of the network with these edges alone: the others have weights of zero.
 

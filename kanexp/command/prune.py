@@ -13,8 +13,8 @@ def parser() -> argparse.ArgumentParser:
         prog="kanexp prune",
         description="Take edges away from the networks of a finished run, the least important first, and train on "
         "after each cut. A cut is kept where the seed's validation loss stays within the tolerance; else it is taken "
-        "back and half as many edges go, until one is too many. Nodes and inputs go with their last edge. The result "
-        "is a run in outputs/NAME-pruned.",
+        "back and half as many edges go; where one is too many, the least important node or input, and where that is "
+        "too much, the seed is done. The result is a run in outputs/NAME-pruned.",
     )
     made.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
     made.add_argument(

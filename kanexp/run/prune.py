@@ -1,6 +1,6 @@
-"""Pruning: a finished run with as few edges as its validation loss allows, as a run of its own."""
+"""A finished run with as few edges as its validation loss allows, as a run of its own."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kanexp import console
-from kanexp.attribution.cut import Kept, all_edges, count, least, without
+from kanexp.attribution.cut import Kept, all_edges, count
 from kanexp.attribution.importance import is_row
 from kanexp.config.experiment import Experiment
 from kanexp.config.run_config import default_name
@@ -17,7 +17,7 @@ from kanexp.error import ConfigError
 from kanexp.figure.attribution_figures import pruning
 from kanexp.figure.style import save
 from kanexp.folder.file import UnreadableRun
-from kanexp.folder.logs import Ledger, Logs, NoLogs
+from kanexp.folder.logs import Ledger, Logs
 from kanexp.folder.record import Record
 from kanexp.folder.restore import Restored, restore
 from kanexp.folder.run_folder import RunFolder
@@ -30,54 +30,16 @@ from kanexp.optimizer.base import Optimizer
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.run.prepare import Prepared
+from kanexp.run.pruning import Pruned, Rule, cut_once, cut_rows, trained_weights
 from kanexp.run.run import Underway
 from kanexp.task.base import Data
 from kanexp.train.batches import Batch
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.loop import train
 from kanexp.train.objective import loss_of, view
 from kanexp.train.result import Result
 
 OPTIMIZERS = ("own", "lbfgs", "levenberg_marquardt")
 SHARE = 4  # of a run's own steps, which it trains after each cut unless told otherwise: one in so many
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How a run is pruned.
-
-    Each seed loses a share `cut` of its edges at a time, those of the lowest importance, and trains `steps` on. Where
-    its validation loss is then at most (1 + tolerance) times that of the unpruned seed, the cut is kept; if not, it is
-    taken back and half as many edges go, until one alone is too many.
-    """
-
-    tolerance: float
-    cut: float
-    steps: int
-    optimizer: str
-
-    def __str__(self) -> str:
-        return f"tolerance {self.tolerance:g}, cut {self.cut:g}, {self.steps} steps by {self.optimizer}"
-
-
-@dataclass
-class Pruned:
-    """What pruning has come to between two cuts; of the seeds that were not lost, a row each."""
-
-    theta: Tensor
-    kept: Kept
-    loss: Tensor  # on validation
-    limit: Tensor
-    most: list[float]  # edges that may go at once; 0 where a seed is done
-    evaluations: Tensor  # those of the run before included
-    seconds: float = 0.0
-    steps: int = 0
-    interrupted: int = 0
-
-    def sizes(self, rule: Rule) -> list[int]:
-        """How many edges of each seed go next."""
-        edges = count(self.kept).tolist()
-        return [int(min(most, max(1, rule.cut * n))) for most, n in zip(self.most, edges, strict=True)]
 
 
 def prune(path: Path, tolerance: float, cut: float, steps: int | None, optimizer: str) -> int:
@@ -174,80 +136,22 @@ def _prune(
         loss=loss,
         limit=loss * (1 + rule.tolerance),
         most=[float("inf")] * len(rows),
+        done=[False] * len(rows),
         evaluations=torch.tensor([(record.evaluations or {}).get(record.seeds[row], 0) for row in rows]),
     )
     seeds = [record.seeds[row] for row in rows]
-    table = _rows(network, state.kept, seeds, 0, loss, state.limit, [True] * len(rows))
+    table = cut_rows(network, state.kept, seeds, 0, loss, state.limit, [True] * len(rows))
     _log(e, network, state, data, seeds, logs)
     number = 0
-    while any(state.most) and not state.interrupted:
+    while not all(state.done) and not state.interrupted:
         number += 1
-        table += _round(e, network, state, data, seeds, rule, number, progress)
+        table += cut_once(e, network, state, data, seeds, rule, number, progress)
         _log(e, network, state, data, seeds, logs)
     result = _result(e, restored, theta, kept, state, rows, data)
     if not result.interrupted:
         ledger = Ledger([logs], [record.seeds])
         ledger.scores({f"test_{name}": values for name, values in result.test.items()}, result.best_step.tolist())
     return result, pd.DataFrame(table)
-
-
-def _round(
-    e: Experiment,
-    network: Network,
-    state: Pruned,
-    data: Data,
-    seeds: list[int],
-    rule: Rule,
-    number: int,
-    progress: Any,
-) -> list[dict[str, Any]]:
-    """One cut of every seed that is not done: made, trained, and kept or taken back. Returns its rows."""
-    sizes = state.sizes(rule)
-    going = [row for row, size in enumerate(sizes) if size]
-    theta, kept = state.theta[going], [edges[going] for edges in state.kept]
-    with torch.no_grad():
-        left = least(network, theta, kept, data.train.x, [sizes[row] for row in going])
-        start = without(network, theta, left, data.train.x)
-    own = replace(e, settings=replace(e.settings, seeds=[seeds[row] for row in going]))
-    ledger = Ledger([NoLogs()], [own.settings.seed_list])
-    result = train(Ensemble((own,)), network, start, data, ledger, progress, mask=network.mask(left))
-    state.steps, state.seconds = state.steps + result.steps, state.seconds + result.seconds
-    state.interrupted = result.interrupted
-    # Of a network without edges nothing is left to look at, whatever its loss.
-    fine = (result.best_val <= state.limit[going]) & (count(left) > 0) & (not result.interrupted)
-    for i, row in enumerate(going):
-        state.evaluations[row] += result.evaluations[i]
-        if fine[i]:
-            state.theta[row], state.loss[row] = result.best[i], result.best_val[i]
-            for edges, new in zip(state.kept, left, strict=True):
-                edges[row] = new[i]
-        state.most[row] = state.most[row] if fine[i] else sizes[row] // 2
-        if int(count(state.kept)[row]) == 1:
-            state.most[row] = 0
-    own_seeds = [seeds[row] for row in going]
-    return _rows(network, left, own_seeds, number, result.best_val, state.limit[going], fine.tolist())
-
-
-def _rows(
-    network: Network, kept: Kept, seeds: list[int], number: int, loss: Tensor, limit: Tensor, fine: list[bool]
-) -> list[dict[str, Any]]:
-    weights = trained_weights(network, kept)
-    inputs = kept[0].any(1).sum(1)
-    nodes = (
-        torch.stack([edges.any(1).sum(1) for edges in kept[1:]]).sum(0) if len(kept) > 1 else torch.zeros_like(inputs)
-    )
-    numbers = zip(*(t.tolist() for t in (count(kept), inputs, nodes, weights, loss, limit)), strict=True)
-    names = ("edges", "inputs", "hidden", "weights", "val_loss", "limit")
-    return [
-        {"seed": seed, "cut": number, **dict(zip(names, own, strict=True)), "kept": ok}
-        for seed, own, ok in zip(seeds, numbers, fine, strict=True)
-    ]
-
-
-def trained_weights(network: Network, kept: Kept) -> Tensor:
-    """How many numbers each seed has left that are trained (seeds,)."""
-    mask, trained = network.mask(kept), network.trained(kept[0].device)
-    return (mask if trained is None else mask & trained).sum(1)
 
 
 def _result(
@@ -306,8 +210,8 @@ def _say(table: pd.DataFrame, rule: Rule, folder: RunFolder) -> None:
         kept = own[own["kept"]]
         first, last = kept.iloc[0], kept.iloc[-1]
         pairs = [f"{first[name]} to {last[name]}" for name in ("inputs", "hidden", "edges", "weights")]
-        rows.append((str(seed), *pairs, f"{first['val_loss']:.4g}", f"{last['val_loss']:.4g}", f"{last['limit']:.4g}"))
-    columns = ("seed", "inputs", "hidden nodes", "edges", "weights", "val loss", "after", "at most")
+        rows.append((str(seed), *pairs, f"{first['val_loss']:.3g} to {last['val_loss']:.3g}"))
+    columns = ("seed", "inputs", "hidden", "edges", "weights", "validation loss")
     note = f"validation loss at most {1 + rule.tolerance:g} times that of the unpruned seed"
     console.table(f"pruned by {table['cut'].max()} cuts at most", columns, rows, note)
     console.say(str(folder.path))
