@@ -115,6 +115,7 @@ RUNS = {
     ),
     "classes": ("task=tabular", "task.dataset=iris", "layer=chebyshev", "steps=20"),
     "mlp": ("task=function", FORMULA, "model=mlp", "widths=[3,8,1]", "steps=50"),
+    "kept": ("task=function", "layer=bspline", "layer.bound=affine", "widths=[2,3,1]", "steps=30"),
     "equation": ("task=poisson", "layer=chebyshev", "steps=5"),
 }
 
@@ -243,7 +244,7 @@ def test_explain_writes_the_same_bytes_and_the_run_stays_whole(here):
     assert ask("report", "outputs/product/latest")[0] == 0
 
 
-@pytest.mark.parametrize(("name", "said"), [("classes", "petal"), ("mlp", "x1"), ("equation", "  x ")])
+@pytest.mark.parametrize(("name", "said"), [("classes", "petal"), ("mlp", "x1"), ("kept", "x2"), ("equation", "  x ")])
 def test_explain_takes_other_tasks_and_models(here, name, said):
     code, words, wrong = ask("explain", f"outputs/{name}/latest")
     assert (code, wrong) == (0, "")

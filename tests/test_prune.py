@@ -290,6 +290,48 @@ def test_prune_says_what_is_wrong(here):
     assert "pruned" in ask("task=function", "pruned=yes")[2]  # it is no word
 
 
+KINDS = {
+    "kept": ("layer=bspline", "layer.bound=affine"),  # numbers that are measured and not trained
+    "minibatches": ("layer=chebyshev", "batch_size=50"),
+    "per-edge": ("layer=wavelet",),
+    "mlp": ("model=mlp",),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_networks_are_pruned_too(here, kind):
+    words = ("task=function", "widths=[2,4,1]", "seeds=2", "steps=60", "diagnostics=false", "name=other")
+    assert ask(*words, *KINDS[kind])[0] == 0
+    code, said, wrong = ask("prune", "outputs/other/latest", "--tolerance", "1")
+    assert code == 0, wrong
+    run = kanexp.load("outputs/other-pruned/latest")
+    assert run.scores["status"].tolist() == ["ok", "ok"]
+    assert np.isfinite(run.scores["test_mse"]).all()
+    assert max(run.record.pruned["edges"].values()) < 12
+    assert "nan" not in said
+
+
+def test_an_equation_is_pruned_too(here):
+    assert (
+        ask("task=poisson", "layer=chebyshev", "widths=[in,4,out]", "steps=40", "diagnostics=false", "name=p")[0] == 0
+    )
+    assert ask("prune", "outputs/p/latest", "--steps", "10")[0] == 0
+    assert max(kanexp.load("outputs/p-pruned/latest").record.pruned["edges"].values()) < 12
+
+
+def test_a_seed_that_was_lost_stays_as_it_was(here):
+    file = here / "outputs/es/latest/run.json"
+    record = json.loads(file.read_text())
+    record["seed_status"]["1"] = {"kind": "diverged", "step": 7, "cause": "its loss is not finite"}
+    record.pop("seal")
+    file.write_text(json.dumps(record))
+    assert ask("prune", RUN, "--steps", "20")[0] == 1
+    run = kanexp.load(LEFT)
+    assert run.seeds == [0]
+    assert run.record.pruned["edges"][1] == 15
+    assert set(pd.read_csv(f"{LEFT}/figures/pruning.csv")["seed"]) == {0}
+
+
 def test_classes_are_pruned_too(here):
     words = ("task=tabular", "task.dataset=iris", "layer=chebyshev", "steps=100", "diagnostics=false", "name=iris")
     assert ask(*words, "seeds=2", "optimizer.learning_rate=1e-2")[0] == 0

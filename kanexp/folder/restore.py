@@ -69,7 +69,7 @@ def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None, task: "
         ]
         network = network.with_layers(sized)
         theta = network.flatten(model["state"]).double()
-        if model["seeds"] != record.seeds or theta.shape != (len(record.seeds), network.parameters):
+        if model["seeds"] != record.seeds or theta.shape != (len(record.seeds), network.length):
             raise ValueError("it is of other networks")
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UnreadableRun(f"{folder.path}: {MODEL} does not fit the run: {error}") from error
