@@ -26,6 +26,7 @@ from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
+from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.reg.activation import Activation
 from kanexp.reg.none import NoPenalty
 from kanexp.run.pruning import trained_weights
@@ -127,6 +128,7 @@ OPTIMIZERS = [
     AdamW(weight_decay=0.1),
     SGD(momentum=0.9),
     LBFGS(),
+    SSBroyden(),
     HessianFree(),
     LevenbergMarquardt(),
 ]
