@@ -250,6 +250,15 @@ def _reports() -> list[Case]:
             f"{SMALL} layer=chebyshev layer.degree=3 widths=[in,out] name=linear",
             reports=("diagnose outputs/linear/v001 --seconds 500",),
         ),
+        _reported(
+            "explain",
+            f"{SMALL} layer=bspline widths=[in,3,out] name=small",
+            reports=(
+                "explain outputs/small/v001",
+                "prune outputs/small/v001 --steps 5",
+                "explain outputs/small-pruned/v001",
+            ),
+        ),
     ]
 
 
@@ -263,7 +272,10 @@ def _starts(command: str, *inits: str) -> list[str]:
 
 def _words() -> list[Case]:
     """What the command says without training anything."""
-    helps = [f"{word} --help" for word in ("report", "compare", "diagnose", "resume", "reproduce", "list")]
+    helps = [
+        f"{word} --help"
+        for word in ("report", "compare", "diagnose", "explain", "prune", "resume", "reproduce", "list")
+    ]
     return [
         _case("help", "--help", "-h", "--version", *helps),
         _case("list", "list", "list layer task"),
@@ -301,6 +313,8 @@ MISTAKES = (
     "compare nowhere elsewhere",
     "resume nowhere",
     "diagnose nowhere",
+    "explain nowhere",
+    "prune nowhere --cut 2",
     "reprot x",
     "reproduce nothing",
     "list layrs",

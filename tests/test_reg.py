@@ -15,6 +15,7 @@ from kanexp.model.network import Network
 from kanexp.reg.activation import Activation
 from kanexp.reg.entropy import Entropy
 from kanexp.reg.frequency import Frequency
+from kanexp.reg.group import Group
 from kanexp.reg.l1 import L1
 from kanexp.reg.l2 import L2
 from kanexp.reg.smooth import Smooth
@@ -52,6 +53,34 @@ def test_l1_is_the_sum_of_absolute_coefficients(randn):
     residuals = torch.stack([sum(w.residual[s].abs().sum() for w in layers) for s in range(2)])
     torch.testing.assert_close(L1().penalty(layers), coefs)
     torch.testing.assert_close(L1(residual=True).penalty(layers), coefs + residuals)
+
+
+def test_group_is_the_sum_of_the_norms_of_edges(randn):
+    layers = drawn(BSpline(), randn)
+    expected = torch.zeros(2, dtype=torch.float64)
+    for w in layers:
+        for seed in range(2):
+            for o in range(w.layer.n_out):
+                for i in range(w.layer.n_in):
+                    own = [*(w.coef[seed, o, :, i] * w.scale[seed, o, i]), w.residual[seed, o, i]]
+                    expected[seed] += len(own) ** 0.5 * torch.stack(own).norm()
+    torch.testing.assert_close(Group().penalty(layers), expected)
+
+
+def test_group_takes_whole_edges_away():
+    """Of data that need one input of two, the weights of the other end near zero, all of them."""
+    network = Network([EdgeLayer(Chebyshev(degree=3), 2, 1)])
+    x = torch.rand((1, 2, 200), generator=generator(0, "x"), dtype=torch.float64) * 2 - 1
+    y = torch.tanh(x[:, :1])
+    theta = torch.full((1, network.length), 0.1, dtype=torch.float64)
+    for step in range(3000):
+        theta.requires_grad_()
+        loss = (network.plain(theta, x) - y).square().mean() + 1e-2 * Group().penalty(network.weights(theta)).sum()
+        (grad,) = torch.autograd.grad(loss, theta)
+        theta = (theta - 0.1 / (1 + step / 300) * grad).detach()
+    used, unused = network.weights(theta)[0].coef.norm(dim=2)[0, 0]
+    assert unused < 1e-3
+    assert used > 0.5
 
 
 def test_frequency_weighs_cosines_and_sines_by_their_frequency(randn):

@@ -14,6 +14,8 @@ COMMANDS = {
     "compare": ("A B", "is one better than the other?"),
     "audit": ("FILE|PATH ...", "what is wrong with somebody's results: a CSV file, or runs"),
     "predict": ("RUN DATA", "what its networks answer for new rows, on a grid, at another size"),
+    "explain": ("RUN", "which columns, nodes and edges its answers come from; its graph"),
+    "prune": ("RUN", "as few edges as the validation loss allows, as a run of its own"),
     "export": ("RUN", "a trained network as a file that runs without kanexp: ONNX, or torch"),
     "diagnose": ("RUN", "was it the optimizer, or what the network can express?"),
     "reproduce": ("[ROW ...]", "published results against ours; --quick takes minutes, --list names the rows"),

@@ -56,10 +56,14 @@ def _resume_run(folder: RunFolder) -> int:
     if record.status == "running":
         raise ConfigError(f"{folder.path}: another process is at work on it; wait for it or stop it")
     folder.read_config(record)  # without whose words nothing is repeated or gone on with
+    if record.pruned is not None and record.status != "done":
+        raise ConfigError(f"{folder.path}: pruning is not gone on with; do it anew: {record.command}")
     if record.status == "done":
         try:
             folder.check_files(record)
         except UnreadableRun as error:
+            if record.pruned is not None:
+                raise ConfigError(f"{error}; pruning is not gone on with; do it anew: {record.command}") from error
             console.say(f"{error}; the run is repeated from its start")
         else:
             console.say(f"{folder.path}: done already")

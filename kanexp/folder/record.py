@@ -100,6 +100,7 @@ class Record:
     best_step: dict[int, int] | None = None
     best_val_loss: BySeed | None = None
     test: dict[str, BySeed] | None = None
+    pruned: dict[str, Any] | None = None  # of which run, and the edges and weights that each seed has left
     pack: dict[str, int] | None = None  # jobs and networks that trained as one, whose seconds these are shares of
     seconds: float | None = None
     peak_memory_bytes: int | None = None
@@ -195,6 +196,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "scores": lambda values: {name: Score(name, **said) for name, said in values.items()},
     "files": _each(lambda mark: _checked(Mark(**mark))),
     "test": _each(_numbered),
+    "pruned": _each(lambda value: _numbered(value) if isinstance(value, Mapping) else value),
     "refinement_jump": lambda values: _numbered(_each(_numbered)(values)),
     "test_before_refinement": lambda values: _numbered(_each(_each(_numbered))(values)),
     **dict.fromkeys(("evaluations", "best_step", "best_val_loss"), _numbered),

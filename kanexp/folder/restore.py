@@ -28,6 +28,12 @@ class Restored:
     experiment: "Experiment"
     network: "Network"  # refined where the run refined it
     theta: "Tensor"  # best states (seeds, length), float64
+    kept: "list[Tensor] | None" = None  # of each layer the edges that were not pruned, bool (seeds, n_out, n_in)
+
+    @property
+    def mask(self) -> "Tensor | None":
+        """Which weights are left (seeds, length), bool; None where nothing was pruned."""
+        return None if self.kept is None else self.network.mask(self.kept)
 
     def start(self, x: "Tensor") -> tuple["Network", "Tensor"]:
         """The network before any refinement and its start weights (seeds, length), float64, for data x (n_in, samples).
@@ -67,7 +73,7 @@ def restore(folder: RunFolder, changes: Mapping[str, Any] | None = None, task: "
             raise ValueError("it is of other networks")
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UnreadableRun(f"{folder.path}: {MODEL} does not fit the run: {error}") from error
-    return Restored(record, experiment, network, theta)
+    return Restored(record, experiment, network, theta, model.get("kept"))
 
 
 def read_run_config(folder: RunFolder) -> RunConfig:

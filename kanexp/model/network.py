@@ -86,6 +86,23 @@ class Network:
             return None
         return torch.tensor(self._trained).repeat_interleave(torch.tensor(self._sizes)).to(device)
 
+    def mask(self, kept: Sequence[Tensor]) -> Tensor:
+        """Entries of theta (seeds, length) that are left, bool, with the edges (seeds, n_out, n_in) kept of each layer.
+
+        An edge goes with all that is its own, and a node that no edge leaves with its bias.
+        """
+        named = {name: kept[0].new_ones(len(kept[0]), *shape) for name, shape in self.shapes.items()}
+        for i, (layer, edges) in enumerate(zip(self.layers, kept, strict=True)):
+            own = {"residual", "scale"} | (set(layer.inner_shapes) if layer.basis.per_edge else set())
+            for name, shape in layer.shapes.items():
+                if name == "coef":
+                    named[f"layers.{i}.coef"] &= edges.unsqueeze(2)
+                elif name in own and shape[-2:] == (layer.n_out, layer.n_in):
+                    named[f"layers.{i}.{name}"] &= edges.reshape(len(edges), *[1] * (len(shape) - 2), *shape[-2:])
+            if layer.bias and i + 1 < len(self.layers):
+                named[f"layers.{i}.bias"] &= kept[i + 1].any(1)
+        return self.flatten(named)
+
     def start(self, init: Init, generators: Sequence[Generator], dtype: torch.dtype, x: Tensor | None = None) -> Tensor:
         """Start weights theta (seeds, length): seed by seed, layer by layer, from that seed's own generator.
 

@@ -64,11 +64,12 @@ def diagnose(path: Path, seconds: float) -> int:
     )
 
     folder, seeds = RunFolder(new_version(str(path), "diagnosis")), experiment.settings.seed_list
-    before = _measure(experiment, network, theta, data)
+    mask = None if restored.mask is None else restored.mask.to(device)
+    before = _measure(experiment, network, theta, data, mask)
     with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS) as progress:
         ledger = Ledger([logs], [experiment.settings.seed_list])
-        result = train(Ensemble((experiment,)), network, theta, data, ledger, progress)
-    after = _measure(experiment, network, result.last, data)
+        result = train(Ensemble((experiment,)), network, theta, data, ledger, progress, mask=mask)
+    after = _measure(experiment, network, result.last, data, mask)
     table = _table(experiment, before, after, result, folder.read_table("metrics"))
     folder.figures.mkdir()
     write_sheet(table, folder.figures / "diagnosis.csv", 9)
@@ -122,13 +123,15 @@ def _changes(seconds: float) -> dict[str, Any]:
     return changes
 
 
-def _measure(experiment: Experiment, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:
+def _measure(
+    experiment: Experiment, network: Network, theta: Tensor, data: Data, mask: Tensor | None
+) -> dict[str, Tensor]:
     """Training loss, norm of its gradient and test scores, (seeds,) each."""
     known = Batch.of(data.train)
     weight = experiment.reg.weight if experiment.reg.weight > 0 else None
     seen = view(experiment.task, network)
     objective = Objective(
-        seen, experiment.task, experiment.reg, weight, known.x, seen.prepare(known.x), known.y, known.weight
+        seen, experiment.task, experiment.reg, weight, known.x, seen.prepare(known.x), known.y, known.weight, mask
     )
     loss, grad = objective(theta)
     test = score(experiment.task, network, theta, data, data.test)

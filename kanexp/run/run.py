@@ -84,7 +84,7 @@ def carry_out(
     """
     ensemble = prepared.ensemble
     parts = zip(ensemble.experiments, folders, ensemble.rows, strict=True)
-    runs = [_Run(e, prepared, folder, rows, brief) for e, folder, rows in parts]
+    runs = [Underway(e, prepared, folder, rows, brief) for e, folder, rows in parts]
     left = [run for run in runs if not run.done]
     if not left:  # by a process that came before
         return [0] * len(runs)
@@ -109,7 +109,7 @@ def carry_out(
 
 
 def _train(
-    runs: "Sequence[_Run]", prepared: Prepared, checkpoint: Path, watch: Callable[[Progress], SeedStatus | None]
+    runs: "Sequence[Underway]", prepared: Prepared, checkpoint: Path, watch: Callable[[Progress], SeedStatus | None]
 ) -> tuple[Result, list[dict[str, Mark]], str]:
     """The result, what each run's tables hold at the end, and why the checkpoint was ignored, if it was."""
     ensemble, go_on = prepared.ensemble, checkpoint.is_file()
@@ -122,8 +122,8 @@ def _train(
         return result, [own.seal() for own in logs], kept.ignored
 
 
-class _Run:
-    """The steps of a run beside its training; the record grows as they are done."""
+class Underway:
+    """Underway: the steps of a run beside its training; the record grows as they are done."""
 
     def __init__(self, experiment: Experiment, prepared: Prepared, folder: RunFolder, rows: slice, brief: bool):
         self.experiment, self.prepared, self.folder, self.brief = experiment, prepared, folder, brief
@@ -241,6 +241,8 @@ class _Run:
         record.steps, record.train_seconds = result.steps, round(result.seconds, 3)
         record.milliseconds_per_step = round(1000 * result.seconds / max(1, result.steps), 4)
         record.parameters, record.flops_per_sample = result.network.parameters, result.network.flops
+        if record.pruned is not None:  # each seed has its own number of weights, and the run as many as the largest
+            record.parameters = max(record.pruned["weights"].values())
         record.evaluations, record.best_step = self._by_seed(result.evaluations), self._by_seed(result.best_step)
         record.best_val_loss = self._by_seed(result.best_val)
         record.refinement_jump = {step: self._by_seed(jumps) for step, jumps in result.jumps.items()}
@@ -266,6 +268,7 @@ class _Run:
             "encoding": self.data.inputs_as().plain(),
             "offset": self.data.offset,
             "scale": self.data.scale,
+            **({} if result.kept is None else {"kept": [edges.cpu() for edges in result.kept]}),
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
         return self.folder.write_model(model)

@@ -38,9 +38,11 @@ def train(
     ledger: Ledger,
     watch: Callable[[Progress], SeedStatus | None],
     checkpoint: Checkpoint | None = None,
+    mask: Tensor | None = None,
 ) -> Result:
     """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
 
+    Of the weights those of the mask (seeds, length) alone, which no refinement goes with; all where there is none.
     Goes on from the checkpoint where it has one. Ctrl-C and its like end the loop after the step under way; what was
     reached until then is returned with `interrupted` set. Where `watch` returns a status, all seeds end with it.
     Whatever else ends a seed, ends it alone: what becomes of a seed does not depend on those beside it.
@@ -48,7 +50,7 @@ def train(
     e, settings = ensemble.first, ensemble.first.settings
     state, samples = _begin(ensemble, start, data, checkpoint)
     data = in_window(e, data, state.step)
-    stage = Stage(e, network if state.size is None else refine(network, state.size), data)
+    stage = Stage(e, network if state.size is None else refine(network, state.size), data, mask)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
     val_loss, last, whole = state.best_val, True, max(e.task.windows, default=0)  # from there all of the domain counts
     began = time.perf_counter() - state.seconds
@@ -64,7 +66,7 @@ def train(
             opened = step > 0 and step in e.task.windows
             if opened:
                 data = in_window(e, data, step)
-                stage = Stage(e, stage.network, data)
+                stage = Stage(e, stage.network, data, mask)
                 state.reselect(stage.val_loss(stage.predict(state.best)))
 
             # The rows of a step describe theta after that many steps, before the next: who goes on from here?

@@ -120,6 +120,7 @@ class Objective(Problem):
     prepared: Tensor
     y: Tensor  # (seeds or 1, n_out, batch)
     sample_weight: Tensor | None = None  # what samples count in the loss (seeds or 1, batch); None: all count alike
+    mask: Tensor | None = None  # which weights are trained, bool (seeds, length); None: all of them
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         theta = theta.detach().requires_grad_()
@@ -129,7 +130,8 @@ class Objective(Problem):
             loss = loss + self.weight * self.reg.penalty(self._penalized(layers))
         # One backward for all: seeds share no weights, so the gradients of the sum are each seed's own.
         (grad,) = torch.autograd.grad(loss.sum(), theta)
-        return loss.detach(), grad
+        # Not multiplied: the slope of a penalty at zero weights may be no number.
+        return loss.detach(), grad if self.mask is None else torch.where(self.mask, grad, 0.0)
 
     def penalties(self, theta: Tensor) -> dict[str, Tensor]:
         """The penalty with its weight and without, and without weights what it is the sum of, (seeds,) each."""
@@ -144,6 +146,7 @@ class Objective(Problem):
         return [w for w in layers if not self.reg.conflict(w.basis)]
 
     def residuals(self, theta: Tensor) -> Tensor:
+        theta = theta if self.mask is None else torch.where(self.mask, theta, theta.detach())
         return self._residuals(self.view.plain(theta, self.x))
 
     def trial(self, theta: Tensor) -> Tensor:
@@ -152,6 +155,8 @@ class Objective(Problem):
 
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         prediction, derivatives = self.view.jacobian(theta, self.x, self.prepared)
+        if self.mask is not None:
+            derivatives = derivatives * self.mask[:, :, None, None]
         scaled = derivatives.flatten(2) * self.task.residual_scale(self.y)
         return self._residuals(prediction), scaled if self._roots is None else scaled * self._roots[:, None]
 

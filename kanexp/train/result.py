@@ -40,6 +40,7 @@ class Result:
     side_jumps: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # likewise what an equation makes of them
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
+    kept: list[Tensor] | None = None  # of each layer the edges that were not pruned, bool (seeds, n_out, n_in)
 
     def of(self, rows: slice) -> "Result":
         """The part of some networks; of the seconds, their share."""
