@@ -40,6 +40,7 @@ ORDER = (
     "report",
     "audit",  # what is wrong with somebody's results
     "trained",  # what a run has trained, for use
+    "formula",  # from a network to a formula
     "run",
     "sweep",
     "search",

@@ -15,6 +15,7 @@ COMMANDS = {
     "audit": ("FILE|PATH ...", "what is wrong with somebody's results: a CSV file, or runs"),
     "predict": ("RUN DATA", "what its networks answer for new rows, on a grid, at another size"),
     "export": ("RUN", "a trained network as a file that runs without kanexp: ONNX, or torch"),
+    "formula": ("RUN", "what its networks are as formulas, and how many seeds agree"),
     "diagnose": ("RUN", "was it the optimizer, or what the network can express?"),
     "reproduce": ("[ROW ...]", "published results against ours; --quick takes minutes, --list names the rows"),
 }
