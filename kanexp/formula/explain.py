@@ -15,7 +15,7 @@ from kanexp.formula.distil import trained
 from kanexp.formula.expression import MODULES, Fit, bits, finished
 from kanexp.formula.form import Form, form
 from kanexp.formula.formulas import Formula, Formulas
-from kanexp.formula.reading import Read, read
+from kanexp.formula.reading import read
 from kanexp.formula.simplified import simplified
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split
@@ -24,7 +24,6 @@ from kanexp.trained.trained import Trained
 SAMPLES = 400  # training rows that are looked at
 CLOSE = 0.02  # relative error of a form of series, above which it is not read
 ROUNDING = 1e-20  # relative mean square of a formula that is exact
-NOISY = 1e-6  # relative mean square above which what all forms leave is noise
 ENOUGH = 3.0  # times the network's own error on validation data that a formula may have
 SHAPES = ((True, 0), (True, 1), (False, 2), (True, 2))  # with a sum or not, so many products; the simplest first
 
@@ -99,14 +98,9 @@ def _best(names: Sequence[str], train: Part, draws: Generator) -> Fit | None:
         if not math.isfinite(found.loss):
             continue
         fits.append(finished(found.form, found.theta, names, scale, x, y))
-        if fits[-1].loss < ROUNDING or (loss > NOISY and _as_good(found, loss)):
+        if fits[-1].loss < ROUNDING:
             break
     return min(fits, key=lambda fit: bits(fit, len(y)), default=None)
-
-
-def _as_good(found: Read, loss: float) -> bool:
-    """Whether symbols leave no more than the series did: what is left is noise."""
-    return found.loss < 1.2 * loss
 
 
 def _forms(x: Tensor, y: Tensor, draws: Generator) -> Iterator[tuple[Form, Tensor, float]]:
