@@ -41,6 +41,7 @@ ORDER = (
     "audit",  # what is wrong with somebody's results
     "trained",  # what a run has trained, for use
     "attribution",  # what networks use
+    "formula",  # from a network to a formula
     "run",
     "sweep",
     "search",

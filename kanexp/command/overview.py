@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": ("RUN", "which columns, nodes and edges its answers come from; its graph"),
     "prune": ("RUN", "as few edges as the validation loss allows, as a run of its own"),
     "export": ("RUN", "a trained network as a file that runs without kanexp: ONNX, or torch"),
+    "formula": ("RUN", "what its networks are as formulas, and how many seeds agree"),
     "diagnose": ("RUN", "was it the optimizer, or what the network can express?"),
     "reproduce": ("[ROW ...]", "published results against ours; --quick takes minutes, --list names the rows"),
 }

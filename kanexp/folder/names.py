@@ -6,3 +6,4 @@ CONFIG, RECORD, MODEL, FIGURES = "config.yaml", "run.json", "model.pt", "figures
 DIAGNOSIS, CHECKPOINT = "diagnosis.json", "checkpoint.pt"
 LOCK, RESERVE = ".lock", ".reserve"
 PLAN, PACKS, STUDY, TRIALS = "sweep.json", ".packs", "study.log", "trials.csv"
+FORMULAS, FORMULA_TEX, FORMULA_PY = "formula.csv", "formula.tex", "formula.py"

@@ -16,7 +16,19 @@ from conftest import ROOT
 from kanexp.cli import main
 
 # What is asked about folders, or files, that were made before.
-READERS = ("report", "compare", "resume", "diagnose", "predict", "export", "runs", "audit", "explain", "prune")
+READERS = (
+    "report",
+    "compare",
+    "resume",
+    "diagnose",
+    "predict",
+    "export",
+    "explain",
+    "formula",
+    "prune",
+    "runs",
+    "audit",
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 

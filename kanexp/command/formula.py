@@ -1,0 +1,39 @@
+"""kanexp formula: what the networks of a run are as formulas, and how many seeds agree."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from kanexp.error import ConfigError
+from kanexp.paths import find_components
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="kanexp formula",
+        description="Write what each seed's network is as a formula of the features, in own units: formula.csv, "
+        "formula.tex and formula.py in the run's folder. 'No formula' is an answer, with its reason.",
+    )
+    made.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
+    made.add_argument("--seed", type=int, action="append", help="only this seed; can be given again (default: all)")
+    return made
+
+
+def command(arguments: Sequence[str]) -> int:
+    given = parser().parse_args(arguments)
+    find_components()
+    from kanexp.formula.explain import explain_formula
+    from kanexp.formula.writing import write_formulas
+    from kanexp.trained.trained import load
+
+    run = load(given.run)
+    if not run.seeds:
+        raise ConfigError(f"{run.path}: all of its seeds were lost, and none can be read")
+    for seed in given.seed or []:
+        if seed not in run.seeds:
+            raise ConfigError(f"--seed: must be one of {', '.join(map(str, run.seeds))}, got {seed}")
+    formulas = explain_formula(run, given.seed)
+    write_formulas(formulas, run.encoding.names, run.path)
+    print(formulas.table()[["seed", "status", "formula", "rmse_test", "to_network", "reason"]].to_string(index=False))
+    print(formulas.sentence())
+    return 0

@@ -1,0 +1,1 @@
+"""From a trained network to a formula: symbols, the networks made of them, what they are as text."""

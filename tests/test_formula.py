@@ -1,0 +1,203 @@
+"""From a network to a formula: symbols, edges, networks of symbols, and what is written of them."""
+
+import math
+
+import pytest
+import sympy
+import torch
+
+from kanexp.formula.curve import curve_points, fitted
+from kanexp.formula.distil import fitting
+from kanexp.formula.expression import inputs_of, named, refit, simplest
+from kanexp.formula.form import form
+from kanexp.formula.formulas import Formula, Formulas
+from kanexp.formula.reading import moved
+from kanexp.formula.simplified import simplified
+from kanexp.formula.symbol import SYMBOLS
+
+PYKAN = 29  # functions that its library has, constants and duplicates among them
+EVEN = torch.ones_like(curve_points())
+
+
+def inside(symbol):
+    """Points of a symbol's domain."""
+    low, high = max(symbol.low, -2.0), min(symbol.high, 2.0)
+    return torch.linspace(low, high, 23, dtype=torch.float64)[1:-1]
+
+
+def test_there_are_as_many_symbols_as_pykan_has():
+    assert len(SYMBOLS) >= PYKAN
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS.values(), ids=lambda symbol: symbol.name)
+def test_a_symbol_is_what_its_formula_says_and_so_is_its_slope(symbol):
+    z = sympy.Symbol("z", real=True)
+    formula = sympy.sympify(symbol.formula, locals={"z": z})
+    points = inside(symbol)
+    points = points[points.abs() > 1e-9]  # where abs and sgn have no slope
+    expected = torch.tensor([float(formula.subs(z, p)) for p in points.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(symbol.value(points), expected, rtol=1e-12, atol=1e-12)
+    step = 1e-6
+    finite = (symbol.value(points + step) - symbol.value(points - step)) / (2 * step)
+    torch.testing.assert_close(symbol.slope(points), finite, rtol=1e-6, atol=1e-6)
+
+
+CURVES = {
+    "sin": lambda t: torch.sin(3.3 * t + 0.4),
+    "x^2": lambda t: 3 * (t + 0.2) ** 2 - 1,
+    "log": lambda t: torch.log(t + 1.3),
+    "exp": lambda t: 2 * torch.exp(1.7 * t) - 1,
+    "sqrt": lambda t: torch.sqrt(1.001 - t),
+    "tanh": lambda t: torch.tanh(2 * t + 1),
+    "1/x": lambda t: 1 / (1.5 - t),
+    "arcsin": lambda t: torch.asin(0.9 * t),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_is_recognized_with_its_constants(name):
+    curve = CURVES[name](curve_points())
+    found = {candidate.symbol.name: candidate for candidate in fitted(curve, EVEN)}
+    assert name in list(found)[:2]  # sin is cos as well, arcsin arccos
+    best = found[name]
+    assert 1 - best.r2 < 1e-13
+    a, b, c, d = best.constants
+    again = a * best.symbol.value(b * curve_points() + c) + d
+    torch.testing.assert_close(again, curve, rtol=0, atol=1e-7)
+
+
+def test_what_the_data_weigh_decides():
+    t = curve_points()
+    curve = torch.where(t < 0, t, t**3)
+    left, right = (torch.where(side, 1.0, 1e-12).double() for side in (t < 0, t > 0))
+    straight, cubic = SYMBOLS["x"], SYMBOLS["x^3"]
+    assert [c.symbol.name for c in fitted(curve, left, [cubic, straight])] == ["x", "x^3"]
+    assert [c.symbol.name for c in fitted(curve, right, [straight, cubic])] == ["x^3", "x"]
+
+
+@pytest.mark.parametrize("curve", [EVEN * 0, EVEN, EVEN * 1e150, EVEN * 1e-150, curve_points() * math.inf])
+def test_no_curve_gives_nan(curve):
+    for candidate in fitted(curve, EVEN):
+        numbers = [candidate.loss, candidate.r2, *candidate.constants]
+        assert not any(math.isnan(number) for number in numbers), candidate
+        assert candidate.refused or math.isfinite(candidate.loss)
+
+
+# -- forms ----------------------------------------------------------------------------------------------------------
+
+UNIT = [(0.0, 1.0), (0.0, 1.0)]
+
+
+@pytest.fixture
+def points(draws):
+    return 2 * torch.rand(2, 150, generator=draws, dtype=torch.float64) - 1
+
+
+def test_a_form_adds_and_multiplies_as_said(points):
+    made = form(UNIT, True, 1, True, degree=1)
+    theta = torch.arange(1.0, made.size + 1, dtype=torch.float64)[None]
+    line = [lambda x, k=k: theta[0, 2 * k] + theta[0, 2 * k + 1] * x for k in range(5)]
+    x, y = points
+    expected = line[4](line[0](x) + line[1](y) + line[2](x) * line[3](y))
+    torch.testing.assert_close(made(theta.unsqueeze(-1), points)[0], expected)
+
+
+def test_a_range_that_moves_leaves_the_function(points, randn):
+    made = form(UNIT, True, 0, True, degree=5)
+    theta = randn(1, made.size) / 5
+    moved, other = fitting(made, theta, points)
+    assert moved.ranges != made.ranges
+    torch.testing.assert_close(moved(other.unsqueeze(-1), points), made(theta.unsqueeze(-1), points))
+
+
+def test_a_candidate_means_the_same_in_the_units_of_the_form():
+    t = torch.linspace(-0.5, 0.9, 31, dtype=torch.float64)
+    middle, half = 0.2, 0.7
+    for candidate in fitted(curve_points().exp(), EVEN):
+        if not candidate.refused:
+            (a, b, c, d), f = candidate.constants, candidate.symbol.value
+            before = a * f(b * (t - middle) / half + c) + d
+            a, b, c, d = moved(candidate, middle, half).constants
+            torch.testing.assert_close(a * f(b * t + c) + d, before, rtol=1e-6, atol=1e-6)
+
+
+# -- expressions ----------------------------------------------------------------------------------------------------
+
+
+def snapped(text, target, points):
+    inputs = inputs_of(["x", "y"])
+    written = sympy.sympify(text, locals=dict(zip("xy", inputs, strict=True)))
+    fit = refit(*named(written), inputs, points, target)
+    return str(simplest(fit, inputs, points, target).written)
+
+
+def test_numbers_become_simple_where_data_say_so(points):
+    x, y = points
+    text = "0.98*x*sin(3.1*y + 0.01) + 1e-7*x + 0.5001"
+    assert snapped(text, x * torch.sin(math.pi * y) + 0.5, points) == "x*sin(pi*y) + 1/2"
+
+
+def test_a_number_that_is_not_simple_stays(points):
+    assert snapped("0.7*x", 0.7312345 * points[0], points).startswith("0.7312345")
+
+
+def test_squares_of_sums_come_out_as_a_product(points):
+    x, y = points
+    found = snapped("0.25*(x + y)**2 - 0.25*(x - 1.0*y)**2", x * y, points)
+    assert str(simplified(sympy.sympify(found))) == "x*y"
+
+
+def test_what_sympy_does_not_simplify_in_time_stays():
+    written = sympy.sympify("(x + y)**2/4 - (x - y)**2/4")
+    assert simplified(written, seconds=0.01) == written
+
+
+# -- agreement ------------------------------------------------------------------------------------------------------
+
+
+def seed_formula(seed, text, factor=1.0):
+    return Formula(seed, sympy.sympify(text), factor * torch.arange(5.0))
+
+
+def test_seeds_agree_by_values_and_not_by_text():
+    each = [seed_formula(0, "x*y"), seed_formula(1, "y*x + 0.0*x"), seed_formula(2, "x", 2.0), Formula(3, reason="why")]
+    found = Formulas(tuple(each), 1.0)
+    assert [[one.seed for one in group] for group in found.groups] == [[0, 1], [2]]
+    assert found.sentence() == "x*y: 2 of 4 seeds (15 to 85 % at 95 %)"
+    assert list(found.table()["status"]) == ["formula", "formula", "formula", "none"]
+
+
+def test_no_formula_is_an_answer_with_its_reason():
+    assert Formulas((Formula(0, reason="it is too rough"),), 1.0).sentence() == "no formula: it is too rough"
+
+
+# -- the command ----------------------------------------------------------------------------------------------------
+
+LEARN = "layer=bspline optimizer=levenberg_marquardt dtype=float64 widths=[2,5,1] diagnostics=false seeds=1 name=x"
+
+
+def test_a_run_comes_to_its_formula_again_and_again(kanexp, tmp_path):
+    task = ["task=function", "task.expression=exp(sin(pi*x1)+x2**2)", "steps=60"]
+    assert kanexp(*task, *LEARN.split()).returncode == 0
+    folder = tmp_path / "outputs/x/latest"
+    texts = []
+    for _ in range(2):
+        done = kanexp("formula", "outputs/x/latest")
+        assert (done.returncode, done.stderr) == (0, "")
+        texts.append([(folder / f"formula.{end}").read_bytes() for end in ("csv", "tex", "py")])
+    assert texts[0] == texts[1]
+    space = {}
+    exec((folder / "formula.py").read_text(), space)
+    assert space["formula"](0.3, -0.7) == pytest.approx(math.exp(math.sin(0.3 * math.pi) + 0.49), rel=1e-12)
+    assert done.stdout.splitlines()[-1] == "exp(x2**2 + sin(pi*x1)): 1 of 1 seeds (21 to 100 % at 95 %)"
+
+
+def test_what_cannot_be_a_formula_is_said_in_a_sentence(kanexp, tmp_path):
+    assert kanexp("task=tabular", "task.dataset=wine", "steps=2", "seeds=1", "name=x").returncode == 0
+    done = kanexp("formula", "outputs/x/latest")
+    assert done.returncode != 0
+    assert "a formula is written for one number that is learned from data" in done.stderr
+    done = kanexp("formula", "outputs/x/latest", "--seed", "7")
+    assert "--seed: must be one of 0, got 7" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "give the folder of a run" in kanexp("formula", str(tmp_path)).stderr
