@@ -192,6 +192,14 @@ def test_a_run_comes_to_its_formula_again_and_again(kanexp, tmp_path):
     assert done.stdout.splitlines()[-1] == "exp(x2**2 + sin(pi*x1)): 1 of 1 seeds (21 to 100 % at 95 %)"
 
 
+def test_explain_writes_the_formula_where_it_is_asked_to(kanexp, tmp_path):
+    assert kanexp("task=function", "task.expression=x1+x2**2", "steps=40", *LEARN.split()).returncode == 0
+    assert not kanexp("explain", "outputs/x/latest").stdout.count("x2**2")
+    done = kanexp("explain", "outputs/x/latest", "--formula")
+    assert done.stdout.splitlines()[-1].startswith("x1 + x2**2: 1 of 1 seeds")
+    assert (tmp_path / "outputs/x/latest/formula.csv").is_file()
+
+
 def test_what_cannot_be_a_formula_is_said_in_a_sentence(kanexp, tmp_path):
     assert kanexp("task=tabular", "task.dataset=wine", "steps=2", "seeds=1", "name=x").returncode == 0
     done = kanexp("formula", "outputs/x/latest")

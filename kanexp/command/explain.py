@@ -11,9 +11,11 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="kanexp explain",
         description="What the networks of a finished run use: importance of columns, nodes and edges over seeds, pairs "
-        "of columns and their structure, and the network as a graph. Writes tables and figures beside the run's own.",
+        "of columns and their structure, the network as a graph, and its formula. Writes tables and figures beside the "
+        "run's own.",
     )
     made.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
+    made.add_argument("--formula", action="store_true", help="write formulas, too, as kanexp formula does")
     return made
 
 
@@ -28,4 +30,9 @@ def command(arguments: Sequence[str]) -> int:
     for part in (attribute, relate):  # each says and writes its own
         part(learned)
     console.say(f"{learned.folder.figures}")
+    if given.formula:
+        from kanexp.formula.writing import tell_formulas
+        from kanexp.trained.trained import load
+
+        tell_formulas(load(given.run))
     return 0

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from kanexp.error import ConfigError
 from kanexp.paths import find_components
 
 
@@ -22,18 +21,8 @@ def parser() -> argparse.ArgumentParser:
 def command(arguments: Sequence[str]) -> int:
     given = parser().parse_args(arguments)
     find_components()
-    from kanexp.formula.explain import explain_formula
-    from kanexp.formula.writing import write_formulas
+    from kanexp.formula.writing import tell_formulas
     from kanexp.trained.trained import load
 
-    run = load(given.run)
-    if not run.seeds:
-        raise ConfigError(f"{run.path}: all of its seeds were lost, and none can be read")
-    for seed in given.seed or []:
-        if seed not in run.seeds:
-            raise ConfigError(f"--seed: must be one of {', '.join(map(str, run.seeds))}, got {seed}")
-    formulas = explain_formula(run, given.seed)
-    write_formulas(formulas, run.encoding.names, run.path)
-    print(formulas.table()[["seed", "status", "formula", "rmse_test", "to_network", "reason"]].to_string(index=False))
-    print(formulas.sentence())
+    tell_formulas(load(given.run), given.seed)
     return 0

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -37,8 +37,10 @@ class Part:
     answer: Tensor
 
 
-def explain_formula(run: Trained, seeds: Sequence[int] | None = None) -> Formulas:
-    """What each seed's network is as a formula of the features by their names, in own units.
+def explain_formula(
+    run: Trained, seeds: Sequence[int] | None = None, watch: Callable[[Formula], None] = lambda found: None
+) -> Formulas:
+    """What each seed's network is as a formula of the features by their names, in own units; `watch` sees each at once.
 
     Series are trained on the network's answers at training inputs; symbols and numbers on the training targets.
     Raises ConfigError where a run has no single number for an answer.
@@ -49,7 +51,10 @@ def explain_formula(run: Trained, seeds: Sequence[int] | None = None) -> Formula
         )
     data, _ = build_experiment(run.restored.experiment.config).load_data()
     names = [re.sub(r"\W", "_", name) for name in run.encoding.names]
-    found = [_of_seed(run, data, names, seed) for seed in (seeds or run.seeds)]
+    found = []
+    for seed in seeds or run.seeds:
+        found.append(_of_seed(run, data, names, seed))
+        watch(found[-1])
     return Formulas(tuple(found), float(data.own_units(data.test.y)[0].double().std()))
 
 
