@@ -18,8 +18,11 @@ from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
 from kanexp.task.condition import Condition
 from kanexp.task.differential import Equation
+from kanexp.task.klein_gordon import KleinGordon
+from kanexp.task.schroedinger import Schroedinger
+from kanexp.task.wave import Wave
 from kanexp.train.carried import ByLayers, sides, sides_jacobian, sides_traced
-from kanexp.train.derivatives import jet
+from kanexp.train.derivatives import is_fixed_row, jet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,16 @@ def test_the_jacobian_of_an_equation_is_what_autograd_gives_row_by_row(basis):
 @pytest.mark.parametrize("model", [MLP(activation="tanh"), ResidualKAN()], ids=name)
 def test_networks_that_are_no_row_of_fixed_functions_have_it_too(model):
     check(model.network([2, 3, 3, 2], Chebyshev(degree=3)).with_unknowns({"speed": 0.7}), MIXED)
+
+
+@pytest.mark.parametrize("equation", [Burgers, Wave, KleinGordon, Schroedinger], ids=lambda cls: cls.__name__)
+def test_conditions_that_hold_by_construction_are_carried_too(equation):
+    equation = equation(points=7, edge_points=3, hard=True)
+    count = len(equation.answers)
+    layers = [EdgeLayer(Chebyshev(degree=3), equation.inputs, 3), EdgeLayer(Chebyshev(degree=3), 3, count)]
+    network = Network(layers).finished(equation.finish)
+    assert is_fixed_row(network)
+    check(network, equation)
 
 
 def test_a_scale_and_a_residual_have_their_columns():

@@ -5,15 +5,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.func import jvp
 
 Apply = Callable[[Tensor], Tensor]  # an edge layer with its weights: (seeds, n_in, columns) -> (seeds, n_out, columns)
 Partial = tuple[int, ...]  # a derivative, as the inputs in which it is taken, in their order
+Partials = Mapping[Partial, Tensor]
 
 
 class Wiring(ABC):
     """The way through the edge layers of a network, with named weights of its own where it needs any."""
 
     direct: bool = False  # True: inputs go to the first layer alone, so that its features can be kept
+
+    @property
+    def row(self) -> bool:
+        """Whether layers follow one another, so that derivatives can be carried through them."""
+        return self.direct
+
+    def finished(self, x: Tensor, channels: Partials) -> Partials:
+        """Values () and derivatives of the outputs, from those of what leaves the last layer of a row at inputs x."""
+        return channels
 
     def enter(self, x: Tensor, own: Mapping[str, Tensor]) -> Tensor:
         """What enters the first layer of a direct wiring at inputs x (seeds or 1, n_in, batch)."""
@@ -50,6 +61,24 @@ class Wiring(ABC):
         return sum(layers)
 
 
+def _subsets(p: Partial) -> list[tuple[Partial, Partial]]:
+    """All ways to divide a partial into two, as often as its places allow."""
+    places = range(len(p))
+    return [
+        (tuple(p[k] for k in places if chosen >> k & 1), tuple(p[k] for k in places if not chosen >> k & 1))
+        for chosen in range(2 ** len(p))
+    ]
+
+
+def _derivative(function: Callable[[Tensor], Tensor], x: Tensor, p: Partial) -> Tensor:
+    """Of a function of each point by itself, in these inputs of x (seeds or 1, n_in, batch), at all points."""
+    if not p:
+        return function(x)
+    along = torch.zeros_like(x)
+    along[:, p[-1]] = 1
+    return jvp(lambda x: _derivative(function, x, p[:-1]), (x,), (along,))[1]
+
+
 class Row(Wiring):
     """One layer after the other."""
 
@@ -62,10 +91,43 @@ class Row(Wiring):
 
 
 class Finished(Wiring):
-    """Another wiring, whose outputs are made into others: `finish` has the inputs of the network and these outputs."""
+    """Another wiring, whose outputs y become finish(x, y) = a(x) + b(x) y at inputs x, point by point."""
 
     def __init__(self, inner: Wiring, finish: Callable[[Tensor, Tensor], Tensor]):
         self.inner, self.finish = inner, finish
+        self._known: tuple[Tensor, Partials, Partials] | None = None  # inputs, with a and b there
+
+    @property
+    def row(self) -> bool:
+        return self.inner.row
+
+    def derivatives(self, x: Tensor, own: Mapping[str, Tensor], partials: Iterable[Partial]) -> dict[Partial, Tensor]:
+        return self.inner.derivatives(x, own, partials)
+
+    def finished(self, x: Tensor, channels: Partials) -> Partials:
+        """By Leibniz' rule: d_p (a + b y) is d_p a and, over all parts q of p, the sum of d_(p without q) b d_q y."""
+        if self._known is None or self._known[0] is not x or set(self._known[1]) != set(channels):
+            self._known = (x, *self._parts(x, channels))
+        _, a, b = self._known
+        return {
+            p: a[p] + sum((b[rest] * channels[part] for part, rest in _subsets(p)), start=torch.zeros_like(channels[p]))
+            for p in channels
+        }
+
+    def _parts(self, x: Tensor, channels: Partials) -> tuple[Partials, Partials]:
+        """a and b with the same derivatives, (seeds or 1, n_out, batch) each."""
+        zeros = torch.zeros_like(channels[()])
+
+        def a(x: Tensor) -> Tensor:
+            return self.finish(x, zeros)
+
+        def b(x: Tensor) -> Tensor:
+            return self.finish(x, zeros + 1) - self.finish(x, zeros)
+
+        x = x.detach()
+        return {p: _derivative(a, x, p).detach() for p in channels}, {
+            p: _derivative(b, x, p).detach() for p in channels
+        }
 
     def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
         return self.finish(x, self.inner.run(x, layers, own))

@@ -25,8 +25,8 @@ Blocks = Mapping[tuple[Partial, int], Tensor]  # partial and number of blocks ->
 
 def sides(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Tensor:
     """What the equation compares with its targets, (seeds, 1, values) at x (seeds or 1, n_in, points)."""
-    channels = carried(network, theta.detach(), x, equation.partials).channels
-    return equation.prediction(_jet(equation, channels, network.unknown(theta.detach())), x)
+    way = carried(network, theta.detach(), x, equation.partials)
+    return equation.prediction(_jet(equation, way.finished(way.channels), network.unknown(theta.detach())), x)
 
 
 def sides_traced(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Tensor:
@@ -38,7 +38,8 @@ def sides_traced(network: Network, equation: Equation, theta: Tensor, x: Tensor)
     if not (is_fixed_row(network) and all(_has_formula(layer) for layer in network.layers)):
         return equation.prediction(jet(network, theta, x, equation.partials), x)
     partials = _needed(equation.partials)
-    channels = dict(zip(partials, _Traced.apply(theta, network, x, partials), strict=True))
+    leaving = dict(zip(partials, _Traced.apply(theta, network, x, partials), strict=True))
+    channels = network.wiring.finished(x, leaving)
     return equation.prediction(_jet(equation, channels, network.unknown(theta)), x)
 
 
@@ -76,7 +77,7 @@ def sides_jacobian(network: Network, equation: Equation, theta: Tensor, x: Tenso
     unknown = {name: value.clone().requires_grad_() for name, value in every.items()}
     leaves = [*channels.values(), *unknown.values()]
     with torch.enable_grad():
-        prediction = equation.prediction(_jet(equation, channels, unknown), x)
+        prediction = equation.prediction(_jet(equation, way.finished(channels), unknown), x)
     rows = equation.rows(x.shape[-1])
     out = theta.new_zeros(len(theta), network.length, *prediction.shape[1:])
     alike = len(rows) == 1 and len(rows[0][0]) == prediction.shape[-1]  # every value has the point of its number
@@ -98,9 +99,13 @@ def _jet(equation: Equation, channels: Channels, unknown: Mapping[str, Tensor]) 
 
 
 class Way(ABC):
-    """How derivatives are found: `channels` are the value () of the networks' outputs and the partials asked for."""
+    """How derivatives are found: `channels` are the value () and the partials asked for of what leaves the layers."""
 
     channels: Channels
+
+    def finished(self, channels: Channels) -> Channels:
+        """Those of the networks' outputs, from what leaves the layers."""
+        return channels
 
     @abstractmethod
     def pull(self, grads: Channels, out: Tensor) -> None:
@@ -130,6 +135,7 @@ class ByLayers(Way):
 
     def __init__(self, network: Network, theta: Tensor, x: Tensor, partials: list[Partial]):
         self.layers, self.weights, self.partials = network.layers, network.weights(theta), partials
+        self.wiring, self.x = network.wiring, x
         self.channels = network.derivatives(theta, x, partials)
         self.features: list[tuple[Tensor, ...]] = []  # of each layer by order, (seeds or 1, terms, n_in, points)
         self.edges: list[list[Tensor]] = []  # what its edges make of them, (seeds, n_out, n_in, points)
@@ -143,6 +149,9 @@ class ByLayers(Way):
             self.blocks.append(_blocks(self.channels, partials))
             self.channels = {p: reduce(torch.add, self._terms(i, p)) for p in partials}
             self.channels[()] = self.channels[()] + w.bias.unsqueeze(-1)
+
+    def finished(self, channels: Channels) -> Channels:
+        return self.wiring.finished(self.x, channels)
 
     def _terms(self, i: int, p: Partial) -> Iterator[Tensor]:
         """What layer i makes of a partial, (seeds, n_out, points) for each number of blocks."""

@@ -26,7 +26,7 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
     samples at once; in the weights it is the product of that and the features. Layers whose functions are trained
     themselves, and networks that are no plain row of layers, are differentiated by torch, sample by sample in parallel.
     """
-    if not is_fixed_row(network):
+    if not (is_fixed_row(network) and network.wiring.direct):
         return _by_torch(network, theta.detach(), x)
     weights = network.weights(theta.detach())
     features, outputs, z = [], [], network.enter(theta.detach(), x)
@@ -47,9 +47,9 @@ def jacobian(network: Network, theta: Tensor, x: Tensor, prepared: Tensor) -> tu
 
 
 def is_fixed_row(network: Network) -> bool:
-    """Whether a network is a plain row of layers whose functions are fixed and shared by all edges."""
+    """Whether a network is a row of layers whose functions are fixed and shared by all edges."""
     trained_inside = any(set(layer.inner_shapes) - layer.kept or layer.normalizes for layer in network.layers)
-    return network.wiring.direct and not trained_inside and not any(layer.basis.per_edge for layer in network.layers)
+    return network.wiring.row and not trained_inside and not any(layer.basis.per_edge for layer in network.layers)
 
 
 Factors = Sequence[tuple[Tensor, Tensor]]  # (seeds, n_out, 1, n_in or 1, batch), (seeds or 1, 1, terms, n_in, batch)

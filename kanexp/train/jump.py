@@ -25,7 +25,8 @@ def equation_jumps(
     """
     x, y = split.x.double()[None], split.y.double()[None]
     both = [(old, theta.double()), (new, refitted.double())]
-    channels = [carried(network, weights, x, equation.partials).channels for network, weights in both]
+    ways = [carried(network, weights, x, equation.partials) for network, weights in both]
+    channels = [way.finished(way.channels) for way in ways]
     found = {}
     for partial in ((), *equation.partials):
         before, after = (each[tuple(sorted(partial))].expand(len(theta), -1, -1) for each in channels)
