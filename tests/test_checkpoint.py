@@ -44,13 +44,9 @@ SECOND_ORDER = {
     "ssbroyden": SSBroyden(),
     "chain": Chain(parts={"adam": Adam(learning_rate=0.01), "lbfgs": LBFGS()}, switch=[5]),
 }
-ONES = classes("optimizer")
+WHOLE = {option: cls for option, cls in classes("optimizer").items() if cls is not Chain}
 CASES = {
-    **{
-        option: [experiment(optimizer=cls(), steps=12)]
-        for option, cls in classes("optimizer").items()
-        if cls is not Chain
-    },
+    **{option: [experiment(optimizer=cls(), steps=12)] for option, cls in WHOLE.items()},
     "diagnostics": [experiment(diagnostics=True)],
     "minibatches": [experiment(batch_size=16)],
     "refinement": [experiment(BSpline(grid="quantiles"), refine={4: 8, 30: 12}, optimizer=SGD(learning_rate=1e-3))],

@@ -281,7 +281,7 @@ def own_fields(cls: type) -> dict:
 
 
 def test_shared_lines_were_found():
-    assert {file.parent.name for file in SHARED} == {"init", "layer", "optimizer", "reg", "task"}
+    assert {file.parent.name for file in SHARED} == {"init", "layer", "model", "optimizer", "reg", "task"}
 
 
 @pytest.mark.parametrize("file", SHARED, ids=lambda file: f"{file.parent.name}/{file.stem}")

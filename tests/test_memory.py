@@ -80,7 +80,7 @@ OPTIONS = [(group, name) for group in ("layer", "optimizer", "experiment") for n
 def test_nothing_small_is_refused(group, name, monkeypatch):
     """Within half a gigabyte, on as many samples as most of them have."""
     monkeypatch.setattr(machine, "free_memory", lambda device="cpu": 5e8)
-    words = ["dtype=float64"] if name in ("levenberg_marquardt", "hessian_free") else []
+    words = ["optimizer.parts={adam: {}, lbfgs: {}}", "optimizer.switch=[5]"] if name == "chain" else []
     e = build_experiment(load([f"{group}={name}", *words], CATALOG)[0])
     check(e, 4000, e.settings.seed_count)
 

@@ -18,6 +18,7 @@ from kanexp.layer.fourier import Fourier
 from kanexp.model.kan import KAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.base import Optimizer, Stepper
+from kanexp.optimizer.chain import Chain
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.l1 import L1
@@ -30,11 +31,13 @@ from kanexp.train import loop as training
 from kanexp.train.batches import Minibatches
 from kanexp.train.objective import Objective, view
 
+CHAIN = Chain(parts={"adam": Adam(learning_rate=0.01), "lbfgs": LBFGS()}, switch=[6])
 # Every layer, and every optimizer on some.
 RUNS = {f"{option}-adam": (cls(), Adam(), {}) for option, cls in classes("layer").items()}
 for basis in (Fourier(), Chebyshev(), BSpline()):
     for option, cls in classes("optimizer").items():
-        RUNS[f"{name(basis)}-{option}"] = (basis, cls(), {} if cls.minibatches else {"steps": 12})
+        optimizer = CHAIN if cls is Chain else cls()
+        RUNS[f"{name(basis)}-{option}"] = (basis, optimizer, {} if optimizer.minibatches else {"steps": 12})
     RUNS[f"{name(basis)}-minibatches"] = (basis, Adam(), {"batch_size": 16})
 
 

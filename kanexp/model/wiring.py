@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor
-from torch.func import jvp
+
+from kanexp.calculus import derivative
 
 Apply = Callable[[Tensor], Tensor]  # an edge layer with its weights: (seeds, n_in, columns) -> (seeds, n_out, columns)
 Partial = tuple[int, ...]  # a derivative, as the inputs in which it is taken, in their order
@@ -74,9 +75,12 @@ def _derivative(function: Callable[[Tensor], Tensor], x: Tensor, p: Partial) -> 
     """Of a function of each point by itself, in these inputs of x (seeds or 1, n_in, batch), at all points."""
     if not p:
         return function(x)
-    along = torch.zeros_like(x)
-    along[:, p[-1]] = 1
-    return jvp(lambda x: _derivative(function, x, p[:-1]), (x,), (along,))[1]
+    k = p[-1]
+
+    def along(moved: Tensor) -> Tensor:
+        return _derivative(function, torch.cat([x[:, :k], moved, x[:, k + 1 :]], dim=1), p[:-1])
+
+    return derivative(along, x[:, k : k + 1], again=True)
 
 
 class Row(Wiring):
