@@ -79,7 +79,8 @@ def _reg(name: str) -> list[str]:
 
 
 def _optimizer(name: str) -> list[str]:
-    return [f"{SMALL} layer={layer} dtype=float64 optimizer={name}" for layer in ("chebyshev", "bspline")]
+    parts = " 'optimizer.parts={adam: 0.01, lbfgs: {}}' 'optimizer.switch=[4]'" if name == "chain" else ""
+    return [f"{SMALL} layer={layer} dtype=float64 optimizer={name}{parts}" for layer in ("chebyshev", "bspline")]
 
 
 def _model(name: str) -> list[str]:
