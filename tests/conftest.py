@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -88,3 +89,11 @@ def kanexp(tmp_path):
         return subprocess.run([sys.executable, "-m", "kanexp.cli", *words], cwd=cwd, check=False, **more)
 
     return command
+
+
+@pytest.fixture
+def here(lab, tmp_path, monkeypatch):
+    """A copy of the folder that a file's own `lab` has made, where we are."""
+    shutil.copytree(lab, tmp_path / "lab", symlinks=True)
+    monkeypatch.chdir(tmp_path / "lab")
+    return tmp_path / "lab"

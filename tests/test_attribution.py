@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import shutil
 from pathlib import Path
 
 import matplotlib.image
@@ -133,14 +132,6 @@ def lab(tmp_path_factory):
             code, _, wrong = ask(*words, "seeds=3", "diagnostics=false", f"name={name}", "optimizer.learning_rate=1e-2")
             assert (code, wrong) == (0, ""), wrong
     return folder
-
-
-@pytest.fixture
-def here(lab, tmp_path, monkeypatch):
-    """A copy of that folder, where we are."""
-    shutil.copytree(lab, tmp_path / "lab", symlinks=True)
-    monkeypatch.chdir(tmp_path / "lab")
-    return tmp_path / "lab"
 
 
 def learned(name):

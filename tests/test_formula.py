@@ -10,10 +10,11 @@ from kanexp.formula.curve import curve_points, fitted
 from kanexp.formula.distil import fitting
 from kanexp.formula.expression import inputs_of, named, refit, simplest
 from kanexp.formula.form import form
-from kanexp.formula.formulas import Formula, Formulas
+from kanexp.formula.formulas import Formula, Formulas, identifiers
 from kanexp.formula.reading import moved
 from kanexp.formula.simplified import simplified
 from kanexp.formula.symbol import SYMBOLS
+from kanexp.formula.writing import python
 
 PYKAN = 29  # functions that its library has, constants and duplicates among them
 EVEN = torch.ones_like(curve_points())
@@ -190,6 +191,16 @@ def test_a_run_comes_to_its_formula_again_and_again(kanexp, tmp_path):
     exec((folder / "formula.py").read_text(), space)
     assert space["formula"](0.3, -0.7) == pytest.approx(math.exp(math.sin(0.3 * math.pi) + 0.49), rel=1e-12)
     assert done.stdout.splitlines()[-1] == "exp(x2**2 + sin(pi*x1)): 1 of 1 seeds (21 to 100 % at 95 %)"
+
+
+def test_names_of_a_table_become_names_of_python_and_stay_apart():
+    columns = ["a b", "a_b", "2nd", "lambda", "x (m)", "Größe", "math"]
+    names = identifiers(columns)
+    assert names == ["a_b", "a_b_", "_2nd", "_lambda", "x__m_", "Größe", "_math"]
+    symbols = [sympy.Symbol(name, real=True) for name in names]
+    space = {}
+    exec(python(sum(i * symbol for i, symbol in enumerate(symbols)), columns), space)
+    assert space["formula"](1, 2, 3, 4, 5, 6, 7) == 2 + 6 + 12 + 20 + 30 + 42
 
 
 def test_explain_writes_the_formula_where_it_is_asked_to(kanexp, tmp_path):

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -183,14 +182,6 @@ def lab(tmp_path_factory):
         assert code == 0, said + wrong
         (folder / "said").write_text(said)
     return folder
-
-
-@pytest.fixture
-def here(lab, tmp_path, monkeypatch):
-    """A copy of that folder, where we are."""
-    shutil.copytree(lab, tmp_path / "lab", symlinks=True)
-    monkeypatch.chdir(tmp_path / "lab")
-    return tmp_path / "lab"
 
 
 def test_pruning_ends_with_fewer_edges_and_the_loss_that_is_allowed(here):

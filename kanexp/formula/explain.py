@@ -1,7 +1,6 @@
 """From a run to formulas: its networks distilled to small forms, these read, written and checked."""
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from kanexp.error import ConfigError
 from kanexp.formula.distil import trained
 from kanexp.formula.expression import MODULES, Fit, bits, finished
 from kanexp.formula.form import Form, form
-from kanexp.formula.formulas import Formula, Formulas
+from kanexp.formula.formulas import Formula, Formulas, identifiers
 from kanexp.formula.reading import read
 from kanexp.formula.simplified import simplified
 from kanexp.seeding import generator
@@ -50,7 +49,7 @@ def explain_formula(
             f"{run.path}: a formula is written for one number that is learned from data, not for this task"
         )
     data, _ = build_experiment(run.restored.experiment.config).load_data()
-    names = [re.sub(r"\W", "_", name) for name in run.encoding.names]
+    names = identifiers(run.encoding.names)
     found = []
     for seed in seeds or run.seeds:
         found.append(_of_seed(run, data, names, seed))

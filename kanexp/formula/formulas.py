@@ -1,5 +1,8 @@
 """Formulas: what each seed of a run comes to as a formula, how good it is, and how many seeds agree."""
 
+import keyword
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,6 +12,19 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 AGREE = 1e-6  # largest difference on the test inputs, relative to the targets' deviation, of formulas that are one
+
+
+def identifiers(names: Sequence[str]) -> list[str]:
+    """Names that a formula in Python can have, each another one: letters, digits and _, no digit first, no keyword."""
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"\W", "_", name)
+        if not plain.isidentifier() or keyword.iskeyword(plain) or plain == "math":
+            plain = f"_{plain}"
+        while plain in found:
+            plain += "_"
+        found.append(plain)
+    return found
 
 
 @dataclass(frozen=True)

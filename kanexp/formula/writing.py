@@ -1,6 +1,5 @@
 """Formulas written into a run's folder: a table of all seeds, and what most agree on as LaTeX and as Python."""
 
-import re
 from pathlib import Path
 
 import sympy
@@ -11,7 +10,7 @@ from kanexp.error import ConfigError
 from kanexp.folder.names import FORMULA_PY, FORMULA_TEX, FORMULAS
 from kanexp.folder.sheet import write_sheet
 from kanexp.formula.explain import explain_formula
-from kanexp.formula.formulas import Formula, Formulas, shown
+from kanexp.formula.formulas import Formula, Formulas, identifiers, shown
 from kanexp.trained.trained import Trained
 
 
@@ -53,5 +52,5 @@ def write_formulas(formulas: Formulas, names: list[str], folder: Path) -> None:
 
 def python(written: sympy.Expr, names: list[str]) -> str:
     """A file with one function of numbers, that needs Python alone."""
-    arguments = ", ".join(re.sub(r"\W", "_", name) for name in names)
+    arguments = ", ".join(identifiers(names))
     return f"import math\n\n\ndef formula({arguments}):\n    return {pycode(written)}\n"

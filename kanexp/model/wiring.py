@@ -119,8 +119,8 @@ class Finished(Wiring):
         }
 
     def _parts(self, x: Tensor, channels: Partials) -> tuple[Partials, Partials]:
-        """a and b with the same derivatives, (seeds or 1, n_out, batch) each."""
-        zeros = torch.zeros_like(channels[()])
+        """a and b with the same derivatives, (seeds or 1, n_out, batch) each: of one seed, where inputs are shared."""
+        zeros = torch.zeros_like(channels[()][:1])
 
         def a(x: Tensor) -> Tensor:
             return self.finish(x, zeros)

@@ -152,7 +152,7 @@ class Normal(System):
 def _squared(jacobian: Tensor) -> Tensor:
     """J J^T (seeds, parameters, parameters): a block row up to the diagonal at a time, and the rest mirrored.
 
-    With many parameters half of the products are made, in about .65 of the time of all.
+    With many parameters 21 of 36 products are made.
     """
     count = jacobian.shape[1]
     found = jacobian.new_empty(len(jacobian), count, count)

@@ -22,7 +22,7 @@ class SSBroyden(QuasiNewton):
     directions that H holds for flatter than they are.
 
     Source: Urban, Stefanou and Pons 2025, https://doi.org/10.1016/j.jcp.2024.113656, formulas 11 to 23, after
-    Al-Baali 1998, https://doi.org/10.1023/A:1018315205474
+    Al-Baali's self-scaling methods
     """
 
     double: ClassVar[str] = "divides differences of gradients"

@@ -32,7 +32,7 @@ def sides(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Ten
 def sides_traced(network: Network, equation: Equation, theta: Tensor, x: Tensor) -> Tensor:
     """`sides`, which can be differentiated once, in theta: for the gradient of a loss of them.
 
-    Carried forward where layers have formulas for their derivatives, in a half to a tenth of the time; else backward
+    Carried forward where layers have formulas for their derivatives, in a half to a fifth of the time; else backward
     through backward, for then derivatives are found by torch in both ways (scripts/bench_derivatives.py).
     """
     if not (is_fixed_row(network) and all(_has_formula(layer) for layer in network.layers)):
