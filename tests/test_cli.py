@@ -35,7 +35,7 @@ def test_help_names_groups_options_and_three_examples(kanexp):
         text = kanexp(*words).stdout
         for word in (
             "layer=",
-            "bspline, chebyshev, fourier",
+            "bessel, bspline, chebyshev",
             "experiment=",
             "kanexp report",
             "kanexp list",

@@ -1,35 +1,56 @@
+import math
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from helpers.components import ACTIVATION_BASES, BASES, name
-from helpers.own_layers import Gaussians, Hermite, Powers, Waves
+from helpers.own_layers import Gaussians, HermiteWaves, Powers, Waves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
 from scipy.interpolate import BSpline as ScipyBSpline
-from scipy.special import eval_jacobi, eval_legendre
+from scipy.special import (
+    eval_chebyu,
+    eval_gegenbauer,
+    eval_genlaguerre,
+    eval_hermite,
+    eval_jacobi,
+    eval_legendre,
+    factorial,
+    kv,
+)
 from torch.testing import assert_close
 
 from kanexp.layer.base import RESIDUALS, Basis
 from kanexp.layer.bernstein import Bernstein
+from kanexp.layer.bessel import Bessel
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
+from kanexp.layer.chebyshev_second import ChebyshevSecond
+from kanexp.layer.fibonacci import Fibonacci
 from kanexp.layer.fourier import Fourier
+from kanexp.layer.gegenbauer import Gegenbauer
 from kanexp.layer.gram import Gram
+from kanexp.layer.hermite import Hermite
 from kanexp.layer.jacobi import Jacobi
+from kanexp.layer.laguerre import Laguerre
+from kanexp.layer.learned_fourier import LearnedFourier
 from kanexp.layer.legendre import Legendre
+from kanexp.layer.lucas import Lucas
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.rational import Rational
 from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
+from kanexp.layer.sinc import Sinc
 from kanexp.layer.sine import Sine
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.testing import check_basis
 
-ORDERED = [Hermite(), Waves(), Powers(), Powers(degree=20), Fourier(frequencies=50), Chebyshev(degree=300)]
+ORDERED = [HermiteWaves(), Waves(), Powers(), Powers(degree=20), Fourier(frequencies=50), Chebyshev(degree=300)]
 ORDERED += [Gram(degree=63), Jacobi(degree=20, a=5.0, b=-0.9)]
 
 
@@ -40,7 +61,8 @@ def test_battery(basis):
 
 def test_orders_are_claimed_by_those_that_have_them():
     claimed = {type(basis) for basis in BASES + ACTIVATION_BASES if basis.orders is not None}
-    assert claimed == {Fourier, Chebyshev, Legendre, Jacobi, Gram}
+    polynomials = {Bessel, Chebyshev, ChebyshevSecond, Fibonacci, Gegenbauer, Gram, Hermite, Jacobi, Laguerre}
+    assert claimed == {Fourier, Legendre, Lucas} | polynomials
     assert Gaussians().orders is None
 
 
@@ -119,6 +141,85 @@ def test_legendre_and_jacobi_are_scipys(degree, randn):
         assert_close(
             Jacobi(degree=degree, a=a, b=b).features(x)[:, 0], torch.from_numpy(expected), rtol=1e-11, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("degree", [1, 2, 9, 20])
+@pytest.mark.parametrize(
+    ("basis", "polynomial"),
+    [
+        (ChebyshevSecond, eval_chebyu),
+        (partial(Gegenbauer, a=2.3), lambda m, t: eval_gegenbauer(m, 2.3, t)),
+        (partial(Gegenbauer, a=-0.3), lambda m, t: eval_gegenbauer(m, -0.3, t)),
+        (partial(Laguerre, a=0.7), lambda m, t: eval_genlaguerre(m, 0.7, t)),
+        (Hermite, lambda m, t: eval_hermite(m, t) / np.sqrt(2.0**m * factorial(m))),
+        (Lucas, lambda m, t: _roots(t)[0] ** m + _roots(t)[1] ** m),
+        (Fibonacci, lambda m, t: np.subtract(*(r ** (m + 1) for r in _roots(t))) / np.subtract(*_roots(t))),
+    ],
+)
+def test_polynomials_are_those_of_their_name(basis, polynomial, degree, randn):
+    x = randn(1, 200)
+    expected = torch.from_numpy(np.stack([polynomial(m, np.tanh(x[0].numpy())) for m in range(1, degree + 1)]))
+    assert_close(basis(degree=degree).features(x)[:, 0], expected, rtol=1e-10, atol=1e-11)
+
+
+def _roots(t):
+    """Of r^2 = t r + 1: what Binet's formulas are made of."""
+    return (t + np.sqrt(t * t + 4)) / 2, (t - np.sqrt(t * t + 4)) / 2
+
+
+@pytest.mark.parametrize("degree", [1, 2, 6])
+def test_bessel_is_the_bessel_function_of_half_orders(degree, randn):
+    """y_m(t) = sqrt(2 / (pi t)) e^(1/t) K_(m+1/2)(1 / t), over its value at 1; t > 0."""
+    x = randn(1, 100).abs() + 0.1
+    t, orders = np.tanh(x[0].numpy()), range(1, degree + 1)
+
+    def y(m, t):
+        return np.sqrt(2 / (np.pi * t)) * np.exp(1 / t) * kv(m + 0.5, 1 / t)
+
+    expected = torch.from_numpy(np.stack([y(m, t) / y(m, 1.0) for m in orders]))
+    assert_close(Bessel(degree=degree).features(x)[:, 0], expected, rtol=1e-12, atol=0)
+
+
+def test_sinc_interpolates_and_has_all_its_derivatives_in_the_middle():
+    basis = Sinc(centers=7, low=-3.0, high=3.0)  # one apart
+    at_places = basis.features(torch.linspace(-3, 3, 7, dtype=torch.float64)[None])[:, 0]
+    assert_close(at_places, torch.eye(7, dtype=torch.float64), rtol=0, atol=1e-15)
+    x = torch.linspace(-5, 5, 4001, dtype=torch.float64)[None]
+    assert_close(basis.features(x)[3, 0], torch.sinc(x[0]), rtol=0, atol=1e-15)
+    # sinc'' is -pi^2 / 3 in the middle, and its fourth derivative pi^4 / 5.
+    middle = basis.derivatives(torch.zeros(1, 1, dtype=torch.float64), 4)
+    values = [float(order[3, 0, 0]) for order in middle]
+    assert values == pytest.approx([1, 0, -(math.pi**2) / 3, 0, math.pi**4 / 5], abs=1e-12)
+    edge = torch.tensor([[0.3 / math.pi]], dtype=torch.float64)  # where the series ends
+    for below, above in zip(basis.derivatives(edge * (1 - 1e-12), 2), basis.derivatives(edge, 2), strict=True):
+        assert_close(below, above, rtol=0, atol=1e-10)
+
+
+def test_rational_functions_have_any_numerator_over_a_denominator_of_one_or_more(randn):
+    x, q = 2 * randn(1, 50), torch.tensor([0.3, -1.2, 0.5], dtype=torch.float64)
+    found = Rational(degree=3, denominator=3).features(x, q)[:, 0]
+    under = torch.sqrt(1 + (0.3 * x - 1.2 * x**2 + 0.5 * x**3).square())[0]
+    expected = torch.stack([x[0] ** m / under for m in range(4)])
+    assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_learned_fourier_starts_as_fourier(draws, randn):
+    x, basis = 2 * randn(3, 40), LearnedFourier(frequencies=6)
+    (frequency,) = basis.draw_weights(2, 3, draws).values()
+    assert_close(basis.features(x, frequency), Fourier(frequencies=6).features(x), rtol=0, atol=1e-13)
+
+
+def test_trained_knots_start_uniform_and_keep_their_order(draws, randn):
+    x, basis = randn(3, 60), BSpline(grid="trained", intervals=6, order=3, low=-1.0, high=2.0)
+    (spacing,) = basis.draw_weights(2, 3, draws).values()
+    uniform = BSpline(intervals=6, order=3, low=-1.0, high=2.0).features(x)
+    assert_close(basis.features(x, spacing), uniform, rtol=0, atol=1e-12)
+    knots = basis.trained_knots(20 * randn(3, 6))
+    assert (knots.diff(dim=-1) > 0).all()
+    assert_close(knots[:, 3], torch.full((3,), -1.0, dtype=torch.float64))
+    assert_close(knots[:, -4], torch.full((3,), 2.0, dtype=torch.float64))
+    inside = torch.linspace(-1, 1.999, 50, dtype=torch.float64).expand(3, 50)
+    assert_close(basis.features(inside, 20 * randn(3, 6)).sum(0), torch.ones(3, 50, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(("degree", "points"), [(1, 2), (5, 64), (9, 12)])

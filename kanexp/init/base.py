@@ -26,7 +26,7 @@ class Edges:
     """What an initialization may know of a layer: its size, its functions as values, its paper's own draws.
 
     `phi` and `slope` map float64 points (points,) to (terms, edges, points), with one edge where all have the same
-    functions; those of the residual to (points,).
+    functions, and n_in where each input has its own; those of the residual to (points,).
     """
 
     index: int  # of the layer in its network, from 0
@@ -90,7 +90,9 @@ class Edges:
         """
         # Directions in which nearly dependent functions (the hidden units of a small MLP) differ by less than a
         # thousandth are left alone: following the values there takes weights that explode beyond the points.
-        inverse = torch.linalg.pinv(self.phi(points).transpose(0, 1), rtol=1e-3)  # (edges or 1, points, terms)
+        inverse = torch.linalg.pinv(self.phi(points).transpose(0, 1), rtol=1e-3)  # (edges, n_in or 1, points, terms)
+        if len(inverse) == self.n_in:  # functions of each input, which all outputs share
+            inverse = inverse.repeat(self.n_out, 1, 1)
         edges = values.permute(0, 2, 1).reshape(-1, 1, len(points))  # (n_out n_in, 1, points)
         return (edges @ inverse).view(self.n_out, self.n_in, self.terms).transpose(1, 2)
 

@@ -1,8 +1,8 @@
-"""B-splines on a uniform grid, or on knots that follow the data."""
+"""B-splines on a uniform grid, or on knots that follow the data or are trained."""
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -20,15 +20,17 @@ class BSpline(Bumps):
 
     `order` knots are appended on each side at the same spacing; the splines sum to one on [low, high]. With
     grid quantiles each input has knots of its own, at quantiles of the data that enters the layer at the start and at
-    every refinement, mixed with a uniform grid over the same range in the proportion UNIFORM.
+    every refinement, mixed with a uniform grid over the same range in the proportion UNIFORM. With grid trained the
+    distances between each input's knots are a softmax of trained numbers, mixed in the same way, so that knots keep
+    their order and never meet; they start equal, and the ends stay.
 
-    Source: Liu et al. 2024, https://arxiv.org/abs/2404.19756; efficient-kan
+    Source: Liu et al. 2024, https://arxiv.org/abs/2404.19756; efficient-kan; knots that are trained as in Zheng et al.
+    2025, https://arxiv.org/abs/2501.09283
     """
 
-    size: ClassVar[str] = "intervals"
     residual: Literal["none", "silu", "identity"] = "silu"
     scale: bool = True
-    grid: Literal["uniform", "quantiles"] = "uniform"
+    grid: Literal["uniform", "quantiles", "trained"] = "uniform"
     intervals: int = 5
     order: int = 3
 
@@ -38,10 +40,14 @@ class BSpline(Bumps):
             (1 <= self.order <= 5, f"order must be between 1 and 5, got {self.order}"),
             self._range_is_right,
             (
-                self.grid == "uniform" or self.bound == "none",
+                self.grid != "quantiles" or self.bound == "none",
                 f"grid quantiles already follows the data, got bound {self.bound} as well; use bound: none",
             ),
         )
+
+    @property
+    def size(self) -> str:  # type: ignore[override]
+        return "" if self.grid == "trained" else "intervals"  # knots that were learned are none of a finer grid
 
     @property
     def terms(self) -> int:
@@ -58,15 +64,22 @@ class BSpline(Bumps):
     def nests(self, larger: Basis) -> bool:
         return self.grid == "uniform" and larger.pieces % self.pieces == 0
 
+    def draw_weights(self, n_out: int, n_in: int, generator: Generator) -> dict[str, Tensor]:
+        if self.grid != "trained":
+            return {}
+        return {"spacing": torch.zeros((n_in, self.intervals), dtype=torch.float64)}
+
     def fixed_weights(self, x: Tensor) -> dict[str, Tensor]:
-        return {} if self.grid == "uniform" else {"knots": self._quantile_knots(x.double())}
+        return {"knots": self._quantile_knots(x.double())} if self.grid == "quantiles" else {}
 
-    def features(self, x: Tensor, *knots: Tensor) -> Tensor:
-        return self._on_knots(x, *knots) if knots else super().features(x)
+    def features(self, x: Tensor, *weights: Tensor) -> Tensor:
+        if not weights:
+            return super().features(x)
+        return self._on_knots(x, self.trained_knots(*weights) if self.grid == "trained" else weights[0])
 
-    def slopes(self, x: Tensor, features: Tensor, *knots: Tensor) -> Tensor:
+    def slopes(self, x: Tensor, features: Tensor, *weights: Tensor) -> Tensor:
         # Between knots anywhere the recursion is differentiated as it stands.
-        return Basis.slopes(self, x, features, *knots) if knots else super().slopes(x, features)
+        return Basis.slopes(self, x, features, *weights) if weights else super().slopes(x, features)
 
     @property
     def live(self) -> int:
@@ -96,6 +109,15 @@ class BSpline(Bumps):
         inner = UNIFORM * uniform + (1 - UNIFORM) * quantiles.clamp(start, end)
         steps = (end - start) / self.intervals * torch.arange(1, self.order + 1, dtype=x.dtype, device=x.device)
         return torch.cat([start - steps.flip(1), inner, end + steps], dim=1)
+
+    def trained_knots(self, spacing: Tensor) -> Tensor:
+        """Knots (..., n_in, intervals + 2 order + 1), rising, of trained numbers (..., n_in, intervals)."""
+        even = (self.high - self.low) / self.intervals
+        widths = UNIFORM * even + (1 - UNIFORM) * (self.high - self.low) * spacing.softmax(-1)
+        steps = even * torch.arange(self.order + 1, dtype=spacing.dtype, device=spacing.device)
+        ends = spacing.new_zeros(*spacing.shape[:-1], self.order + 1)
+        inner = self.low + widths[..., :-1].cumsum(-1)
+        return torch.cat([ends + (self.low - steps.flip(0)), inner, ends + (self.high + steps)], dim=-1)
 
     def _on_knots(self, x: Tensor, knots: Tensor) -> Tensor:
         """The Cox-de Boor recursion: x (..., n_in, batch) and knots (..., n_in, K) -> (..., terms, n_in, batch)."""

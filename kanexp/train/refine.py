@@ -48,7 +48,7 @@ def refit(old: Network, theta: Tensor, new: Network, x: Tensor) -> Tensor:
         else:
             points = _domain(before.basis, theta.device)
             in_old, in_new = before.basis.features(points), after.basis.features(points)
-        matrix = _change_of_basis(in_old, in_new, exact=before.basis.nests(after.basis))
+        matrix = _change_of_basis(in_old, in_new, before.basis, after.basis)
         seeds, n_in = own["coef"].shape[0], own["coef"].shape[3]
         matrix = matrix.expand(seeds, n_in, *matrix.shape[2:])
         own |= {"coef": torch.einsum("siut,soti->soui", matrix, own["coef"])}
@@ -98,27 +98,41 @@ def _density(terms: int) -> int:
     return max(512, 8 * terms)
 
 
-def _change_of_basis(old: Tensor, new: Tensor, exact: bool) -> Tensor:
+def _change_of_basis(in_old: Tensor, in_new: Tensor, before: Basis, after: Basis) -> Tensor:
     """The matrices (seeds or 1, n_in or 1, new terms, old terms) that turn old coefficients into new ones.
 
     From both bases' features (seeds or 1, terms, n_in or 1, points) at the same points.
     """
-    a, b = new.permute(0, 2, 3, 1), old.permute(0, 2, 3, 1)  # (..., points, terms)
-    matrix = torch.linalg.pinv(a, rtol=RANK_TOLERANCE) @ b
+    a, b = in_new.permute(0, 2, 3, 1), in_old.permute(0, 2, 3, 1)  # (..., points, terms)
+    places = _places(before, after)
+    if places is None:
+        matrix = torch.linalg.pinv(a, rtol=RANK_TOLERANCE) @ b
+    else:
+        # Some polynomials are nearly dependent: least squares would find others of nearly the same sum.
+        matrix = torch.eye(after.terms, dtype=a.dtype, device=a.device)[:, places].expand(1, 1, -1, -1)
     moved = ((a @ matrix - b).square().mean() / b.square().mean()).sqrt()
+    exact = before.nests(after)
     assert not exact or moved < EXACT, f"refinement moved functions that the larger basis contains, by {moved:.2g}"
     return matrix
 
 
+def _places(before: Basis, after: Basis) -> list[int] | None:
+    """Where each term is among those of the larger basis; None where terms have no orders."""
+    if before.orders is None or after.orders is None:
+        return None
+    places = {term: place for place, term in enumerate(_terms(after.orders))}
+    return [places[term] for term in _terms(before.orders)]
+
+
 def _carry_terms(before: Basis, after: Basis, state: Tensor) -> Tensor:
     """Running means of the coefficients, (seeds, n_out, old terms, n_in) -> (seeds, n_out, new terms, n_in)."""
-    if before.orders is None or after.orders is None:
+    places = _places(before, after)
+    if places is None:
         rows = state.transpose(2, 3).flatten(0, 1)  # (seeds n_out, n_in, terms)
         joined = functional.interpolate(rows, size=after.terms, mode="linear", align_corners=True)
         return joined.unflatten(0, state.shape[:2]).transpose(2, 3)
-    places = {term: place for place, term in enumerate(_terms(after.orders))}
     grown = state.new_zeros(*state.shape[:2], after.terms, state.shape[3])
-    grown[:, :, [places[term] for term in _terms(before.orders)]] = state
+    grown[:, :, places] = state
     return grown
 
 

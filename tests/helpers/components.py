@@ -15,13 +15,18 @@ from kanexp.layer.bernstein import Bernstein
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
+from kanexp.layer.gegenbauer import Gegenbauer
 from kanexp.layer.gram import Gram
 from kanexp.layer.jacobi import Jacobi
+from kanexp.layer.laguerre import Laguerre
 from kanexp.layer.legendre import Legendre
+from kanexp.layer.lucas import Lucas
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.piecewise_linear import PiecewiseLinear
+from kanexp.layer.rational import Rational
 from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
+from kanexp.layer.sinc import Sinc
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.activation import ACTIVATIONS, Activation
@@ -112,6 +117,12 @@ BASES = instances(
         Gram(degree=1, points=2),
         Gram(degree=9, points=12),
         Bernstein(degree=12),
+        Laguerre(degree=9, a=1.5),
+        Gegenbauer(degree=9, a=-0.3),
+        Lucas(degree=1),
+        Sinc(centers=5, low=-1.0, bound="tanh"),
+        Rational(degree=6, denominator=5, residual="silu"),
+        BSpline(grid="trained", intervals=7, bound="tanh"),
         Sine(degree=2, residual="silu", scale=True),
         Wavelet(residual="identity", scale=True),
         MLPEdge(hidden=8),

@@ -26,7 +26,7 @@ class Gaussians(Basis):
 
 
 @dataclass(frozen=True)
-class Hermite(Basis):
+class HermiteWaves(Basis):
     """H_m(x) exp(-x^2 / 2) for m = 1 .. degree, normalized: m zeros each, and nothing far away."""
 
     degree: int = 6

@@ -1,0 +1,57 @@
+"""Sinc functions on a grid."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from kanexp.error import require
+from kanexp.layer.base import Basis, Bounded
+
+NEAR = 0.3  # below, sin(v) / v is its series to v^10, which is exact to 1e-16, and so are its derivatives nearly
+
+
+@dataclass(frozen=True)
+class Sinc(Bounded):
+    """sin(v) / v with v = pi (x - x_k) / h at `centers` places x_k from low to high, h apart.
+
+    At x_k all but one of them are zero, so that coefficients are values there, and between them they interpolate what
+    holds no frequency above 1 / (2 h). They fade slowly outside.
+
+    Source: SincKAN, https://arxiv.org/abs/2410.04096, with one spacing h
+    """
+
+    size: ClassVar[str] = "centers"
+    low: float = -2.0
+    high: float = 2.0
+    centers: int = 9
+
+    def __post_init__(self):
+        require(
+            (self.centers >= 2, f"centers must be at least 2, got {self.centers}"),
+            self._range_is_right,
+        )
+
+    @property
+    def terms(self) -> int:
+        return self.centers
+
+    def nests(self, larger: Basis) -> bool:
+        return False
+
+    def features(self, x: Tensor, *weights: Tensor) -> Tensor:
+        v = self._angle(x)
+        near = v.abs() < NEAR
+        # Both branches are differentiated: what is not used must be finite, too.
+        small, large = torch.where(near, v, 0.0).square(), torch.where(near, 1.0, v)
+        series = torch.ones_like(v)
+        for k in (5, 4, 3, 2, 1):
+            series = 1 - series * small / (2 * k * (2 * k + 1))
+        return torch.where(near, series, large.sin() / large)
+
+    def _angle(self, x: Tensor) -> Tensor:
+        """v of every function, (..., terms, n_in, batch)."""
+        k = torch.arange(self.centers, dtype=x.dtype, device=x.device)[:, None, None]
+        return math.pi * (((x - self.low) * ((self.centers - 1) / (self.high - self.low))).unsqueeze(-3) - k)
