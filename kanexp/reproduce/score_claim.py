@@ -1,6 +1,7 @@
 """Claims about the scores of runs: one arm against a number, or against another arm."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,8 @@ class Median(Claim):
 
     of: dict[str, object]
     metric: str
-    published: float
     within: list[float]
+    published: float = math.nan  # where there is no such number
 
     def __post_init__(self):
         require((is_range(self.within), f"within must be a lower and a higher number, got {self.within}"))
@@ -31,9 +32,8 @@ class Median(Claim):
         found = runs.scores(self.of, self.metric)
         what = f"{said(self.of)}: {metric_label(self.metric)}"
         asked = f"median in [{number(self.within[0])}, {number(self.within[1])}]"
-        return Verdict(
-            what, number(self.published), spread(found), asked, len(found), is_within(found.median(), self.within)
-        )
+        published = "" if math.isnan(self.published) else number(self.published)
+        return Verdict(what, published, spread(found), asked, len(found), is_within(found.median(), self.within))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from torch import Tensor
 from kanexp.config.experiment import Experiment
 from kanexp.measure.held_out import in_own_units
 from kanexp.model.network import Network
+from kanexp.score.functions import relative_l2
 from kanexp.seeding import generator
-from kanexp.task.base import Data
+from kanexp.task.base import Data, Task
 from kanexp.task.differential import Equation
 from kanexp.train.batches import Batch
 from kanexp.train.objective import Objective, loss_of, view
@@ -27,6 +28,7 @@ class Stage:
         self._whole = size is None or size >= data.train.x.shape[1]
         known = Batch.of(data.val)
         self._val_x, self._val_y, self._val_weight = self._view.prepare(known.x), known.y, known.weight
+        self._solved = _solved(experiment.task, known.x)
         self._batch: Tensor | None = None
 
     def standing(self, theta: Tensor) -> Standing:
@@ -42,10 +44,16 @@ class Stage:
         return loss_of(self._task, prediction, self._val_y, self._val_weight)
 
     def val_rows(self, theta: Tensor, prediction: Tensor) -> dict[str, Tensor]:
-        """Rows for metrics.csv: the task's metrics of the validation data, and what is found for unknown numbers."""
+        """Rows for metrics.csv: the task's metrics of the validation data, and what is found for unknown numbers.
+
+        Of equations how far they are from the solution at those points, which nothing is chosen by.
+        """
         task = self._task
         metrics = in_own_units(task, task.validation_metrics, self._data, prediction, self._val_y)
         unknown = {name: value.flatten() for name, value in self.network.unknown(theta).items()}
+        if self._solved is not None:
+            x, exact = self._solved
+            metrics["relative_l2"] = relative_l2(self.network(theta, x)[:, : len(exact)], exact[None])
         return unknown | {f"val_{name}": values for name, values in metrics.items()}
 
     def objective(self, batch: Batch, weight: Tensor | None) -> Objective:
@@ -60,6 +68,17 @@ class Stage:
         """New weights where they are trained, old ones where they were measured or belong to edges that were pruned."""
         new = new if self.trained is None else torch.where(self.trained, new, old)
         return new if self._mask is None else torch.where(self._mask, new, old)
+
+
+def _solved(task: Task, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Points (1, inputs, points) inside an equation's domain, of those at x, and its solution there (compared, points).
+
+    None where there is none.
+    """
+    if not isinstance(task, Equation) or not task.solved:
+        return None
+    inside = x[..., : x.shape[-1] - task.known_points]
+    return inside, task.solution(task.encoding.features(inside[0].cpu().double())).to(x)
 
 
 def in_window(experiment: Experiment, data: Data, step: int) -> Data:
