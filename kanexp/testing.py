@@ -24,7 +24,7 @@ from kanexp.layer.base import Basis
 from kanexp.model.base import Model
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
-from kanexp.optimizer.base import Optimizer, Problem
+from kanexp.optimizer.base import FirstOrderStepper, Optimizer, Problem
 from kanexp.reg.base import Regularizer
 from kanexp.seeding import generator
 from kanexp.task.base import Task
@@ -273,10 +273,14 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
         stepper, counts = optimizer.stepper(theta), torch.zeros(len(theta), dtype=torch.int64)
         for _ in range(steps):
             before = theta.clone()
+            at = stepper.at(theta) if isinstance(stepper, FirstOrderStepper) else theta
             new, loss, evaluations = stepper.step(theta, problem)
             assert torch.equal(theta.nan_to_num(), before.nan_to_num()), "a step must leave the old theta as it was"
             torch.testing.assert_close(
-                loss, problem(theta)[0], equal_nan=True, msg="loss must be that of the old theta"
+                loss,
+                problem(at)[0],
+                equal_nan=True,
+                msg="loss must be that of the old theta, or of where it is said to be",
             )
             theta, counts = new, counts + evaluations
         return theta, counts

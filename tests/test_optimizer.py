@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,16 @@ import torch
 from helpers.components import OPTIMIZERS, name
 from torch import Tensor
 
+from kanexp.optimizer.adabelief import AdaBelief
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
-from kanexp.optimizer.base import Problem
+from kanexp.optimizer.base import Problem, SideBySide
 from kanexp.optimizer.chain import Chain
 from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt, Normal, Stacked
+from kanexp.optimizer.lion import Lion
+from kanexp.optimizer.schedule_free import ScheduleFree
 from kanexp.optimizer.sgd import SGD
 from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.seeding import generator
@@ -43,6 +47,77 @@ TORCHS = [
     (SGD(learning_rate=1e-5), torch.optim.SGD, {"lr": 1e-5, "momentum": 0.9}),
     (SGD(learning_rate=1e-5, nesterov=True), torch.optim.SGD, {"lr": 1e-5, "momentum": 0.9, "nesterov": True}),
 ]
+
+
+def lion(x, grad, rate):
+    """Algorithm 2 of its paper."""
+    m = np.zeros_like(x)
+    while True:
+        g = grad(x)
+        x = x - rate * np.sign(0.8 * m + 0.2 * g)
+        m = 0.99 * m + 0.01 * g
+        yield x
+
+
+def adabelief(x, grad, rate):
+    """Algorithm 2 of its paper, with epsilon 1e-12."""
+    m, s = np.zeros_like(x), np.zeros_like(x)
+    for t in itertools.count(1):
+        g = grad(x)
+        m = 0.8 * m + 0.2 * g
+        s = 0.99 * s + 0.01 * (g - m) ** 2 + 1e-12
+        x = x - rate * (m / (1 - 0.8**t)) / (np.sqrt(s / (1 - 0.99**t)) + 1e-12)
+        yield x
+
+
+def schedule_free(x, grad, rate):
+    """Algorithm 1 of its paper, with weight decay .3 and three steps of warm-up."""
+    z, v, total = x, np.zeros_like(x), 0.0
+    for t in itertools.count(1):
+        y = 0.2 * z + 0.8 * x
+        g = grad(y)
+        v = 0.99 * v + 0.01 * g**2
+        own = rate * np.sqrt(1 - 0.99**t) * min(1, t / 3)
+        z = z - own * g / (np.sqrt(v) + 1e-8) - own * 0.3 * y
+        total += own**2
+        x = (1 - own**2 / total) * x + own**2 / total * z
+        yield x
+
+
+PAPERS = [
+    (Lion(**ADAM), lion),
+    (AdaBelief(**ADAM, epsilon=1e-12), adabelief),
+    (ScheduleFree(**ADAM, weight_decay=0.3, warmup=3), schedule_free),
+]
+
+
+@pytest.mark.parametrize(("ours", "paper"), PAPERS, ids=lambda v: name(v) if hasattr(v, "rate") else "")
+def test_first_order_steps_are_those_of_their_papers(ours, paper):
+    theta = starts(1)
+    stepper = ours.stepper(theta)
+    expected = paper(theta.numpy(), lambda x: rosenbrock(torch.from_numpy(x))[1].numpy(), ADAM["learning_rate"])
+    for _, x in zip(range(200), expected, strict=False):
+        theta, _, _ = stepper.step(theta, rosenbrock)
+        np.testing.assert_allclose(theta.numpy(), x, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("ours", [Lion(), AdaBelief(), ScheduleFree(), Adam()], ids=name)
+def test_steps_side_by_side_are_those_alone_and_a_seed_begins_anew(ours):
+    """Wherever an optimizer takes its gradient."""
+    theta = starts(4)
+    together = SideBySide([slice(0, 2), slice(2, 4)], [ours.stepper(theta[:2]), SGD().stepper(theta[2:])])
+    alone, own, pack = ours.stepper(theta[:2]), theta[:2], theta
+    for step in range(6):
+        if step == 3:
+            together.forget(torch.tensor([True, False, False, False]))
+            alone.forget(torch.tensor([True, False]))
+        pack, own = together.step(pack, rosenbrock)[0], alone.step(own, rosenbrock)[0]
+        torch.testing.assert_close(pack[:2], own, rtol=1e-12, atol=0)
+        if step == 2:
+            begun, first = ours.stepper(own[:1]), own[:1]
+        if step >= 3:
+            first = begun.step(first, rosenbrock)[0]
+            torch.testing.assert_close(own[:1], first, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize(("ours", "torchs", "options"), TORCHS, ids=lambda v: name(v) if hasattr(v, "rate") else "")

@@ -144,8 +144,12 @@ class FirstOrderStepper(Stepper):
     def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
         """The new theta; `steps` counts this one."""
 
+    def at(self, theta: Tensor) -> Tensor:
+        """Where a step takes the gradient, and the loss that it tells: at theta, unless it says otherwise."""
+        return theta
+
     def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
-        loss, grad = evaluate(theta)
+        loss, grad = evaluate(self.at(theta))
         return self.descend(theta, grad), loss, self.ones
 
     def descend(self, theta: Tensor, grad: Tensor) -> Tensor:
@@ -164,7 +168,7 @@ class SideBySide(Stepper):
         self.rows, self.steppers = list(rows), list(steppers)
 
     def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
-        loss, grad = evaluate(theta)
+        loss, grad = evaluate(torch.cat([stepper.at(theta[rows]) for rows, stepper in self._pairs()]))
         new = [stepper.descend(theta[rows], grad[rows]) for rows, stepper in self._pairs()]
         return torch.cat(new), loss, torch.cat([stepper.ones for stepper in self.steppers])
 
