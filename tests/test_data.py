@@ -4,6 +4,8 @@ import gzip
 import importlib.util
 import io
 import json
+import struct
+import sys
 import tarfile
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image as Picture
 from sklearn import metrics as reference
 from torch.testing import assert_close
 
+from kanexp.data import picture_sets
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
@@ -374,3 +377,22 @@ def test_mistakes_in_data_cost_nothing(kanexp, tmp_path, words, sentence):
     assert sentence in done.stderr
     assert done.stderr.count("error:") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_are_found_where_a_package_puts_them(tmp_path, monkeypatch):
+    """And those in the user's cache before them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(picture_sets, "PACKAGED", tmp_path / "packaged")
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ValueError, match="install Debian's package dataset-fashion-mnist, or put train-images"):
+        picture_sets.fetched("fashion_mnist")
+    for folder in (tmp_path / "packaged" / "fashion-mnist", tmp_path / "cache" / "kanexp" / "fashion_mnist"):
+        folder.mkdir(parents=True)
+        for part, count in (("train", 30), ("t10k", 10)):
+            images = struct.pack(">IIII", 2051, count, 28, 28) + bytes(count * 784)
+            (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+            labels = struct.pack(">II", 2049, count) + bytes(i % 10 for i in range(count))
+            (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+        assert picture_sets.fetched("fashion_mnist") == folder
+    data = Vision(dataset="fashion_mnist").load(generator(0, "data"))
+    assert [split.x.shape[1] for split in (data.train, data.val, data.test)] == [27, 3, 10]

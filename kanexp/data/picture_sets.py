@@ -28,27 +28,31 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
     "cifar10": ("https://www.cs.toronto.edu/~kriz/", {CIFAR_ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}),
 }
 
+PACKAGED = Path("/usr/share/datasets")  # where Debian's packages put sets, such as dataset-fashion-mnist
+
 
 def kept(name: str) -> Path:
     """The set's folder in the user's cache, whether it is there or not."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kanexp" / name
 
 
-def here(name: str) -> bool:
-    """Whether the cache holds all of the set's files, as they are or gzipped."""
-    folder = kept(name)
-    return all((folder / f).is_file() or (folder / f.removesuffix(".gz")).is_file() for f in SOURCES[name][1])
+def here(name: str) -> Path | None:
+    """The folder that holds all of the set's files, as they are or gzipped: the cache, or where a package put them."""
+    for folder in (kept(name), PACKAGED / name.replace("_", "-")):
+        if all((folder / f).is_file() or (folder / f.removesuffix(".gz")).is_file() for f in SOURCES[name][1]):
+            return folder
+    return None
 
 
 def fetched(name: str) -> Path:
-    """The set's folder in the user's cache, filled from its source where it is not yet.
+    """The set's folder, where it is, or in the user's cache, filled from its source.
 
     Raises ValueError where it cannot be.
     """
+    if found := here(name):
+        return found
     folder = kept(name)
     address, sums = SOURCES[name]
-    if here(name):
-        return folder
     try:
         import pooch  # only those who fetch need it
     except ImportError as error:
@@ -67,4 +71,5 @@ def fetched(name: str) -> Path:
 
 def wanted(name: str) -> str:
     """What to do for a set that is not here."""
-    return f"put {', '.join(SOURCES[name][1])} into '{kept(name)}', or into a folder that task.data_dir names"
+    package = "install Debian's package dataset-fashion-mnist, or " if name == "fashion_mnist" else ""
+    return f"{package}put {', '.join(SOURCES[name][1])} into '{kept(name)}', or into a folder that task.data_dir names"
