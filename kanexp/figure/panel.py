@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike
 
+from kanexp.figure.label import arm_label
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, SKY
 from kanexp.score.cost import Metric
 
@@ -78,7 +79,7 @@ def median_bar(axes: Axes, row: int, median: float) -> None:
 
 def arm_rows(axes: Axes, arms: Sequence[str], xlabel: str) -> None:
     """A row for each arm, named, the first on top."""
-    axes.set_yticks(range(len(arms)), arms)
+    axes.set_yticks(range(len(arms)), [arm_label(arm) for arm in arms])
     axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=xlabel)
     axes.grid(axis="y", visible=False)
 

@@ -69,6 +69,12 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return files
 
 
+def head(figure: Figure, text: str) -> None:
+    """What all of a figure is about, above what it says of itself."""
+    own = figure.get_suptitle()
+    figure.suptitle(f"{text}\n{own}" if own else text, fontsize=9)
+
+
 def axis_label(name: str, longest: int = 40) -> str:
     """The name of an input as its axis has it: x1 with the number below, long names cut short."""
     if found := re.fullmatch(r"([xy])(\d)", name):

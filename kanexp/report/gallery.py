@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from kanexp.figure import arm_figures, axis_figures
-from kanexp.figure.style import Figure
+from kanexp.figure.label import arm_label
+from kanexp.figure.style import Figure, head
 from kanexp.folder.file import UnreadableRun
 from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
@@ -22,6 +23,7 @@ MOST_PROBLEMS = 6  # problems that have figures of their own
 MOST_LINES = 8  # lines in a figure over a swept number
 LEAST_SPREAD = 1.05  # of costs, below which a front is one of noise
 MOST_VALUES = 60  # cells along an axis of a map
+LONGEST_WORD = 60  # letters of a problem in names of files, of which systems allow 255 bytes
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,22 @@ def draw(subject: Subject) -> Iterable[Drawing]:
     """The figures one after another, each to be written before the next is made."""
     problems = list(subject.metrics)
     for problem in problems[:MOST_PROBLEMS]:
-        suffix = "" if len(problems) == 1 else "-" + re.sub(r"[^\w=.,+-]+", "_", problem)
+        suffix = "" if len(problems) == 1 else "-" + _file_word(problem, problems)
         left_out = f"; {len(problems) - MOST_PROBLEMS} more problems have no figures" if problem == problems[-1] else ""
         where = ("" if len(problems) == 1 else f" on {problem}") + (left_out if len(problems) > MOST_PROBLEMS else "")
         for make in (_points, _curves, _front, _heat, _sensitivity, _pictures, _spectra):
             for drawing in make(subject, problem):
+                if len(problems) > 1:
+                    head(drawing.figure, arm_label(problem, 80))
                 caption = drawing.caption + where
                 yield Drawing(drawing.name + suffix, drawing.figure, drawing.table, caption)
     yield from _profiles(subject)
+
+
+def _file_word(problem: str, problems: Sequence[str]) -> str:
+    """A problem as a part of names of files, which has an end of its own where it is cut short."""
+    word = re.sub(r"[^\w=.,+-]+", "_", problem)
+    return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}-{list(problems).index(problem) + 1}"
 
 
 def _best(subject: Subject, problem: str, most: int) -> tuple[list[str], str]:

@@ -99,7 +99,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     rows, choices = arm.choose(table.rows(runs, arms.differing), arms, runs)
     compared = rows[rows["compared"]]
     scores = table.scores(runs)
-    metrics = choose_metrics(compared, scores, question.metric)
+    own = {problem: list(run.record.test or {}) for problem, run in zip(arms.problems, runs, strict=True)}
+    metrics = choose_metrics(compared, scores, question.metric, own)
     wanted, notes = pair.pairs_of(compared, arms, question.baseline)
     starts = [key for key in arms.differing if key.split(".")[0] in pair.STARTS]
     looks = {problem: run.looks for problem, run in zip(arms.problems, runs, strict=True) if run.looks}
@@ -120,15 +121,20 @@ def _undeclared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[str]:
     ]
 
 
-def choose_metrics(rows: pd.DataFrame, scores: Mapping[str, Score], asked: str | None) -> dict[str, Metric]:
+def choose_metrics(
+    rows: pd.DataFrame, scores: Mapping[str, Score], asked: str | None, own: Mapping[str, Sequence[str]]
+) -> dict[str, Metric]:
     """The metric that is compared on each problem: the one asked for, or the first that all of its arms have.
 
-    Raises ConfigError where no problem has the one asked for.
+    `own` are by problem the scores of its task, in their order, which is not that of the table's columns. Raises
+    ConfigError where no problem has the one asked for.
     """
     found: dict[str, Metric] = {}
     known: dict[str, Metric] = {}
     for problem, here in rows.groupby("problem", sort=False):
-        metrics = {m.name: m for m in shared(here, scores)}
+        order = {f"test_{name}": place for place, name in enumerate(own.get(str(problem), ()))}
+        found_here = sorted(shared(here, scores), key=lambda m: order.get(m.name, len(order)))
+        metrics = {m.name: m for m in found_here}
         known |= metrics
         name = next(iter(metrics), None) if asked is None else asked if asked in metrics else f"test_{asked}"
         if name in metrics:
