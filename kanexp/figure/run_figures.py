@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +17,7 @@ from kanexp.figure.panel import (
     STATES,
     band,
     log_where_positive,
+    look,
     picture_row,
     seed_lines,
     seed_range,
@@ -23,8 +25,15 @@ from kanexp.figure.panel import (
     spectrum,
     spectrum_axes,
 )
-from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, ORANGE, SKY, STYLE, axis_label
+from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, ORANGE, RED, SKY, STYLE, axis_label
 from kanexp.score.score import metric_label
+
+# How a seed that was continued ended: what a legend says, and its mark.
+RESTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "at rest": ("at rest", {"marker": "|", "color": BLUE, "markersize": 14, "mew": 3}),
+    "falling": ("still falling", {"marker": "<", "color": ORANGE, "markersize": 7}),
+    "lost": ("lost", {"marker": "x", "color": RED, "markersize": 7}),
+}
 
 
 def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
@@ -143,13 +152,13 @@ def _scatter(table: pd.DataFrame, outputs: Sequence[str]) -> Figure:
     return figure
 
 
-def edges(table: pd.DataFrame, title: str) -> Figure:
+def edges(table: pd.DataFrame, title: str, names: Sequence[str] = ()) -> Figure:
     """Every edge function in its cell: columns are a layer's inputs, rows its outputs; gray before, blue after.
 
     All cells of a layer share one scale, so that strong and weak edges can be told apart; each curve is centred, for a
     constant belongs to the bias.
     """
-    layers = [rows for _, rows in table.groupby("layer")]
+    numbers, layers = zip(*table.groupby("layer"), strict=True)
     columns = [rows["input"].max() + 1 for rows in layers]
     heights = [rows["output"].max() + 1 for rows in layers]
     # Cells of few edges are large enough for the words below them, those of many small enough for a page.
@@ -158,9 +167,9 @@ def edges(table: pd.DataFrame, title: str) -> Figure:
         size = (max(5.6, cell * sum(columns) + 0.4 * len(columns) + 0.1), max(1.9, cell * max(heights) + 1.3))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1, len(layers), width_ratios=columns, squeeze=False)[0]
-        for i, (axes, rows) in enumerate(zip(grid, layers, strict=True)):
+        for axes, layer, rows in zip(grid, numbers, layers, strict=True):
             _edge_cells(axes, rows)
-            axes.set_title(f"layer {i + 1}", loc="left")
+            axes.set_title(_name(names, layer), loc="left")
         figure.suptitle(title, fontsize=9)
         return figure
 
@@ -191,7 +200,7 @@ def _edge_cells(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axhline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
 
 
-def spectra(table: pd.DataFrame) -> Figure:
+def spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     """Power over frequency, one panel per layer: median over seeds as a line, their range as a band."""
     layers = sorted(table["layer"].unique())
     with mpl.rc_context(STYLE):
@@ -201,40 +210,51 @@ def spectra(table: pd.DataFrame) -> Figure:
         powers = seed_range(table.groupby(["layer", "state", "frequency"])["power"]).reset_index()
         for axes, layer in zip(panels, layers, strict=True):
             spectrum(axes, powers[powers["layer"] == layer], floor)
-            axes.set(title=f"layer {layer + 1}", xlabel="frequency")
+            axes.set(title=_name(names, layer), xlabel="frequency")
         panels[0].set_ylabel("power per edge")
         panels[0].legend(fontsize=8)
         return figure
 
 
-def layers(table: pd.DataFrame) -> Figure:
-    """A panel per metric of the layers over steps, a colour per layer: median over seeds and their range."""
+def layers(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
+    """A panel per metric of the layers over steps, a line per layer: median over seeds and their range.
+
+    Panels of shares that are zero all the time are left out.
+    """
     panels = {
         "gradient_norm": "gradient norm",
         "beta": "exponent of the spectrum's decay",
         "dead_edges": "share of dead edges",
         "outside": "share of inputs outside the domain",
     }
-    measured = [metric for metric in panels if table.loc[table["metric"] == metric, "value"].notna().any()]
+    values = {metric: table.loc[table["metric"] == metric, "value"].dropna() for metric in panels}
+    measured = [metric for metric, own in values.items() if metric == "gradient_norm" or (own != 0).any()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.9 * len(measured), 2.7), layout="constrained")
-        for axes, metric in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
+        several = table["layer"].nunique()
+        panels_of = figure.subplots(1, len(measured), squeeze=False)[0]
+        for axes, metric in zip(panels_of, measured, strict=True):
             here = table[table["metric"] == metric]
             for i, (layer, rows) in enumerate(here.groupby("layer")):
-                seeds, colour = seed_range(rows.groupby("step")["value"]), CYCLE[i % len(CYCLE)]
-                label = f"layer {layer + 1}"
-                band(axes, seeds.index, seeds, colour, alpha=0.2, marker="o", markersize=2.5, label=label)
+                seeds = seed_range(rows.groupby("step")["value"])
+                line = {**look(i), "marker": "o", "markersize": 2.5, "label": _name(names, layer)}
+                band(axes, seeds.index, seeds, alpha=0.2 if several <= 4 else 0.06, **line)
             axes.set_xscale("symlog", linthresh=1)
             if metric == "gradient_norm":
                 log_where_positive(axes, here["value"])
             if metric in ("dead_edges", "outside"):
                 axes.set_ylim(-0.03, 1.03)
             axes.set(title=panels[metric], xlabel="step")
-        axes.legend(fontsize=8)
+        side_legend(figure, panels_of[0])
         return figure
 
 
-def training_spectra(table: pd.DataFrame) -> Figure:
+def _name(names: Sequence[str], layer: int) -> str:
+    """What a layer is called, by its number."""
+    return names[layer] if names else f"layer {layer + 1}"
+
+
+def training_spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     """A panel per layer: its spectrum, median over seeds, from the first step (light) to the last (dark)."""
     numbers, steps = sorted(table["layer"].unique()), sorted(table["step"].unique())
     colours = mpl.colormaps["cividis_r"](np.linspace(0.05, 1, len(steps)))
@@ -248,27 +268,31 @@ def training_spectra(table: pd.DataFrame) -> Figure:
                 median = here[here["step"] == step].groupby("frequency")["power"].median().clip(lower=floor)
                 axes.plot(median.index, median, color=colour, linewidth=1, label=f"{step}")
             spectrum_axes(axes)
-            axes.set(title=f"layer {layer + 1}", xlabel="frequency")
+            axes.set(title=_name(names, layer), xlabel="frequency")
         panels[0].set_ylabel("power per edge")
         side_legend(figure, panels[0], "step", fontsize=7)
         return figure
 
 
 def diagnosis(table: pd.DataFrame) -> Figure:
-    """Training loss of every seed before and after it was continued: a gap the optimizer left, or a floor."""
+    """Training loss of every seed before and after it was continued: a gap the optimizer left, or none."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 0.32 * len(table) + 1.5), layout="constrained")
         axes = figure.subplots()
         rows = np.arange(len(table))
         axes.hlines(rows, table["loss_after"], table["loss_before"], color=SKY, linewidth=4, alpha=0.5, label="gap")
         axes.plot(table["loss_before"], rows, "o", color=BEFORE, markersize=6, label="as the run ended")
-        rest = (table["state"] == "at rest").to_numpy()
-        axes.plot(table["loss_after"][rest], rows[rest], "|", color=BLUE, markersize=14, mew=3, label="floor")
-        axes.plot(table["loss_after"][~rest], rows[~rest], "<", color=ORANGE, markersize=7, label="still falling")
+        states = table["state"].where(table["state"].isin(list(RESTS)), "lost")
+        for state, (label, marker) in RESTS.items():
+            here = (states == state).to_numpy()
+            if here.any():
+                at = table["loss_after" if state != "lost" else "loss_before"][here]
+                axes.plot(at, rows[here], linestyle="", label=label, **marker)
         axes.set_xscale("log")
         # Whole decades: a gap of a few percent is to look like one.
-        low, high = table["loss_after"].clip(lower=1e-300).min(), table["loss_before"].max()
-        axes.set_xlim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high) + 0.05))
+        ends = table[["loss_after", "loss_before"]].clip(lower=1e-300)
+        finite = ends.to_numpy()[np.isfinite(ends.to_numpy())]
+        axes.set_xlim(10 ** np.floor(np.log10(finite.min())), 10 ** np.ceil(np.log10(finite.max()) + 0.05))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_yticks(rows, [f"seed {seed}" for seed in table["seed"]])
         axes.set(xlabel="training loss", ylim=(len(table) - 0.5, -0.5))

@@ -27,6 +27,7 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
     shown = f"seed {seeds[row]}{several}"
     states = {"before": (before, result.start), "after": (result.network, result.best)}
     x, names, outputs = data.train.x, data.inputs_as().names, data.inputs_as().targets
+    layers = result.network.wiring.names(len(result.network.layers))
     metrics = pd.read_csv(folder.metrics)
     made = {"signal": measured.signal(states, x, seeds)}
     drawn = {}
@@ -44,18 +45,18 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
         drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown, names, outputs)
     if experiment.settings.diagnostics:
         made["layers"] = pd.read_csv(folder.diagnostics)
-        drawn["layers"] = run_figures.layers(made["layers"])
+        drawn["layers"] = run_figures.layers(made["layers"], layers)
         spectra = pd.read_csv(folder.spectra)
         if len(spectra):  # a network of fixed functions has none
             made["training_spectra"] = spectra
-            drawn["training_spectra"] = run_figures.training_spectra(spectra)
+            drawn["training_spectra"] = run_figures.training_spectra(spectra, layers)
     if experiment.model.uses_layer:
         made["spectra"] = measured.spectra(states, x, seeds)
-        drawn["spectra"] = run_figures.spectra(made["spectra"])
+        drawn["spectra"] = run_figures.spectra(made["spectra"], layers)
         made["edges"] = measured.edges(states, x, row)
         if len(made["edges"]):
             drawn["edges"] = run_figures.edges(
-                made["edges"], f"edge functions of {shown}: gray before, blue after training"
+                made["edges"], f"edge functions of {shown}: gray before, blue after training", layers
             )
         else:
             console.say(f"edges: not drawn, the network has more than {measured.MAX_EDGES}")
