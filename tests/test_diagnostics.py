@@ -7,7 +7,7 @@ import torch
 from helpers.training import experiment, train_with_tables
 
 from kanexp import console
-from kanexp.figure import run_figures
+from kanexp.figure import layer_figures, run_figures
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
@@ -200,7 +200,7 @@ def test_layers_of_a_transformer_are_named_and_told_apart():
     assert (len(names), names[0], names[3], names[-1]) == (10, "patches", "block 1 ffn in", "head")
     columns = {"step": 1, "seed": 0, "metric": "gradient_norm", "value": 1.0}
     table = pd.DataFrame([{**columns, "layer": layer} for layer in range(10)])
-    figure = run_figures.layers(table, names)
+    figure = layer_figures.layers(table, names)
     lines = figure.axes[0].lines
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 10
     assert [text.get_text() for text in figure.legends[0].texts] == names
@@ -212,5 +212,5 @@ def test_panels_of_layers_that_are_zero_all_the_time_are_left_out():
         for step in (0, 1)
         for metric, value in {"gradient_norm": 1.0, "dead_edges": 0.0, "outside": np.nan, "beta": 2.0}.items()
     ]
-    figure = run_figures.layers(pd.DataFrame(rows))
+    figure = layer_figures.layers(pd.DataFrame(rows))
     assert [axes.get_title() for axes in figure.axes] == ["gradient norm", "exponent of the spectrum's decay"]

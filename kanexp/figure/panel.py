@@ -101,7 +101,13 @@ def spectrum_axes(axes: Axes) -> None:
     """Both axes logarithmic, with frequencies as plain numbers, but for lost networks alone, which have no power."""
     if not np.isfinite(axes.dataLim.minposy):
         return
-    axes.set(xscale="log", yscale="log")
+    axes.set_yscale("log")
+    frequency_scale(axes)
+
+
+def frequency_scale(axes: Axes) -> None:
+    """Frequencies over decades, as plain numbers."""
+    axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
