@@ -104,8 +104,18 @@ def _summary(losses) -> str:
     return f"{statistics.median(ordered):.3g} ({ordered[0]:.3g} .. {ordered[-1]:.3g})"
 
 
+def number(value: float) -> str:
+    """A score as every table and sentence has it: four digits."""
+    return f"{value:.4g}"
+
+
+def interval(low: float, high: float) -> str:
+    """Its two ends, as every table and sentence has them."""
+    return f"{number(low)} .. {number(high)}"
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "", texts: int = 1) -> None:
-    """Print a small table; the first columns are `texts`, the others numbers."""
+    """Print a small table; the first columns are `texts`, the others numbers, which are never broken."""
     shown = Table(
         box=box.SIMPLE_HEAD,
         title=title or None,
@@ -117,7 +127,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], not
     names = max((len(row[0]) for row in rows), default=0) if texts > 1 else None  # where others can be folded
     for i, column in enumerate(columns):
         side: Any = "left" if i < texts else "right"
-        shown.add_column(column, justify=side, overflow="fold", min_width=None if i else names)
+        shown.add_column(column, justify=side, overflow="fold", min_width=None if i else names, no_wrap=i >= texts)
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     out.print(shown)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from helpers.runs import make_run, never_ended
 
+from kanexp import console
 from kanexp.cli import main
 from kanexp.error import ConfigError
 from kanexp.folder.version import find_runs
@@ -430,6 +431,26 @@ def test_compare_prints_the_verdict(tmp_path, capsys):
     assert "lower in 80 of 80 pairs of seeds; p < .001" in shown
     assert "warning: they differ in init: default against smooth" in shown
     assert "warning: unequal seeds: " in shown
+
+
+def test_tables_fit_a_terminal_of_80_columns(tmp_path, capsys, monkeypatch):
+    """No name is cut within a word, no interval broken; a table for each problem; the baseline comes first."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console.out, "_width", 80)
+    names = ("bspline_of_many_words", "zz_default")
+    for function in ("product", "square_plus_exp"):
+        for i, init in enumerate(names):
+            options = {"function": function, "learning_rate": 0.123456 * (i + 1)}
+            make_run(tmp_path / f"{function}-{init}", init, errors(12345.6 * 10.0**-i, i), options=options)
+    assert main(["report", str(tmp_path), "--baseline", "init=zz_default"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "function=product: test MSE, median over seeds" in lines
+    assert "function=square_plus_exp: test MSE, median over seeds" in lines
+    rows = [line for line in lines if " .. " in line]
+    assert len(rows) == 4
+    assert all(re.search(r"  \S+ \.\. \S+ +10", line) and len(line) <= 80 for line in rows)
+    assert [line.split()[0] for line in rows] == ["zz_default", "bspline_of_many_words"] * 2
+    assert not any("failed" in line or "trials" in line for line in lines)
 
 
 def test_compare_selects_within_a_folder(tmp_path):

@@ -41,6 +41,7 @@ class Findings:
     pairs: list[pair.Pair]
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # a sentence for each folder that could not be read
+    firsts: list[str] = field(default_factory=list)  # the arms that all others are compared with, if there are some
 
     @property
     def rankings(self) -> list[str]:
@@ -109,7 +110,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     notes += _undeclared(compared, scores)
     said = [*warnings(rows, runs, arms, choices, pairs), *notes]
     summary = summarize(rows, choices, scores, [metric.name for metric in metrics.values()])
-    return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out)
+    firsts = arm.baselines(arms, question.baseline) if question.baseline else []
+    return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out, firsts)
 
 
 def _undeclared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[str]:
@@ -157,7 +159,7 @@ def _write(found: Findings, out: Path, over: str) -> None:
     drawn = []
     for drawing in gallery.draw(subject):
         write_sheet(drawing.table, out / f"{drawing.name}.csv", 7)
-        save(drawing.figure, out / drawing.name)
+        save(drawing.figure, out / drawing.name, pdf=True)
         drawn.append((out / f"{drawing.name}.png", drawing.caption))
     comparisons = pair.as_table(found.pairs)
     write_sheet(found.rows, out / "report.csv")
