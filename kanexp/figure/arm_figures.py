@@ -61,9 +61,18 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
         return figure
 
 
-def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
-    """Every seed's score as a point, a row per arm, a bar at the median; lost seeds are crosses at the bad end."""
-    arms = list(dict.fromkeys(table["arm"]))
+def points(
+    table: pd.DataFrame,
+    metric: Metric,
+    title: str = "",
+    intervals: pd.DataFrame | None = None,
+    order: Sequence[str] = (),
+) -> Figure:
+    """Every seed's score as a point, a row per arm, a bar at the median; lost seeds are crosses at the bad end.
+
+    `intervals` has low and high of the median by arm, `order` the arms from top to bottom.
+    """
+    arms = list(order) or list(dict.fromkeys(table["arm"]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.8, max(0.42, 0.2 * lines(arms)) * len(arms) + 1.2), layout="constrained")
         axes = figure.subplots()
@@ -73,6 +82,8 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             here = table["arm"] == arm
             values = table.loc[here & ~lost, "value"]
             seed_points(axes, i, values)
+            if intervals is not None and np.isfinite(ends := intervals.loc[arm].to_numpy(float)).all():
+                axes.plot(ends, [i, i], color=BLACK, linewidth=1.2, marker="|", markersize=6)
             if count := int((here & lost).sum()):
                 # In the axes' own width: a lost seed has no value to be drawn at.
                 axes.plot(0.985, i, "x", color=RED, markersize=6, transform=axes.get_yaxis_transform(), clip_on=False)
@@ -88,7 +99,8 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             if len(values) > count:
                 scores = [*values, *[np.inf if metric.better == "lower" else -np.inf] * count]
                 median_bar(axes, i, float(np.median(scores)))
-        arm_rows(axes, arms, f"{metric_label(metric.name)}, a point per seed, a bar at the median")
+        within = "" if intervals is None else " in its interval"
+        arm_rows(axes, arms, f"{metric_label(metric.name)}, a point per seed, a bar at the median{within}")
         axes.set_title(title)
         return figure
 
@@ -120,7 +132,7 @@ def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             for i in range(len(arms))
         ]
         handles.append(Line2D([], [], color=BLACK, linewidth=1))
-        names, legend = [*map(arm_label, arms), "no cheaper one is better"], "median and interval"
+        names, legend = [*map(arm_label, arms), "Pareto front: no cheaper one is better"], "median and interval"
         figure.legend(handles, names, loc="outside right upper", fontsize=8, title=legend, title_fontsize=8)
         figure.suptitle(title, fontsize=9)
         return figure

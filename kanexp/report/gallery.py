@@ -9,10 +9,13 @@ import pandas as pd
 
 from kanexp.figure import arm_figures, axis_figures
 from kanexp.figure.label import arm_label
+from kanexp.figure.place_figures import critical_difference
 from kanexp.figure.style import Figure, head
 from kanexp.folder.file import UnreadableRun
 from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
+from kanexp.report.pair import p_text
+from kanexp.report.place import Places
 from kanexp.report.table import GROUPS, Run
 from kanexp.score.cost import Metric
 
@@ -73,6 +76,7 @@ def draw(subject: Subject) -> Iterable[Drawing]:
                 caption = drawing.caption + where
                 yield Drawing(drawing.name + suffix, drawing.figure, drawing.table, caption)
     yield from _profiles(subject)
+    yield from _places(subject)
 
 
 def _file_word(problem: str, problems: Sequence[str]) -> str:
@@ -100,9 +104,11 @@ def _points(s: Subject, problem: str) -> Iterable[Drawing]:
         value=here[metric.name], ended_well=stats.ended_well(here["status"])
     )
     if table["value"].notna().any():
-        yield Drawing(
-            "arms", arm_figures.points(table, metric), table, f"{_capital(metric.title)} of every seed{remark}"
-        )
+        own = s.summary[(s.summary["problem"] == problem) & (s.summary["metric"] == metric.name)]
+        ends = own.set_index("arm")[["low", "high"]]
+        ordered = [arm for arm in s.ranked(problem) if arm in set(arms)]
+        figure = arm_figures.points(table, metric, intervals=ends, order=ordered)
+        yield Drawing("arms", figure, table, f"{_capital(metric.title)} of every seed, the best arm first{remark}")
 
 
 def _curves(s: Subject, problem: str) -> Iterable[Drawing]:
@@ -287,6 +293,23 @@ def _profiles(s: Subject) -> Iterable[Drawing]:
         f"Performance profiles over {len(s.metrics)} problems and {len(wide)} problems and seeds: higher is better"
     )
     yield Drawing("profiles", arm_figures.profiles(table, metric), table, caption)
+
+
+def _places(s: Subject) -> Iterable[Drawing]:
+    """Ranks over problems, whatever they are scored by, of arms that all have been tried on."""
+    medians = {}
+    for problem, metric in s.metrics.items():
+        own = s.summary[(s.summary["problem"] == problem) & (s.summary["metric"] == metric.name)].set_index("arm")
+        medians[problem] = pd.Series(metric.cost(own["median"]), own.index)
+    places = Places.of(pd.DataFrame(medians).T)
+    if places is None or len(places.mean) > MOST_CURVES:
+        return
+    sure = "" if places.p < stats.LEVEL else ", no difference is established"
+    caption = (
+        f"Mean ranks over {len(places.ranks)} problems (1 is best), arms within the critical difference joined: "
+        f"Friedman's {p_text(places.p)}{sure}"
+    )
+    yield Drawing("ranks", critical_difference(places.mean, places.distance, places.groups), places.table(), caption)
 
 
 def _capital(text: str) -> str:

@@ -13,6 +13,7 @@ from kanexp.folder.file import write
 from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs, new_version
 from kanexp.report import arm, gallery, latex, page, pair, rank, stats, table
+from kanexp.report.methods import methods
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings
 from kanexp.score.cost import Metric
@@ -167,4 +168,5 @@ def _write(found: Findings, out: Path, over: str) -> None:
     write_sheet(comparisons, out / "comparisons.csv")
     if found.metrics:
         write(out / "table.tex", latex.latex(found.summary, found.pairs, found.metrics))
+    write(out / "methods.md", methods(found))
     write(out / "report.html", page.page(found, comparisons, drawn, out))
