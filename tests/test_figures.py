@@ -9,7 +9,7 @@ from PIL import Image as Picture
 
 from kanexp.cli import main
 from kanexp.data.encoding import Column, Encoding
-from kanexp.figure import answer_figures, layer_figures, surface
+from kanexp.figure import answer_figures, layer_figures, run_figures, surface
 from kanexp.figure.style import fit, save
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
@@ -31,7 +31,7 @@ def ask(*words):
     [
         (["task=tabular", "task.dataset=diabetes", "layer=bspline"], {"residuals", "dependence", "validation"}),
         (["task=tabular", "task.dataset=iris", "layer=chebyshev"], {"calibration", "dependence", "validation"}),
-        (["task=burgers", "task.points=64", "layer=chebyshev"], {"error", "output_spectrum", "residual"}),
+        (["task=burgers", "task.points=64", "layer=chebyshev"], {"error", "output_spectrum", "residual", "validation"}),
         (["task=image", "task.size=[16,12]", "layer=fourier"], {"error", "output_spectrum", "validation"}),
     ],
     ids=["numbers", "classes", "equation", "picture"],
@@ -194,6 +194,25 @@ def test_edges_are_drawn_over_the_interval_they_end_with_and_categories_as_bars(
     for lines in axes.collections:
         for path in lines.get_paths():
             assert 0.05 <= path.vertices[:, 0].min() <= path.vertices[:, 0].max() <= 0.95
+
+
+def test_layers_of_a_deep_network_are_drawn_in_rows():
+    ends = {"low": [0.0, 1.0], "high": [1.0, 2.0], "share": 0.5, "domain_low": np.nan, "domain_high": np.nan}
+    parts = [pd.DataFrame({"state": s, "layer": i, **ends}) for i in range(7) for s in ("before", "after")]
+    figure = layer_figures.entering(pd.concat(parts, ignore_index=True))
+    assert len(figure.axes) == 7
+    assert figure.get_figwidth() < 15
+
+
+def test_shares_have_a_linear_scale_and_errors_a_logarithmic_one():
+    rows = [
+        {"step": step, "seed": 0, "metric": metric, "value": 0.5 + step}
+        for step in (0, 1)
+        for metric in ("val_accuracy", "val_mse")
+    ]
+    names = ("val_accuracy", "val_mse")
+    figure = run_figures.curves(pd.DataFrame(rows), names, linear=("val_accuracy",))
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear", "log"]
 
 
 def test_training_spectra_are_colours_over_step_and_frequency():

@@ -24,6 +24,8 @@ from kanexp.figure.panel import (
 )
 from kanexp.figure.style import SKY, STYLE, axis_label
 
+MOST_ACROSS = 5  # panels side by side
+
 
 def edges(
     table: pd.DataFrame,
@@ -111,8 +113,8 @@ def spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
 def training_spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     """A panel per layer: power, median over seeds, as colour over step (those that were looked at) and frequency."""
     numbers, steps = sorted(table["layer"].unique()), sorted(table["step"].unique())
-    most = table["power"].max()
-    norm = LogNorm(max(most * 1e-12, 1e-300), max(most, 1e-299))
+    most = max(table["power"].max(), 1e-299)
+    norm = LogNorm(max(table["power"].min(), most * 1e-12), most)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.7 * len(numbers) + 0.9, 2.9), layout="constrained")
         panels = figure.subplots(1, len(numbers), squeeze=False, sharey=True)[0]
@@ -178,10 +180,15 @@ def entering(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     `table` has state, layer, low, high, share, and the domain's ends, domain_low and domain_high, where there is one.
     """
     numbers = sorted(table["layer"].unique())
+    across = min(MOST_ACROSS, len(numbers))
+    down = -(-len(numbers) // across)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.7 * len(numbers) + 0.4, 2.7), layout="constrained")
-        panels = figure.subplots(1, len(numbers), squeeze=False)[0]
-        for axes, layer in zip(panels, numbers, strict=True):
+        figure = Figure(figsize=(2.5 * across + 1.2, 2.5 * down + 0.2), layout="constrained")
+        grid = figure.subplots(down, across, squeeze=False)
+        panels = grid.ravel()
+        for axes in panels[len(numbers) :]:
+            axes.remove()
+        for axes, layer in zip(panels, numbers, strict=False):
             here = table[table["layer"] == layer]
             ends = here[["domain_low", "domain_high"]].iloc[0]
             if ends.notna().all():
@@ -190,6 +197,7 @@ def entering(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
                 own = here[here["state"] == state]
                 axes.stairs(own["share"], [*own["low"], own["high"].iloc[-1]], color=colour, label=STATES[state])
             axes.set(title=_name(names, layer), xlabel="input of the layer")
-        panels[0].set_ylabel("share of inputs")
+        for axes in grid[:, 0]:
+            axes.set_ylabel("share of inputs")
         side_legend(figure, panels[0])
         return figure

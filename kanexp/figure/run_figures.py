@@ -27,14 +27,20 @@ RESTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def curves(metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss")) -> Figure:
-    """One panel per metric over steps: a thin line per seed, a thick one for their median."""
+def curves(
+    metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss"), linear: Sequence[str] = ()
+) -> Figure:
+    """One panel per metric over steps: a thin line per seed, a thick one for their median.
+
+    All have a logarithmic scale where they allow it, but for those that are `linear`, such as shares.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6 * len(names), 2.9), layout="constrained")
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             table = metrics[metrics["metric"] == name].pivot(index="step", columns="seed", values="value")
             seed_lines(axes, table)
-            log_where_positive(axes, table)
+            if name not in linear:
+                log_where_positive(axes, table)
             axes.set(title=metric_label(name), xlabel="step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.legend(fontsize=8)

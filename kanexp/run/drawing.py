@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from kanexp import console
 from kanexp.config.experiment import Experiment
 from kanexp.figure import class_figures, layer_figures, run_figures
-from kanexp.figure.style import save
+from kanexp.figure.style import Figure, save
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured

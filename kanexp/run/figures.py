@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 
 from kanexp import console
 from kanexp.attribution.learned import Learned
 from kanexp.error import ConfigError
 from kanexp.figure import answer_figures, layer_figures, run_figures, surface
-from kanexp.figure.style import fit, save
+from kanexp.figure.style import Figure, fit, save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.restore import restore
 from kanexp.folder.sheet import write_sheet
@@ -84,13 +83,14 @@ def _more(learned: Learned) -> Iterable[Drawn]:
 
 
 def _of_validation(learned: Learned) -> Iterable[Drawn]:
-    """Scores on validation data over steps, of tasks that take some."""
+    """Scores on validation data over steps, of equations the distance from the solution."""
     metrics = pd.read_csv(learned.folder.metrics)
     logged = set(metrics["metric"])
     names = [name for score in learned.task.scores if (name := f"val_{score.name}") in logged][:MOST_SCORES]
     if names:
         table = metrics[metrics["metric"].isin(names)]
-        yield "validation", table, run_figures.curves(table, names)
+        linear = [f"val_{score.name}" for score in learned.task.scores if score.higher_is_better]
+        yield "validation", table, run_figures.curves(table, names, linear)
 
 
 def _of_scene(learned: Learned, scene: Scene, before: torch.Tensor, after: torch.Tensor, title: str) -> Iterable[Drawn]:
