@@ -75,6 +75,16 @@ def test_a_figure_is_as_wide_as_columns_of_a_paper():
         assert min(text.get_fontsize() for axes in figure.axes for text in axes.get_xticklabels()) >= 6
 
 
+def test_a_title_is_wrapped_where_a_column_is_narrow():
+    figure = Figure(figsize=(7.2, 3.0))
+    figure.subplots()
+    said = "edge functions of seed 1, nearest the median of 5 on validation: gray before, blue after training"
+    figure.suptitle(said)
+    fit(figure, 1)
+    assert figure.get_suptitle().split() == said.split()
+    assert figure.get_suptitle().count("\n") == 1
+
+
 def test_a_pdf_has_no_date(tmp_path):
     written = []
     for name in ("one", "two"):

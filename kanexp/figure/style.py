@@ -2,6 +2,7 @@
 
 import base64
 import re
+import textwrap
 import warnings
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,9 @@ def fit(figure: Figure, columns: int) -> None:
     figure.set_size_inches(width, tall * max(factor, 0.6))
     for text in figure.findobj(Text):
         text.set_fontsize(max(SMALLEST, min(1.0, factor) * text.get_fontsize()))
+    if said := figure.get_suptitle():  # a letter is about half as wide as it is high
+        size = max(SMALLEST, min(1.0, factor) * 9)
+        figure.suptitle(textwrap.fill(said, int(width * 72 / (0.52 * size))), fontsize=size)
 
 
 def head(figure: Figure, text: str) -> None:
