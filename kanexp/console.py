@@ -48,10 +48,10 @@ class _Evaluations(ProgressColumn):
 
 
 class TrainingProgress:
-    """A bar on a terminal, a line every few seconds elsewhere."""
+    """A bar on a terminal, a line every few seconds elsewhere; of steps, or of seconds where a `limit` ends it."""
 
-    def __init__(self, label: str, steps: int):
-        self._label, self._steps = label, steps
+    def __init__(self, label: str, steps: int, limit: float | None = None):
+        self._label, self._limit = label, limit
         self._began = self._shown = time.monotonic()
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -64,7 +64,7 @@ class TrainingProgress:
             disable=not out.is_terminal,
             refresh_per_second=4,
         )
-        self._task = self._bar.add_task(label, total=steps, losses="", evaluations=0)
+        self._task = self._bar.add_task(label, total=limit or steps, losses="", evaluations=0)
 
     def __enter__(self) -> "TrainingProgress":
         self._bar.start()
@@ -83,13 +83,17 @@ class TrainingProgress:
         losses = f"train {_summary(p.train_loss)}  val {_summary(p.val_loss)}"
         if p.running < len(p.train_loss):
             losses += f"  [{p.running} of {len(p.train_loss)} seeds running]"
-        if out.is_terminal:
-            self._bar.update(self._task, completed=p.step, losses=losses, evaluations=p.evaluations)
-            return
         seconds = max(now - self._began, 1e-9)
+        if out.is_terminal:
+            done = p.step if self._limit is None else min(round(seconds), self._limit)
+            self._bar.update(self._task, completed=done, losses=losses, evaluations=p.evaluations)
+            return
         left = seconds * (p.steps - p.step) / max(p.step, 1)
-        rate = f"{p.evaluations / seconds:,.0f} evals/s  {left:.0f} s left"
-        out.print(f"{self._label}  step {p.step}/{p.steps}  {losses}  {rate}", markup=False)
+        of, least = f"/{p.steps}", f"{left:.0f} s left"
+        if self._limit is not None:  # it counts steps that nobody expects it to reach
+            of, least = "", f"at most {max(0.0, min(left, self._limit - seconds)):.0f} s left"
+        rate = f"{p.evaluations / seconds:,.0f} evals/s  {least}"
+        out.print(f"{self._label}  step {p.step}{of}  {losses}  {rate}", markup=False)
 
 
 def _summary(losses) -> str:
@@ -100,8 +104,18 @@ def _summary(losses) -> str:
     return f"{statistics.median(ordered):.3g} ({ordered[0]:.3g} .. {ordered[-1]:.3g})"
 
 
+def number(value: float) -> str:
+    """A score as every table and sentence has it: four digits."""
+    return f"{value:.4g}"
+
+
+def interval(low: float, high: float) -> str:
+    """Its two ends, as every table and sentence has them."""
+    return f"{number(low)} .. {number(high)}"
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "", texts: int = 1) -> None:
-    """Print a small table; the first columns are `texts`, the others numbers."""
+    """Print a small table; the first columns are `texts`, the others numbers, which are never broken."""
     shown = Table(
         box=box.SIMPLE_HEAD,
         title=title or None,
@@ -113,7 +127,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], not
     names = max((len(row[0]) for row in rows), default=0) if texts > 1 else None  # where others can be folded
     for i, column in enumerate(columns):
         side: Any = "left" if i < texts else "right"
-        shown.add_column(column, justify=side, overflow="fold", min_width=None if i else names)
+        shown.add_column(column, justify=side, overflow="fold", min_width=None if i else names, no_wrap=i >= texts)
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     out.print(shown)

@@ -258,6 +258,7 @@ def _reports() -> list[Case]:
                 "explain outputs/small/v001",
                 "prune outputs/small/v001 --steps 5",
                 "explain outputs/small-pruned/v001",
+                "figures outputs/small/v001 --columns 1",
             ),
         ),
     ]
@@ -275,7 +276,7 @@ def _words() -> list[Case]:
     """What the command says without training anything."""
     helps = [
         f"{word} --help"
-        for word in ("report", "compare", "diagnose", "explain", "prune", "resume", "reproduce", "list")
+        for word in ("report", "compare", "diagnose", "explain", "figures", "prune", "resume", "reproduce", "list")
     ]
     return [
         _case("help", "--help", "-h", "--version", *helps),
@@ -315,6 +316,7 @@ MISTAKES = (
     "resume nowhere",
     "diagnose nowhere",
     "explain nowhere",
+    "figures nowhere",
     "prune nowhere --cut 2",
     "reprot x",
     "reproduce nothing",

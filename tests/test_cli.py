@@ -63,8 +63,10 @@ def test_a_run_leaves_the_folder_it_promises(kanexp, tmp_path):
     folder = tmp_path / "outputs" / "function-chebyshev-glorot" / "v001"
     assert done.stdout.rstrip().endswith("outputs/function-chebyshev-glorot/v001")
     assert "step 30/30" in done.stdout
-    assert "signal at the start" in done.stdout
-    assert "test MSE" in done.stdout
+    assert "signal at the start" not in done.stdout  # nothing is wrong with it
+    assert re.search(r"test MSE .* \.\. .*\d", done.stdout)
+    assert "on training data" in done.stdout
+    assert "more of them, and PDF: kanexp figures outputs/function-chebyshev-glorot/v001\n" in done.stdout
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     figures = {f"figures/{n}.{s}" for n in FIGURES for s in ("png", "svg", "csv")}
     files = {"config.yaml", "run.json", "model.pt", ".lock", *(f"{t}.csv" for t in COLUMNS), "figures/signal.csv"}

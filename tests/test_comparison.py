@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from helpers.runs import make_run, never_ended
 
+from kanexp import console
 from kanexp.cli import main
 from kanexp.error import ConfigError
 from kanexp.folder.version import find_runs
@@ -141,6 +142,43 @@ def test_arms_are_compared_within_a_task_only(tmp_path):
     ]
     assert all("after correction for 2 comparisons" in q.sentence for q in found.pairs)
     assert findings(tmp_path, by=("init",)).summary["problem"].tolist() == ["function", "function", "image", "image"]
+
+
+def test_arms_are_named_by_what_differs_within_their_problem(tmp_path):
+    """Learning rates that differ from task to task, and options that a task has not, name no arm and no problem."""
+    for function, rate in (("product", 0.1), ("bessel_j0", 0.2)):
+        for i, init in enumerate(("default", "smooth")):
+            options = {"learning_rate": rate, "function": function}
+            make_run(tmp_path / f"{function}-{init}", init, errors(10.0**-i, i), options=options)
+    options = {"function": "product", "expression": "exp(sin(pi*x1)+x2**2)"}
+    for i, init in enumerate(("default", "smooth")):
+        make_run(tmp_path / f"typed-{init}", init, errors(10.0**-i, i), options=options)
+    found = findings(tmp_path)
+    assert list(found.arms.values) == ["default", "smooth"]
+    assert set(found.arms.problems) == {"function=product", "function=bessel_j0", "expression=exp(sin(pi*x1)+x2**2)"}
+    assert found.arms.between == ("optimizer.learning_rate",)
+    assert set(found.rows["optimizer.learning_rate"]) == {"0.1", "0.2", "0.001"}
+
+
+def test_settings_that_differ_on_one_problem_make_arms_on_all(tmp_path):
+    for task, rates in (("function", (0.1, 0.2)), ("image", (0.1,))):
+        for rate in rates:
+            path = tmp_path / f"{task}-{rate}"
+            make_run(path, mse=errors(rate, 0), choices={"task": task}, options={"learning_rate": rate})
+    arms = findings(tmp_path).arms
+    assert (list(arms.values), arms.between) == (["learning_rate=0.1", "learning_rate=0.2"], ())
+
+
+def test_each_problem_is_compared_in_its_own_first_score(tmp_path):
+    """Not in the first column of the table, which another task may have brought."""
+    r2 = {str(seed): 0.9 for seed in range(3)}
+    scores = {"r2": {"better": "higher"}, "mse": {"better": "lower"}}
+    for i, init in enumerate(("default", "smooth")):
+        make_run(tmp_path / f"a-{init}", init, errors(10.0**-i, i)[:3])
+        mse = dict(enumerate(errors(10.0**-i, i)[:3]))
+        test = {"r2": r2, "mse": {str(seed): value for seed, value in mse.items()}}
+        make_run(tmp_path / f"b-{init}", init, choices={"task": "tabular"}, test=test, scores=scores)
+    assert {p: m.name for p, m in findings(tmp_path).metrics.items()} == {"function": "test_mse", "tabular": "test_r2"}
 
 
 # --------------------------------------------------------------------------------------------------------- verdicts
@@ -393,6 +431,26 @@ def test_compare_prints_the_verdict(tmp_path, capsys):
     assert "lower in 80 of 80 pairs of seeds; p < .001" in shown
     assert "warning: they differ in init: default against smooth" in shown
     assert "warning: unequal seeds: " in shown
+
+
+def test_tables_fit_a_terminal_of_80_columns(tmp_path, capsys, monkeypatch):
+    """No name is cut within a word, no interval broken; a table for each problem; the baseline comes first."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console.out, "_width", 80)
+    names = ("bspline_of_many_words", "zz_default")
+    for function in ("product", "square_plus_exp"):
+        for i, init in enumerate(names):
+            options = {"function": function, "learning_rate": 0.123456 * (i + 1)}
+            make_run(tmp_path / f"{function}-{init}", init, errors(12345.6 * 10.0**-i, i), options=options)
+    assert main(["report", str(tmp_path), "--baseline", "init=zz_default"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "function=product: test MSE, median over seeds" in lines
+    assert "function=square_plus_exp: test MSE, median over seeds" in lines
+    rows = [line for line in lines if " .. " in line]
+    assert len(rows) == 4
+    assert all(re.search(r"  \S+ \.\. \S+ +10", line) and len(line) <= 80 for line in rows)
+    assert [line.split()[0] for line in rows] == ["zz_default", "bspline_of_many_words"] * 2
+    assert not any("failed" in line or "trials" in line for line in lines)
 
 
 def test_compare_selects_within_a_folder(tmp_path):

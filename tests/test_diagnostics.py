@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from helpers.training import experiment, train_with_tables
 
+from kanexp import console
+from kanexp.figure import layer_figures, run_figures
 from kanexp.init.default import Default
 from kanexp.init.smooth import Smooth
 from kanexp.layer.bspline import BSpline
@@ -11,6 +15,7 @@ from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.measure import layer_log, tables
 from kanexp.model.kan import KAN
+from kanexp.model.vit import Transformer
 from kanexp.run import diagnose
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split
@@ -141,6 +146,17 @@ def test_diagnose_tells_a_gap_from_a_floor(kanexp):
         ((4.0, 9.0), (1.0, 1.0), ("at rest", "at rest"), "optimization gap: the same network reaches a training loss "),
         ((4.0, 9.0), (1.0, 1.0), ("at rest", "falling"), "6.5 times lower [4, 9]; 1 of 2 seeds were still falling, so"),
         ((1.2, 1.5), (1.0, 1.0), ("at rest", "at rest"), "expressiveness floor: at the nearest stationary point"),
+        (
+            (1.2, 1.5),
+            (1.0, 1.1),
+            ("at rest", "at rest"),
+            "only 1.28 times lower [1.2, 1.36], and all seeds end alike; what the network can express is bounded by "
+            "the lowest, 1",
+        ),
+        ((1.2, 6.0), (1.0, 5.0), ("at rest", "at rest"), "and seeds end 5 times apart; what the network can express"),
+        ((1.2, 600.0), (1.0, 500.0), ("at rest", "at rest"), "lowest, 1, and the start decides which is reached"),
+        ((9.0, 900.0), (1.0, 500.0), ("at rest", "at rest"), "seeds end 500 times apart, so the start decides where"),
+        ((1.2,), (1.0,), ("at rest",), "floor or local minimum: at the nearest stationary point the training loss is"),
         ((1.2, 1.5), (1.0, 1.0), ("falling", "at rest"), "cannot tell: the training loss ended 1.35 times lower [1.2,"),
     ],
 )
@@ -154,3 +170,47 @@ def test_diagnose_says_what_is_no_run(kanexp):
     assert done.returncode == 2
     assert done.stderr == "error: diagnose: nowhere: no run.json, so this is no run folder\n"
     assert "--seconds: must be positive, got 0.0" in kanexp("diagnose", "nowhere", "--seconds", "0").stderr
+
+
+def test_progress_under_a_limit_counts_the_time_that_is_left(capsys, monkeypatch):
+    """Not the time to as many steps as nobody waits for."""
+    loss = torch.tensor([0.5])
+    at = SimpleNamespace(step=100, steps=10_000, train_loss=loss, val_loss=loss, running=1, evaluations=200)
+    moments = iter((0.0, 20.0, 0.0, 20.0))
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(moments))
+    for limit in (60.0, None):
+        console.TrainingProgress("diagnosing", 10_000, limit)(at)
+    limited, free = capsys.readouterr().out.splitlines()
+    assert limited == "diagnosing  step 100  train 0.5  val 0.5  10 evals/s  at most 40 s left"
+    assert free == "diagnosing  step 100/10000  train 0.5  val 0.5  10 evals/s  1980 s left"
+
+
+def test_the_figure_of_a_diagnosis_names_only_states_that_are_there():
+    table = pd.DataFrame({"seed": [0, 1], "loss_before": [1.0, 2.0], "loss_after": [0.1, 0.2], "state": "at rest"})
+    named = {text.get_text() for text in run_figures.diagnosis(table).legends[0].texts}
+    assert named == {"gap", "as the run ended", "at rest"}
+    table.loc[1, ["loss_after", "state"]] = [np.nan, "diverged at step 3: its loss is not finite"]
+    named = {text.get_text() for text in run_figures.diagnosis(table).legends[0].texts}
+    assert named == {"gap", "as the run ended", "at rest", "lost"}
+
+
+def test_layers_of_a_transformer_are_named_and_told_apart():
+    wiring = Transformer(side=8, channels=1, patch=4, dim=4, depth=2, heads=2)
+    names = wiring.names(10)
+    assert (len(names), names[0], names[3], names[-1]) == (10, "patches", "block 1 ffn in", "head")
+    columns = {"step": 1, "seed": 0, "metric": "gradient_norm", "value": 1.0}
+    table = pd.DataFrame([{**columns, "layer": layer} for layer in range(10)])
+    figure = layer_figures.layers(table, names)
+    lines = figure.axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 10
+    assert [text.get_text() for text in figure.legends[0].texts] == names
+
+
+def test_panels_of_layers_that_are_zero_all_the_time_are_left_out():
+    rows = [
+        {"step": step, "seed": 0, "layer": 0, "metric": metric, "value": value}
+        for step in (0, 1)
+        for metric, value in {"gradient_norm": 1.0, "dead_edges": 0.0, "outside": np.nan, "beta": 2.0}.items()
+    ]
+    figure = layer_figures.layers(pd.DataFrame(rows))
+    assert [axes.get_title() for axes in figure.axes] == ["gradient norm", "exponent of the spectrum's decay"]

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from kanexp.figure import panel, published_figures
-from kanexp.figure.style import embedded, save
+from kanexp.figure import arm_figures, panel, published_figures
+from kanexp.figure.label import arm_label
+from kanexp.figure.style import embedded, head, save
+from kanexp.score.cost import Metric
+from kanexp.score.score import MSE
 
 
 def test_a_saved_figure_is_embedded_at_its_own_width(tmp_path):
@@ -71,3 +74,31 @@ def test_ticks_of_a_logarithmic_axis_are_few_and_readable_over_any_range(low, hi
     assert 2 <= len(places) <= 6
     shown = axes.xaxis.get_major_formatter().format_ticks(places)[0]
     assert shown.removeprefix("$\\mathdefault{").removesuffix("}$") == first
+
+
+def test_names_of_arms_are_short_and_wrapped_at_words():
+    assert arm_label('bspline widths=["in", 5, "out"]') == "bspline widths=[in,5,out]"
+    name = "bspline intervals=20 residual=silu learning_rate=0.001 weight_decay=0.01"
+    wrapped = arm_label(name)
+    assert wrapped.split() == name.split()
+    assert max(map(len, wrapped.split("\n"))) <= 34
+    assert max(map(len, arm_label("x" * 100).split("\n"))) <= 34  # a formula without spaces
+
+
+def test_rows_of_long_names_are_tall_enough_for_them():
+    scores = {"value": [1.0, 2.0], "ended_well": True}
+    short, long = (
+        arm_figures.points(pd.DataFrame({"arm": [f"{name} 1", f"{name} 2"], **scores}), Metric.of(MSE, [1.0]))
+        for name in ("a", " ".join(["learning_rate=0.001"] * 6))
+    )
+    assert long.get_figheight() - short.get_figheight() > 1
+    labels = [text.get_text() for text in long.axes[0].get_yticklabels()]
+    assert [label.count("\n") for label in labels] == [5, 5]
+
+
+def test_a_head_stands_above_what_a_figure_says_itself():
+    figure = Figure()
+    head(figure, "burgers")
+    assert figure.get_suptitle() == "burgers"
+    head(figure, "task")
+    assert figure.get_suptitle() == "task\nburgers"

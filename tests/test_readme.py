@@ -117,9 +117,6 @@ def test_the_run_shown_prints_that_and_leaves_a_network_to_load(kanexp, tmp_path
     told = printed("kanexp layer=fourier init=smooth")
     done = kanexp("layer=fourier", "init=smooth", "steps=20")
     assert form(done.stdout) == form(told)
-    signal = [line.split() for line in told.splitlines() if "any input" in line]
-    assert len(signal) == 3
-    assert signal == [line.split() for line in done.stdout.splitlines() if "any input" in line]
     code = block("From Python, the five networks")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -136,6 +136,46 @@ def test_picture_pixels_lie_where_they_are_seen(tmp_path):
     assert bright == 7  # reading order
 
 
+def wide(tmp_path):
+    """A picture of 96 x 64 that grows brighter to the right, with a black row on top."""
+    ramp = np.tile(np.arange(96, dtype=np.uint8) * 2 + 40, (64, 1))
+    ramp[0] = 0
+    Picture.fromarray(ramp).save(tmp_path / "wide.png")
+    return str(tmp_path / "wide.png")
+
+
+def test_a_rectangle_is_learned_whole(tmp_path):
+    task = Image(path=wide(tmp_path), size=[96, 64])
+    data = task.load(generator(0, "data"))
+    scene = task.scene(data)
+    assert (scene.shape, task.made, data.notes) == ((64, 96), 6144, ())
+    pixels = scene.target.reshape(64, 96)
+    assert pixels[0].max() == 0  # the row on top is there, and so are both ends
+    assert pixels[5, [0, -1]].mul(255).tolist() == [40.0, 230.0]
+    x, y = scene.x.reshape(2, 64, 96)
+    assert x[0, [0, -1]].tolist() == [-1.0, 1.0]
+    assert y[-1, 0].item() == pytest.approx(63 / 95)  # pixels are squares
+    assert (x[0, 1] - x[0, 0]).item() == pytest.approx((y[1, 0] - y[0, 0]).item())
+    assert task.scene_metrics(scene.target[None], scene)["picture_ssim"].item() == pytest.approx(1)
+    assert task.shape_at(192) == (128, 192)
+
+
+def test_what_is_cut_from_a_picture_is_said(tmp_path):
+    path = wide(tmp_path)
+    (note,) = Image(path=path, size=32).load(generator(0, "data")).notes
+    assert note == (
+        "of 96 x 64 pixels the middle 64 x 64 are learned, as 32 x 32; task.size=[32,21] keeps the whole picture"
+    )
+    assert Image(path=path, size=[32, 21]).load(generator(0, "data")).notes == ()
+    assert "the middle 32 x 64" in Image(path=path, size=[20, 40]).load(generator(0, "data")).notes[0]
+
+
+@pytest.mark.parametrize("size", [[], [8, 8, 8], [2, 8], [8, 5000], 3])
+def test_sizes_of_pictures_that_are_none(size):
+    with pytest.raises(ValueError, match=r"size must be .*, got"):
+        Image(size=size)
+
+
 def test_every_pixel_is_in_one_part():
     data = Image(size=20, val=0.1, test=0.25).load(generator(0, "data"))
     parts = [split.x for split in (data.train, data.val, data.test)]

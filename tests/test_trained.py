@@ -178,6 +178,14 @@ def test_a_picture_at_another_size(colour, mode, tmp_path, monkeypatch):
     np.testing.assert_allclose(same[["x", "y"]], drawn[["x1", "x2"]], atol=1e-6)
 
 
+def test_a_rectangle_is_asked_for_by_its_longer_side(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert ask("task=image", "task.size=[12,16]", "layer=fourier", *QUICK, "seeds=1")[0] == 0
+    assert ask("predict", RUN, "--size", "32")[0] == 0
+    with Picture.open("picture-32.png") as larger:
+        assert larger.size == (24, 32)
+
+
 def test_all_runs_are_one_table(houses):
     for layer in ("chebyshev", "fourier"):
         assert ask(*HOUSES[:2], f"layer={layer}", "task.target=price", *QUICK[:-1], f"name={layer}")[0] == 0

@@ -22,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--grid", type=int, metavar="N", help="instead: N points along each input of a function, an equation"
     )
-    made.add_argument("--size", type=int, metavar="N", help="instead: the picture that was learned, N x N pixels")
+    made.add_argument(
+        "--size", type=int, metavar="N", help="instead: the picture that was learned, its longer side N pixels"
+    )
     made.add_argument("--out", type=Path, metavar="FILE", help="where to write: .csv, .parquet, or .png for a picture")
     return made
 
@@ -50,7 +52,7 @@ def command(arguments: Sequence[str]) -> int:
     answer.introduce(run)
     if pixels is not None and given.out.suffix.lower() not in (".csv", ".parquet", ".pq"):
         answer.write_picture(pixels, given.out)
-        print(f"{given.out}: {given.size} x {given.size} pixels, the median over seeds")
+        print(f"{given.out}: {pixels.shape[1]} x {pixels.shape[0]} pixels, the median over seeds")
     else:
         answer.write_table(table, given.out)
         print(f"{given.out}: {answer.summary(table, run.encoding.names)}")

@@ -31,6 +31,7 @@ def command(arguments: Sequence[str]) -> int:
 
     out, found = report(given.paths, given.out, Question(given.by, given.baseline, given.metric, given.over))
     show(found)
+    print(f"figures as PNG, SVG and PDF, tables as CSV and LaTeX: {out}")
     print(out / "report.html")
     return 0
 

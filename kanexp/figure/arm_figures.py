@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from kanexp.figure.label import arm_label, lines
 from kanexp.figure.panel import (
     arm_rows,
     band,
@@ -39,14 +40,14 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
     """Training and validation loss of curve.bands: a line per arm at the median over seeds, a band over their range."""
     names, arms = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(table["arm"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10.4, max(3.2, 0.19 * len(arms) + 0.8)), layout="constrained")
+        figure = Figure(figsize=(10.4, max(3.2, 0.19 * len(arms) * lines(arms) + 0.8)), layout="constrained")
         panels = figure.subplots(1, len(names), squeeze=False)[0]
         for axes, name in zip(panels, names, strict=True):
             here = table[table["metric"] == name]
             for i, arm in enumerate(arms):
                 own = here[here["arm"] == arm]
                 shade = 0.15 if len(arms) <= 6 else 0.05  # a dozen bands would hide the lines
-                band(axes, own["at"], own, alpha=shade, linewidth=1.5, label=arm, **look(i))
+                band(axes, own["at"], own, alpha=shade, linewidth=1.5, label=arm_label(arm), **look(i))
             if log_where_positive(axes, here["low"]):
                 decades(axes.yaxis, here["low"].min(), here["high"].max())
             over = str(table["over"].iloc[0])
@@ -60,11 +61,20 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
         return figure
 
 
-def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
-    """Every seed's score as a point, a row per arm, a bar at the median; lost seeds are crosses at the bad end."""
-    arms = list(dict.fromkeys(table["arm"]))
+def points(
+    table: pd.DataFrame,
+    metric: Metric,
+    title: str = "",
+    intervals: pd.DataFrame | None = None,
+    order: Sequence[str] = (),
+) -> Figure:
+    """Every seed's score as a point, a row per arm, a bar at the median; lost seeds are crosses at the bad end.
+
+    `intervals` has low and high of the median by arm, `order` the arms from top to bottom.
+    """
+    arms = list(order) or list(dict.fromkeys(table["arm"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.8, 0.42 * len(arms) + 1.2), layout="constrained")
+        figure = Figure(figsize=(6.8, max(0.42, 0.2 * lines(arms)) * len(arms) + 1.2), layout="constrained")
         axes = figure.subplots()
         lost = ~table["ended_well"] | table["value"].isna()
         metric_scale(axes, "x", metric, table.loc[~lost, "value"])
@@ -72,6 +82,8 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             here = table["arm"] == arm
             values = table.loc[here & ~lost, "value"]
             seed_points(axes, i, values)
+            if intervals is not None and np.isfinite(ends := intervals.loc[arm].to_numpy(float)).all():
+                axes.plot(ends, [i, i], color=BLACK, linewidth=1.2, marker="|", markersize=6)
             if count := int((here & lost).sum()):
                 # In the axes' own width: a lost seed has no value to be drawn at.
                 axes.plot(0.985, i, "x", color=RED, markersize=6, transform=axes.get_yaxis_transform(), clip_on=False)
@@ -87,7 +99,8 @@ def points(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             if len(values) > count:
                 scores = [*values, *[np.inf if metric.better == "lower" else -np.inf] * count]
                 median_bar(axes, i, float(np.median(scores)))
-        arm_rows(axes, arms, f"{metric_label(metric.name)}, a point per seed, a bar at the median")
+        within = "" if intervals is None else " in its interval"
+        arm_rows(axes, arms, f"{metric_label(metric.name)}, a point per seed, a bar at the median{within}")
         axes.set_title(title)
         return figure
 
@@ -96,7 +109,8 @@ def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
     """Median score of each arm over its cost, with intervals; the line joins the arms that no cheaper one beats."""
     costs, arms = list(dict.fromkeys(table["cost"])), list(dict.fromkeys(table["arm"]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.1 * len(costs) + 2.2, max(3.2, 0.19 * len(arms) + 0.8)), layout="constrained")
+        size = (4.1 * len(costs) + 2.2, max(3.2, 0.19 * len(arms) * lines(arms) + 0.8))
+        figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
         for axes, cost in zip(panels, costs, strict=True):
             here = table[table["cost"] == cost]
@@ -117,9 +131,9 @@ def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             Line2D([], [], linestyle="", color=CYCLE[i % len(CYCLE)], marker=MARKERS[i // len(CYCLE) % len(MARKERS)])
             for i in range(len(arms))
         ]
-        handles, arms = [*handles, Line2D([], [], color=BLACK, linewidth=1)], [*arms, "no cheaper one is better"]
-        legend = "median and interval"
-        figure.legend(handles, arms, loc="outside right upper", fontsize=8, title=legend, title_fontsize=8)
+        handles.append(Line2D([], [], color=BLACK, linewidth=1))
+        names, legend = [*map(arm_label, arms), "Pareto front: no cheaper one is better"], "median and interval"
+        figure.legend(handles, names, loc="outside right upper", fontsize=8, title=legend, title_fontsize=8)
         figure.suptitle(title, fontsize=9)
         return figure
 
@@ -130,7 +144,8 @@ def profiles(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
         figure = Figure(figsize=(6.8, 3.2), layout="constrained")
         axes = figure.subplots()
         for i, (arm, rows) in enumerate(table.groupby("arm", sort=False)):
-            axes.plot(rows["within"], rows["share"], drawstyle="steps-post", linewidth=1.5, label=arm, **look(i))
+            line = {"drawstyle": "steps-post", "linewidth": 1.5, "label": arm_label(str(arm)), **look(i)}
+            axes.plot(rows["within"], rows["share"], **line)
         if metric.log:
             axes.set_xscale("log")
             decades(axes.xaxis, table["within"].min(), table["within"].max())
@@ -149,7 +164,7 @@ def pictures(table: pd.DataFrame, shapes: Sequence[Sequence[int]]) -> Figure:
         grid = figure.subplots(len(arms), 3, squeeze=False)
         for row, arm, shape in zip(grid, arms, shapes, strict=True):
             picture_row(row, table[table["arm"] == arm], shape)
-            row[0].set_ylabel(arm)
+            row[0].set_ylabel(arm_label(arm))
         return figure
 
 
@@ -163,7 +178,7 @@ def spectra(table: pd.DataFrame) -> Figure:
         for row, arm in zip(grid, arms, strict=True):
             for axes, layer in zip(row, layers, strict=True):
                 spectrum(axes, table[(table["arm"] == arm) & (table["layer"] == layer)], floor)
-            row[0].set_ylabel(f"{arm}\npower per edge")
+            row[0].set_ylabel(f"{arm_label(arm, 24)}\npower per edge")
         for axes, layer in zip(grid[0], layers, strict=True):
             axes.set_title(f"layer {layer + 1}")
         for axes in grid[-1]:

@@ -1,5 +1,7 @@
 """Figures over what was swept: two axes as a map of colours, a number as a line with all its points."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -7,6 +9,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from kanexp.figure.label import WIDTH, arm_label
+from kanexp.figure.label import lines as lines_of
 from kanexp.figure.panel import decades, look, side_legend, spread
 from kanexp.figure.style import BLUE, CYCLE, SKY, STYLE
 from kanexp.score.cost import Metric
@@ -23,7 +27,8 @@ def heat(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
     low, high = (finite.min(), finite.max()) if len(finite) else (0.1, 1.0)
     norm = LogNorm(low, high) if metric.log and low < high else Normalize(low, high)
     with mpl.rc_context(STYLE):
-        size = (1.9 + 0.75 * len(columns) + 0.1 * max(map(len, rows)), 1.3 + 0.42 * len(rows))
+        beside = 0.1 * min(WIDTH, max(map(len, rows)))
+        size = (1.9 + 0.75 * len(columns) + beside, 1.3 + max(0.42, 0.2 * lines_of(rows)) * len(rows))
         figure = Figure(figsize=(max(size[0], 4.2), max(size[1], 2.2)), layout="constrained")
         axes = figure.subplots()
         cmap = mpl.colormaps["cividis_r" if metric.better == "higher" else "cividis"]
@@ -36,9 +41,9 @@ def heat(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             text = "" if np.isnan(values[i, j]) else "x" if np.isinf(values[i, j]) else _number(values[i, j], tiny)
             if len(columns) <= MOST_NUMBERED or text == "x":
                 axes.text(j, i, text, ha="center", va="center", fontsize=7, color="w" if dark else "k")
-        long = max(map(len, columns)) > 7
-        axes.set_xticks(range(len(columns)), columns, rotation=35 if long else 0, ha="right" if long else "center")
-        axes.set_yticks(range(len(rows)), rows)
+        turned: dict[str, Any] = {"rotation": 35, "ha": "right"} if max(map(len, columns)) > 7 else {}
+        axes.set_xticks(range(len(columns)), map(arm_label, columns), **turned)
+        axes.set_yticks(range(len(rows)), map(arm_label, rows))
         axes.set(xlabel=str(table["column_key"].iloc[0]), ylabel=str(table["row_key"].iloc[0]), title=title)
         axes.tick_params(length=0)
         axes.grid(False)
@@ -55,7 +60,7 @@ def sensitivity(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
     log = log_spaced(at)
     ends = np.log10(at[[0, -1]]) if log else at[[0, -1]]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.8, max(3.2, 0.19 * len(lines) + 0.8)), layout="constrained")
+        figure = Figure(figsize=(6.8, max(3.2, 0.19 * len(lines) * lines_of(lines) + 0.8)), layout="constrained")
         axes = figure.subplots()
         for i, line in enumerate(lines):
             here = table[(table["line"] == line) & table["ended_well"]]
@@ -71,7 +76,7 @@ def sensitivity(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             )
             middle = here.groupby("at")["value"].median()
             own = look(i) if len(lines) > 1 else {"color": BLUE}
-            axes.plot(middle.index, middle, linewidth=1.8, label=line or "median", **own)
+            axes.plot(middle.index, middle, linewidth=1.8, label=arm_label(line) if line else "median", **own)
         axes.set(xlabel=str(table["key"].iloc[0]), ylabel=metric_label(metric.name))
         if log:
             axes.set_xscale("log")

@@ -29,7 +29,7 @@ def confusion(table: pd.DataFrame, title: str) -> Figure:
             shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
             picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
             _name_classes(axes, names)
-            axes.set(title=f"{label}: {100 * right:.1f} % right", xlabel="answer")
+            axes.set(title=f"{label}: {100 * right:.1f} % right", xlabel="predicted class")
             if len(names) <= MOST_NUMBERED:
                 _number_cells(axes, counts, shares)
         panels[0].set_ylabel("true class")

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike
 
+from kanexp.figure.label import arm_label
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, SKY
 from kanexp.score.cost import Metric
 
@@ -78,7 +79,7 @@ def median_bar(axes: Axes, row: int, median: float) -> None:
 
 def arm_rows(axes: Axes, arms: Sequence[str], xlabel: str) -> None:
     """A row for each arm, named, the first on top."""
-    axes.set_yticks(range(len(arms)), arms)
+    axes.set_yticks(range(len(arms)), [arm_label(arm) for arm in arms])
     axes.set(ylim=(len(arms) - 0.4, -0.6), xlabel=xlabel)
     axes.grid(axis="y", visible=False)
 
@@ -100,7 +101,13 @@ def spectrum_axes(axes: Axes) -> None:
     """Both axes logarithmic, with frequencies as plain numbers, but for lost networks alone, which have no power."""
     if not np.isfinite(axes.dataLim.minposy):
         return
-    axes.set(xscale="log", yscale="log")
+    axes.set_yscale("log")
+    frequency_scale(axes)
+
+
+def frequency_scale(axes: Axes) -> None:
+    """Frequencies over decades, as plain numbers."""
+    axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

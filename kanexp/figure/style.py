@@ -2,12 +2,14 @@
 
 import base64
 import re
+import textwrap
 import warnings
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -38,15 +40,18 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "kanexp",
+    "pdf.fonttype": 42,  # letters stay letters, as journals ask
 }
-SUFFIXES = (".png", ".svg")  # one for screens, one for papers
+WIDTHS = {1: 3.5, 2: 7.2}  # inches of one and two columns of a paper
+MOST_ACROSS = 2  # panels for which one column is wide enough
+SMALLEST = 6.0  # points of a letter that can be read in print
 DPI = 160
 OURS = re.compile(r"\$([xy](_\d)?|\\mathdefault.*)\$")  # the only formulas that figures have
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure beside its table, as PNG and as SVG."""
-    files = [stem.with_suffix(suffix) for suffix in SUFFIXES]
+def save(figure: Figure, stem: Path, pdf: bool = False) -> list[Path]:
+    """Write a figure beside its table, as PNG for screens and SVG, and with `pdf` PDF, for papers."""
+    files = [stem.with_suffix(suffix) for suffix in (".png", ".svg", *([".pdf"] if pdf else []))]
     _show_dollars(figure)
     transliterated = readable(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
@@ -63,10 +68,35 @@ def save(figure: Figure, stem: Path) -> list[Path]:
             left, bottom, width, height = (round(float(x), 6) for x in axes.get_position(original=True).bounds)
             axes.set_position((left, bottom, width, height))
         canvas.print_png(files[0])
+        if pdf:
+            FigureCanvasPdf(figure).print_pdf(files[2], metadata={"CreationDate": None})
         for text, letters in transliterated.items():
             text.set_text(letters)
         FigureCanvasSVG(figure).print_svg(files[1], metadata={"Date": None})
     return files
+
+
+def fit(figure: Figure, columns: int) -> None:
+    """Make a figure as wide as one or two columns of a paper, its letters smaller with it as far as they are read.
+
+    More than two panels side by side take two columns in any case.
+    """
+    across = max((place.get_gridspec().ncols for axes in figure.axes if (place := axes.get_subplotspec())), default=1)
+    wide, tall = figure.get_size_inches()
+    width = WIDTHS[2 if across > MOST_ACROSS else columns]
+    factor = width / wide
+    figure.set_size_inches(width, tall * max(factor, 0.6))
+    for text in figure.findobj(Text):
+        text.set_fontsize(max(SMALLEST, min(1.0, factor) * text.get_fontsize()))
+    if said := figure.get_suptitle():  # a letter is about half as wide as it is high
+        size = max(SMALLEST, min(1.0, factor) * 9)
+        figure.suptitle(textwrap.fill(said, int(width * 72 / (0.52 * size))), fontsize=size)
+
+
+def head(figure: Figure, text: str) -> None:
+    """What all of a figure is about, above what it says of itself."""
+    own = figure.get_suptitle()
+    figure.suptitle(f"{text}\n{own}" if own else text, fontsize=9)
 
 
 def axis_label(name: str, longest: int = 40) -> str:

@@ -1,4 +1,4 @@
-"""Scores of networks on data that they were not trained on."""
+"""Scores of networks on data that they were not trained on, and beside them on some that they were."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,10 +6,12 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
+from kanexp.data.subset import some
 from kanexp.model.network import Network
 from kanexp.score.functions import root_mean_square
 from kanexp.task.base import Data, Split, Task
 
+TRAINING_SAMPLES = 4096  # that are scored beside the test data: enough for a number to compare with
 LARGE = 1e140  # numbers whose squares float64 still has, also of errors a million times as large or as small
 Metrics = Callable[[Tensor, Tensor], dict[str, Tensor]]  # of a task: predictions and targets (seeds, n_out, samples)
 
@@ -21,6 +23,14 @@ def score(task: Task, network: Network, theta: Tensor, data: Data, split: Split)
     scores = in_own_units(task, task.metrics, data, prediction, split.y.unsqueeze(0))
     errors = {f"{name}_error": (found[name].flatten() / true - 1).abs() for name, true in task.truths.items()}
     return scores | errors
+
+
+def training_scores(task: Task, network: Network, theta: Tensor, data: Data) -> dict[str, Tensor]:
+    """Metrics (seeds,) of some training samples; none of equations, which have points and no targets there."""
+    if task.differential:
+        return {}
+    part = Split(some(data.train.x, TRAINING_SAMPLES), some(data.train.y, TRAINING_SAMPLES))
+    return score(task, network, theta, data, part)
 
 
 def in_own_units(task: Task, metrics: Metrics, data: Data, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -110,6 +110,9 @@ class Embedded(Wiring):
         found = self.inner.start(generator)
         return found | ({RANDOM: self.embedding.draw(generator)} if self.embedding.frequencies else {})
 
+    def names(self, layers: int) -> list[str]:
+        return self.inner.names(layers)
+
     def flops(self, layers: Sequence[int]) -> int:
         e = self.embedding
         return self.inner.flops(layers) + 2 * (len(e.periods) + e.frequencies) * e.inputs

@@ -79,6 +79,10 @@ class Transformer(Wiring):
         taken = scores.softmax(dim=-1) @ v
         return taken.permute(0, 1, 4, 2, 3).flatten(3).flatten(1, 2)
 
+    def names(self, layers: int) -> list[str]:
+        parts = ("queries, keys, values", "projection", "ffn in", "ffn out")
+        return ["patches", *(f"block {i + 1} {part}" for i in range(self.depth) for part in parts), "head"]
+
     def flops(self, layers: Sequence[int]) -> int:
         embed, *parts, head = layers
         attention = 4 * self.tokens**2 * self.dim * self.depth  # scores and their sums

@@ -57,6 +57,10 @@ class Wiring(ABC):
         """Start of the weights that `shapes` names, one seed's, float64."""
         return {}
 
+    def names(self, layers: int) -> list[str]:
+        """What each of so many edge layers is called."""
+        return [f"layer {i + 1}" for i in range(layers)]
+
     def flops(self, layers: Sequence[int]) -> int:
         """Operations of all matmuls for one sample, from those of each edge layer for one column of its inputs."""
         return sum(layers)
@@ -146,6 +150,9 @@ class Finished(Wiring):
 
     def start(self, generator: Generator) -> dict[str, Tensor]:
         return self.inner.start(generator)
+
+    def names(self, layers: int) -> list[str]:
+        return self.inner.names(layers)
 
     def flops(self, layers: Sequence[int]) -> int:
         return self.inner.flops(layers)

@@ -14,6 +14,9 @@ from kanexp.report import stats
 from kanexp.report.table import GROUPS, Run
 from kanexp.score.cost import LOST
 
+# Options that say nothing where another is given, which says the same in other words.
+OVERRULED = {"task.function": "task.expression", "task.dataset": "task.path"}
+
 
 @dataclass(frozen=True)
 class Arms:
@@ -30,14 +33,15 @@ class Arms:
     names: list[str]
     settings: list[str]
     values: dict[str, dict[str, str]]  # arm -> key -> value
+    between: tuple[str, ...] = ()  # what differs from problem to problem alone, and so makes no arm
 
     @property
     def differing(self) -> tuple[str, ...]:
-        return (*self.problem_keys, *self.keys, *self.pooled)
+        return (*self.problem_keys, *self.keys, *self.pooled, *self.between)
 
 
 def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
-    """Arms by these groups and options, or by all in which the runs differ.
+    """Arms by these groups and options, or by all in which the runs of some problem differ.
 
     What was searched over (a run's `tune`) and seeds make no arms, and the task makes problems, unless they are named.
     Raises ConfigError for a key that no run has.
@@ -49,15 +53,34 @@ def assign(runs: Sequence[Run], by: Sequence[str] = ()) -> Arms:
     problem_keys = [key for key in of_task if key not in given]
     if "task" in given:
         problem_keys = []
+    problems = [_problem(run, problem_keys) for run in runs]
+    within = _differing_within(runs, problems)
     rest = [key for key in differ if role_of(key) == "result" and key not in problem_keys]
+    between = tuple(key for key in rest if key not in within and key not in given)
+    rest = [key for key in rest if key not in between]
     keys = given or tuple(key for key in rest if key not in tuned)
     pooled = tuple(key for key in rest if key not in keys)
     usual = [group for group in ("task", "layer", "init") if group not in tuned]  # where nothing tells runs apart
     names = [describe(run, keys) or "-".join(run.option(group) for group in usual) for run in runs]
-    problems = [describe(run, problem_keys) or run.option("task") for run in runs]
     settings = [describe(run, pooled) for run in runs]
     values = {name: {key: run.option(key) for key in keys} for name, run in zip(names, runs, strict=True)}
-    return Arms(keys, pooled, tuple(problem_keys), problems, names, settings, values)
+    return Arms(keys, pooled, tuple(problem_keys), problems, names, settings, values, between)
+
+
+def _problem(run: Run, keys: Sequence[str]) -> str:
+    """The name of a problem: what tells it from others, but for options it has not or that another overrules."""
+    idle = {key for key, other in OVERRULED.items() if run.option(other) not in ("", "null")}
+    told = [key for key in keys if key not in idle and run.option(key) != "null"]
+    subject = [key for key in OVERRULED if keys and run.option(key) not in ("", "null")][:1]
+    return describe(run, told) or describe(run, subject) or run.option("task")
+
+
+def _differing_within(runs: Sequence[Run], problems: Sequence[str]) -> set[str]:
+    """Groups and options in which the runs of one problem, any of them, differ."""
+    of: dict[str, list[Run]] = {}
+    for run, problem in zip(runs, problems, strict=True):
+        of.setdefault(problem, []).append(run)
+    return {key for own in of.values() for key in differing(own)}
 
 
 def differing(runs: Sequence[Run]) -> list[str]:

@@ -45,8 +45,9 @@ def _two_arms(ours: list[Run], theirs: list[Run], names: tuple[str, str]) -> tup
     runs, notes = [*ours, *theirs], []
     plan = arm.assign(runs)
     named = [names[0]] * len(ours) + [names[1]] * len(theirs)
-    pooled = [key for key in (*plan.keys, *plan.pooled) if key in arm.differing(ours) + arm.differing(theirs)]
-    between = [key for key in (*plan.keys, *plan.pooled) if key not in pooled]
+    differ = (*plan.keys, *plan.pooled, *plan.between)
+    pooled = [key for key in differ if key in arm.differing(ours) + arm.differing(theirs)]
+    between = [key for key in differ if key not in pooled]
     problems, sides = plan.problems, (plan.problems[: len(ours)], plan.problems[len(ours) :])
     if not set(sides[0]) & set(sides[1]):
         left, right = (", ".join(dict.fromkeys(side)) for side in sides)

@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 
 from kanexp.figure import arm_figures, axis_figures
-from kanexp.figure.style import Figure
+from kanexp.figure.label import arm_label
+from kanexp.figure.place_figures import critical_difference
+from kanexp.figure.style import Figure, head
 from kanexp.folder.file import UnreadableRun
 from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
+from kanexp.report.pair import p_text
+from kanexp.report.place import Places
 from kanexp.report.table import GROUPS, Run
 from kanexp.score.cost import Metric
 
@@ -22,6 +26,7 @@ MOST_PROBLEMS = 6  # problems that have figures of their own
 MOST_LINES = 8  # lines in a figure over a swept number
 LEAST_SPREAD = 1.05  # of costs, below which a front is one of noise
 MOST_VALUES = 60  # cells along an axis of a map
+LONGEST_WORD = 60  # letters of a problem in names of files, of which systems allow 255 bytes
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,23 @@ def draw(subject: Subject) -> Iterable[Drawing]:
     """The figures one after another, each to be written before the next is made."""
     problems = list(subject.metrics)
     for problem in problems[:MOST_PROBLEMS]:
-        suffix = "" if len(problems) == 1 else "-" + re.sub(r"[^\w=.,+-]+", "_", problem)
+        suffix = "" if len(problems) == 1 else "-" + _file_word(problem, problems)
         left_out = f"; {len(problems) - MOST_PROBLEMS} more problems have no figures" if problem == problems[-1] else ""
         where = ("" if len(problems) == 1 else f" on {problem}") + (left_out if len(problems) > MOST_PROBLEMS else "")
         for make in (_points, _curves, _front, _heat, _sensitivity, _pictures, _spectra):
             for drawing in make(subject, problem):
+                if len(problems) > 1:
+                    head(drawing.figure, arm_label(problem, 80))
                 caption = drawing.caption + where
                 yield Drawing(drawing.name + suffix, drawing.figure, drawing.table, caption)
     yield from _profiles(subject)
+    yield from _places(subject)
+
+
+def _file_word(problem: str, problems: Sequence[str]) -> str:
+    """A problem as a part of names of files, which has an end of its own where it is cut short."""
+    word = re.sub(r"[^\w=.,+-]+", "_", problem)
+    return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}-{list(problems).index(problem) + 1}"
 
 
 def _best(subject: Subject, problem: str, most: int) -> tuple[list[str], str]:
@@ -90,9 +104,11 @@ def _points(s: Subject, problem: str) -> Iterable[Drawing]:
         value=here[metric.name], ended_well=stats.ended_well(here["status"])
     )
     if table["value"].notna().any():
-        yield Drawing(
-            "arms", arm_figures.points(table, metric), table, f"{_capital(metric.title)} of every seed{remark}"
-        )
+        own = s.summary[(s.summary["problem"] == problem) & (s.summary["metric"] == metric.name)]
+        ends = own.set_index("arm")[["low", "high"]]
+        ordered = [arm for arm in s.ranked(problem) if arm in set(arms)]
+        figure = arm_figures.points(table, metric, intervals=ends, order=ordered)
+        yield Drawing("arms", figure, table, f"{_capital(metric.title)} of every seed, the best arm first{remark}")
 
 
 def _curves(s: Subject, problem: str) -> Iterable[Drawing]:
@@ -277,6 +293,23 @@ def _profiles(s: Subject) -> Iterable[Drawing]:
         f"Performance profiles over {len(s.metrics)} problems and {len(wide)} problems and seeds: higher is better"
     )
     yield Drawing("profiles", arm_figures.profiles(table, metric), table, caption)
+
+
+def _places(s: Subject) -> Iterable[Drawing]:
+    """Ranks over problems, whatever they are scored by, of arms that all have been tried on."""
+    medians = {}
+    for problem, metric in s.metrics.items():
+        own = s.summary[(s.summary["problem"] == problem) & (s.summary["metric"] == metric.name)].set_index("arm")
+        medians[problem] = pd.Series(metric.cost(own["median"]), own.index)
+    places = Places.of(pd.DataFrame(medians).T)
+    if places is None or len(places.mean) > MOST_CURVES:
+        return
+    sure = "" if places.p < stats.LEVEL else ", no difference is established"
+    caption = (
+        f"Mean ranks over {len(places.ranks)} problems (1 is best), arms within the critical difference joined: "
+        f"Friedman's {p_text(places.p)}{sure}"
+    )
+    yield Drawing("ranks", critical_difference(places.mean, places.distance, places.groups), places.table(), caption)
 
 
 def _capital(text: str) -> str:

@@ -22,7 +22,7 @@ def ranking(summary: pd.DataFrame, pairs: Sequence[Pair], metric: Metric) -> str
     place = {arm: number for number, arm in enumerate(arms)}
     told = {(place[q.arm], place[q.other]) for q in pairs if q.verdict == ESTABLISHED}
     marks = zip(arms, ordered["median"], letters(len(arms), told), strict=True)
-    listed = ", ".join(f"{arm} {median:.3g} ({group})" for arm, median, group in marks)
+    listed = ", ".join(f"{arm} {median:.4g} ({group})" for arm, median, group in marks)
     return f"{metric.title}, best first: {listed}; arms with a letter in common cannot be told apart"
 
 

@@ -13,6 +13,7 @@ from kanexp.folder.file import write
 from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs, new_version
 from kanexp.report import arm, gallery, latex, page, pair, rank, stats, table
+from kanexp.report.methods import methods
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings
 from kanexp.score.cost import Metric
@@ -41,6 +42,7 @@ class Findings:
     pairs: list[pair.Pair]
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # a sentence for each folder that could not be read
+    firsts: list[str] = field(default_factory=list)  # the arms that all others are compared with, if there are some
 
     @property
     def rankings(self) -> list[str]:
@@ -99,7 +101,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     rows, choices = arm.choose(table.rows(runs, arms.differing), arms, runs)
     compared = rows[rows["compared"]]
     scores = table.scores(runs)
-    metrics = choose_metrics(compared, scores, question.metric)
+    own = {problem: list(run.record.test or {}) for problem, run in zip(arms.problems, runs, strict=True)}
+    metrics = choose_metrics(compared, scores, question.metric, own)
     wanted, notes = pair.pairs_of(compared, arms, question.baseline)
     starts = [key for key in arms.differing if key.split(".")[0] in pair.STARTS]
     looks = {problem: run.looks for problem, run in zip(arms.problems, runs, strict=True) if run.looks}
@@ -108,7 +111,8 @@ def conclude(runs: list[table.Run], arms: arm.Arms, left_out: list[str], questio
     notes += _undeclared(compared, scores)
     said = [*warnings(rows, runs, arms, choices, pairs), *notes]
     summary = summarize(rows, choices, scores, [metric.name for metric in metrics.values()])
-    return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out)
+    firsts = arm.baselines(arms, question.baseline) if question.baseline else []
+    return Findings(runs, rows, arms, metrics, summary, pairs, said, left_out, firsts)
 
 
 def _undeclared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[str]:
@@ -120,15 +124,20 @@ def _undeclared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[str]:
     ]
 
 
-def choose_metrics(rows: pd.DataFrame, scores: Mapping[str, Score], asked: str | None) -> dict[str, Metric]:
+def choose_metrics(
+    rows: pd.DataFrame, scores: Mapping[str, Score], asked: str | None, own: Mapping[str, Sequence[str]]
+) -> dict[str, Metric]:
     """The metric that is compared on each problem: the one asked for, or the first that all of its arms have.
 
-    Raises ConfigError where no problem has the one asked for.
+    `own` are by problem the scores of its task, in their order, which is not that of the table's columns. Raises
+    ConfigError where no problem has the one asked for.
     """
     found: dict[str, Metric] = {}
     known: dict[str, Metric] = {}
     for problem, here in rows.groupby("problem", sort=False):
-        metrics = {m.name: m for m in shared(here, scores)}
+        order = {f"test_{name}": place for place, name in enumerate(own.get(str(problem), ()))}
+        found_here = sorted(shared(here, scores), key=lambda m: order.get(m.name, len(order)))
+        metrics = {m.name: m for m in found_here}
         known |= metrics
         name = next(iter(metrics), None) if asked is None else asked if asked in metrics else f"test_{asked}"
         if name in metrics:
@@ -151,7 +160,7 @@ def _write(found: Findings, out: Path, over: str) -> None:
     drawn = []
     for drawing in gallery.draw(subject):
         write_sheet(drawing.table, out / f"{drawing.name}.csv", 7)
-        save(drawing.figure, out / drawing.name)
+        save(drawing.figure, out / drawing.name, pdf=True)
         drawn.append((out / f"{drawing.name}.png", drawing.caption))
     comparisons = pair.as_table(found.pairs)
     write_sheet(found.rows, out / "report.csv")
@@ -159,4 +168,5 @@ def _write(found: Findings, out: Path, over: str) -> None:
     write_sheet(comparisons, out / "comparisons.csv")
     if found.metrics:
         write(out / "table.tex", latex.latex(found.summary, found.pairs, found.metrics))
+    write(out / "methods.md", methods(found))
     write(out / "report.html", page.page(found, comparisons, drawn, out))

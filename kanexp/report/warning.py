@@ -54,7 +54,7 @@ def _twin_seeds(rows: pd.DataFrame) -> Iterable[str]:
     numbers = [c for c in found.columns if c.startswith("test_") or c == "best_val_loss"]
     same = found[found.duplicated(["problem", "arm", "data_seed", *numbers], keep=False)]
     for (problem, arm), here in same.groupby(["problem", "arm"], sort=False):
-        seeds = _some([str(seed) for seed in here["seed"]])
+        seeds = listed([str(seed) for seed in here["seed"]])
         yield f"identical results across seeds: {seeds} of {arm} on {problem}; they are not independent"
 
 
@@ -70,7 +70,7 @@ def _twin_settings(rows: pd.DataFrame) -> Iterable[str]:
             alike.setdefault((problem, here[["seed", *numbers]].to_numpy(float).tobytes()), []).append(own)
     for (problem, _), same in alike.items():
         if len(same) > 1:
-            yield f"identical results across settings: {_some(same)} on {problem}; what differs had no effect"
+            yield f"identical results across settings: {listed(same)} on {problem}; what differs had no effect"
 
 
 def _trials(choices: Sequence[Choice]) -> Iterable[str]:
@@ -84,7 +84,7 @@ def _trials(choices: Sequence[Choice]) -> Iterable[str]:
             )
     short = [f"{c.arm} has {c.trials} of {c.planned}" for c in choices if c.trials < c.planned]
     if short:
-        yield f"trials are missing: {_some(short)}; the same command continues the sweep"
+        yield f"trials are missing: {listed(short)}; the same command continues the sweep"
 
 
 def _pooled(arms: Arms, choices: Sequence[Choice]) -> Iterable[str]:
@@ -126,20 +126,20 @@ def _unequal_seeds(pairs: Sequence[Pair]) -> Iterable[str]:
     unequal = [q for q in pairs if len(set(q.seeds)) > 1 and q.looks == 1]
     told = [f"{q.arm} {q.seeds[0]}, {q.other} {q.seeds[1]}" for q in unequal]
     if told:
-        yield f"unequal seeds: {_some(told)}"
+        yield f"unequal seeds: {listed(told)}"
 
 
 def _unfinished(rows: pd.DataFrame) -> Iterable[str]:
     open_ = rows[stats.unfinished(rows["status"])].drop_duplicates("run")
     for status, here in open_.groupby("status", sort=False):
-        yield f"{_runs(len(here))} {status} and not compared: {_some(list(here['run']))}"
+        yield f"{_runs(len(here))} {status} and not compared: {listed(list(here['run']))}"
 
 
 def _lost(rows: pd.DataFrame) -> Iterable[str]:
     lost = rows[~stats.ended_well(rows["status"])]
     if len(lost):
         counts = lost.groupby(["problem", "arm"], sort=False).size()
-        told = _some([f"{n} of {arm} on {problem}" for (problem, arm), n in counts.items()])
+        told = listed([f"{n} of {arm} on {problem}" for (problem, arm), n in counts.items()])
         yield f"{len(lost)} of {len(rows)} seeds diverged or failed ({told}); each counts as the worst possible"
 
 
@@ -154,17 +154,17 @@ def _versions(runs: Sequence[Run]) -> Iterable[str]:
     for name in ("kanexp", "torch"):
         values = {str((run.record.versions or {}).get(name)) for run in runs}
         if len(values) > 1:
-            yield f"runs come from different versions of {name}: {_some(sorted(values))}"
+            yield f"runs come from different versions of {name}: {listed(sorted(values))}"
     commits = {run.record.git_commit[:9] for run in runs if run.record.git_commit}
     if len(commits) > 1:
-        yield f"runs come from different commits: {_some(sorted(commits))}"
+        yield f"runs come from different commits: {listed(sorted(commits))}"
 
 
 def _runs(count: int) -> str:
     return "1 run is" if count == 1 else f"{count} runs are"
 
 
-def _some(items: Sequence[str]) -> str:
+def listed(items: Sequence[str]) -> str:
     """A few of them, and how many more there are."""
     if len(items) <= MOST_NAMED + 1:
         return ", ".join(items)

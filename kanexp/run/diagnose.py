@@ -39,6 +39,7 @@ MAX_PRODUCTS = 20_000  # parameters, above which products with the Gauss-Newton 
 STEPS = 10_000  # no optimizer is to end by counting steps, but stationary or out of time
 FALLING = 0.01  # of the loss: what fell less in the last tenth of the steps has come to rest
 GAP = 2.0  # times lower loss, from which on the optimizer had left something
+APART = 100.0  # times the lowest loss of a seed, from which on it is the start that decides
 
 
 def diagnose(path: Path, seconds: float) -> int:
@@ -66,7 +67,7 @@ def diagnose(path: Path, seconds: float) -> int:
     folder, seeds = RunFolder(new_version(str(path), "diagnosis")), experiment.settings.seed_list
     mask = None if restored.mask is None else restored.mask.to(device)
     before = _measure(experiment, network, theta, data, mask)
-    with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS) as progress:
+    with folder.logs() as logs, console.TrainingProgress("diagnosing", STEPS, seconds) as progress:
         ledger = Ledger([logs], [experiment.settings.seed_list])
         result = train(Ensemble((experiment,)), network, theta, data, ledger, progress, mask=mask)
     after = _measure(experiment, network, result.last, data, mask)
@@ -109,11 +110,24 @@ def verdict(table: pd.DataFrame) -> str:
         size += f" [{ratio.min():.3g}, {ratio.max():.3g}]"
     falling = int((table["state"] != "at rest").sum())
     note = f"; {falling} of {len(table)} seeds were still falling, so the gap may be larger" if falling else ""
+    lowest = table["loss_after"].clip(lower=1e-300).min()
+    apart = table["loss_after"].max() / lowest
     if ratio.median() >= GAP:
-        return f"optimization gap: the same network reaches a training loss {size}{note}"
+        return f"optimization gap: the same network reaches a training loss {size}{note}{_start_decides(apart)}"
     if falling:
         return f"cannot tell: the training loss ended {size}{note}; give it more time with --seconds"
-    return f"expressiveness floor: at the nearest stationary point the training loss is only {size}"
+    rest = f"at the nearest stationary point the training loss is only {size}"
+    bound = f"what the network can express is bounded by the lowest, {lowest:.3g}"
+    decides = ", and the start decides which is reached" if apart >= APART else ""
+    if apart >= GAP:
+        return f"local minima: {rest}, and seeds end {apart:.3g} times apart; {bound}{decides}"
+    if len(table) == 1:
+        return f"floor or local minimum: {rest}; more seeds would tell, for another start may end lower"
+    return f"expressiveness floor: {rest}, and all seeds end alike; {bound}"
+
+
+def _start_decides(apart: float) -> str:
+    return f"; seeds end {apart:.3g} times apart, so the start decides where training ends" if apart >= APART else ""
 
 
 def _changes(seconds: float) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """The figures of a run, and the tables they are drawn from."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import pandas as pd
 
 from kanexp import console
 from kanexp.config.experiment import Experiment
-from kanexp.figure import class_figures, run_figures
-from kanexp.figure.style import save
+from kanexp.figure import class_figures, layer_figures, run_figures
+from kanexp.figure.style import Figure, save
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured
@@ -23,44 +26,66 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
     seeds = experiment.settings.seed_list
     folder.figures.mkdir(exist_ok=True)
     row = median_row(result.best_val.tolist())
-    several = f", nearest the median of {len(seeds)} on validation" if len(seeds) > 1 else ""
-    shown = f"seed {seeds[row]}{several}"
     states = {"before": (before, result.start), "after": (result.network, result.best)}
-    x, names, outputs = data.train.x, data.inputs_as().names, data.inputs_as().targets
-    metrics = pd.read_csv(folder.metrics)
+    x, metrics = data.train.x, pd.read_csv(folder.metrics)
     made = {"signal": measured.signal(states, x, seeds)}
-    drawn = {}
-
     made["loss"] = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
-    drawn["loss"] = run_figures.curves(made["loss"])
     if scene.kind == "classes":
         made["confusion"] = measured.confusion(states, scene, row)
-        drawn["confusion"] = class_figures.confusion(made["confusion"], f"test data, {shown}")
         if len(scene.x) == 2:
             made["regions"] = measured.regions(states, scene, row, data)
-            drawn["regions"] = class_figures.regions(made["regions"], scene.classes, shown, names)
     else:
         made["prediction"] = measured.predictions(states, scene, row, data)
-        drawn["prediction"] = run_figures.prediction(made["prediction"], scene.kind, scene.shape, shown, names, outputs)
     if experiment.settings.diagnostics:
         made["layers"] = pd.read_csv(folder.diagnostics)
-        drawn["layers"] = run_figures.layers(made["layers"])
         spectra = pd.read_csv(folder.spectra)
         if len(spectra):  # a network of fixed functions has none
             made["training_spectra"] = spectra
-            drawn["training_spectra"] = run_figures.training_spectra(spectra)
     if experiment.model.uses_layer:
         made["spectra"] = measured.spectra(states, x, seeds)
-        drawn["spectra"] = run_figures.spectra(made["spectra"])
         made["edges"] = measured.edges(states, x, row)
-        if len(made["edges"]):
-            drawn["edges"] = run_figures.edges(
-                made["edges"], f"edge functions of {shown}: gray before, blue after training"
-            )
-        else:
+        if not len(made["edges"]):
             console.say(f"edges: not drawn, the network has more than {measured.MAX_EDGES}")
             del made["edges"]
     for name, table in made.items():
         write_sheet(table, folder.figures / f"{name}.csv", 7)
-    for name, figure in drawn.items():
-        save(figure, folder.figures / name)
+    layers = result.network.wiring.names(len(result.network.layers))
+    pen = Pen(data, scene, shown(seeds, row), layers)
+    for name, figure in pen.figures.items():
+        if name in made:
+            save(figure(made[name]), folder.figures / name)
+
+
+def shown(seeds: Sequence[int], row: int) -> str:
+    """Which seed a figure of one network shows."""
+    return f"seed {seeds[row]}" + (f", nearest the median of {len(seeds)} on validation" if len(seeds) > 1 else "")
+
+
+@dataclass(frozen=True)
+class Pen:
+    """Draws the figures of a run from their tables."""
+
+    data: Data
+    scene: Scene
+    shown: str  # which seed is drawn where it is one
+    layers: Sequence[str]  # their names
+
+    @property
+    def figures(self) -> dict[str, Callable[[pd.DataFrame], Figure]]:
+        """A function from its table for each figure, in the order in which they are drawn."""
+        encoding, scene = self.data.inputs_as(), self.scene
+        names, outputs = encoding.names, encoding.targets
+        categories = [bool(column.values) for column in encoding.columns for _ in column.names]
+        colours = f"edge functions of {self.shown}: gray before, blue after training"
+        return {
+            "loss": run_figures.curves,
+            "confusion": lambda table: class_figures.confusion(table, f"test data, {self.shown}"),
+            "regions": lambda table: class_figures.regions(table, scene.classes, self.shown, names),
+            "prediction": lambda table: run_figures.prediction(
+                table, scene.kind, scene.shape, self.shown, names, outputs
+            ),
+            "layers": lambda table: layer_figures.layers(table, self.layers),
+            "training_spectra": lambda table: layer_figures.training_spectra(table, self.layers),
+            "spectra": lambda table: layer_figures.spectra(table, self.layers),
+            "edges": lambda table: layer_figures.edges(table, colours, self.layers, names, categories),
+        }

@@ -1,8 +1,11 @@
 """What a run says in the terminal before and after it trains."""
 
 import itertools
+import math
+from collections.abc import Mapping
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -18,6 +21,8 @@ from kanexp.task.base import Data
 from kanexp.train.result import Result
 
 NOTABLE_SHARE = 0.01  # of inputs outside the domain, from which on it is worth a word
+WEAK, STRONG = 0.05, 20.0  # spreads of a layer's output, outside of which a signal dies or explodes
+OVERFIT = 10.0  # times the training loss, from which on a validation loss says that rows were learned by heart
 NOTABLE_JUMP = 0.01  # of the outputs' size, from which on a refinement is worth a warning
 
 
@@ -41,7 +46,8 @@ def introduce(e: Experiment, data: Data, network: Network, start: Tensor) -> Non
     if data.notes:
         console.say(f"data: {'; '.join(data.notes)}")
     signal = tables.signal({"before": (network, start)}, data.train.x, seeds)
-    _show_signal(signal)
+    if _is_wrong(signal):
+        _show_signal(signal)
     share = signal.loc[signal["layer"] == 0, "outside"].median()
     if share > NOTABLE_SHARE:
         console.say(
@@ -62,23 +68,29 @@ def _ways_in(e: Experiment) -> list[str]:
     return ways or ["another range of the task or of the layer"]
 
 
-def conclude(seeds: list[int], result: Result, brief: bool) -> None:
-    """The scores, and what is remarkable about them; of one run of many, less."""
+def conclude(seeds: list[int], result: Result, brief: bool, train: Mapping[str, Tensor]) -> None:
+    """The scores, and what is remarkable about them; of one run of many, less.
+
+    `train` are scores (seeds,) of the training data, by their names.
+    """
     rows, coverage = [], 0.0
     scores = {f"test_{name}": values for name, values in result.test.items()} | {"val_loss": result.best_val}
     for name, values in scores.items():
         m = median_interval(values.tolist())
         coverage = m.coverage
-        rows.append((metric_label(name), f"{m.median:.4g}", f"{m.low:.4g} .. {m.high:.4g}"))
+        row = (metric_label(name), console.number(m.median), console.interval(m.low, m.high))
+        own = train.get(name.removeprefix("test_"))
+        rows.append((*row, "" if own is None else console.number(float(np.nanmedian(own.cpu())))))
     few = "" if coverage >= 0.95 else f"; {len(seeds)} seeds: the whole range"
     note = (
         f"best state on validation; interval of the median, {100 * coverage:.0f} % sure{few}" if len(seeds) > 1 else ""
     )
     if brief:
-        name, median, interval = rows[0]
+        name, median, interval, _ = rows[0]
         console.say(f"{name} {median} ({interval}), {count(seeds)} in {result.seconds:.1f} s")
     else:
-        console.table(f"{count(seeds)} in {result.seconds:.1f} s", ("metric", "median", "interval"), rows, note)
+        columns = ("metric", "median", "interval", "on training data")[: 4 if train else 3]
+        console.table(f"{count(seeds)} in {result.seconds:.1f} s", columns, [row[: len(columns)] for row in rows], note)
     if started := [seed for seed, step in zip(seeds, result.best_step.tolist(), strict=True) if step == 0]:
         of = "" if len(started) == len(seeds) else f" for {_listed(started)}"
         console.say(
@@ -105,6 +117,25 @@ def conclude(seeds: list[int], result: Result, brief: bool) -> None:
             console.say(f"seed {seed}: {status}")
 
 
+def overfits(metrics: pd.DataFrame, weights: int, samples: int) -> str:
+    """A sentence where, at the end, data that select have a far higher loss than those that are learned.
+
+    Of the log of a run and its numbers of weights and of training samples; empty where all is well, or where there are
+    fewer weights than samples.
+    """
+    losses = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
+    last = losses.sort_values("step", kind="stable").groupby(["metric", "seed"])["value"].last()
+    if weights <= samples or not {"train_loss", "val_loss"} <= set(last.index.get_level_values(0)):
+        return ""
+    train, val = last["train_loss"].median(), last["val_loss"].median()
+    if not 0 < OVERFIT * train <= val < math.inf:
+        return ""
+    return (
+        f"overfits: the loss ends at {train:.2g} on training data and {val:.2g} on validation data, with "
+        f"{weights:,} weights for {samples:,} rows; fewer widths, reg=smooth, more data or patience=... may help"
+    )
+
+
 def count(seeds: list[int]) -> str:
     return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
 
@@ -119,6 +150,13 @@ def _twins(seeds: list[int], theta: Tensor) -> list[tuple[int, int]]:
     return [(seeds[i], seeds[j]) for i, j in pairs if torch.equal(theta[i], theta[j])]
 
 
+def _is_wrong(signal: pd.DataFrame) -> bool:
+    """Whether inputs miss a domain, or what leaves a layer hardly varies, or grows out of all bounds."""
+    median = signal.groupby("layer")[["std", "outside"]].median()
+    outside = median["outside"].fillna(0.0) > NOTABLE_SHARE
+    return bool((outside | ~median["std"].between(WEAK, STRONG)).any())
+
+
 def _show_signal(signal: pd.DataFrame) -> None:
     """The start in one small table: medians over seeds."""
     rows = []
@@ -127,4 +165,4 @@ def _show_signal(signal: pd.DataFrame) -> None:
         outside = "any input" if pd.isna(m["outside"]) else f"{100 * m['outside']:.1f} %"
         output, slope = (f"{m[a]:.3g} +- {m[b]:.3g}" for a, b in (("mean", "std"), ("slope_mean", "slope_std")))
         rows.append((str(layer + 1), output, slope, outside))
-    console.table("signal at the start", ("layer", "output", "its slope", "inputs outside the domain"), rows)
+    console.table("signal at the start", ("layer", "output", "its derivative", "inputs outside the domain"), rows)

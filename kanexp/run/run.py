@@ -19,15 +19,16 @@ from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun, digest, no_room, said
 from kanexp.folder.lock import Taken
 from kanexp.folder.logs import Ledger, Logs, NoLogs
-from kanexp.folder.names import FORMAT, MODEL
+from kanexp.folder.names import FIGURES, FORMAT, MODEL
 from kanexp.folder.record import Record, SeedStatus, by_seed
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.table import Mark
 from kanexp.folder.version import new_version
 from kanexp.interrupt import exit_code, no_exit, recall, was_asked
 from kanexp.machine import out_of_memory, peak_memory, provenance, tune
+from kanexp.measure.held_out import training_scores
 from kanexp.run.drawing import draw
-from kanexp.run.messages import conclude, introduce
+from kanexp.run.messages import conclude, introduce, overfits
 from kanexp.run.prepare import Prepared, prepare
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.loop import train
@@ -214,10 +215,23 @@ class Underway:
         if result.interrupted:
             return 128 + result.interrupted
         drawn = self._draw(result)
-        conclude(self.seeds, result, self.brief)
+        self._warn(result)
+        known = {} if self.brief else training_scores(self.experiment.task, result.network, result.best, self.data)
+        conclude(self.seeds, result, self.brief, known)
         if not self.brief:
-            console.say(str(self.folder.path))
+            path = self.folder.path
+            console.say(f"figures: {path / FIGURES}; more of them, and PDF: kanexp figures {path}")
+            console.say(str(path))
         return int(bool(self.record.lost) or not drawn)
+
+    def _warn(self, result: Result) -> None:
+        """Record, and say, where a network learned its rows by heart."""
+        weights, samples = result.network.parameters, self.data.train.x.shape[1]
+        metrics = self.folder.read_table("metrics")
+        if not self.experiment.task.differential and (why := overfits(metrics, weights, samples)):
+            self.record.warnings = [*(self.record.warnings or []), why]
+            if not self.brief:
+                console.say(f"warning: {why}")
 
     def _draw(self, result: Result) -> bool:
         """Whether all figures are there; a result is not lost because one of them cannot be drawn."""

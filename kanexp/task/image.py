@@ -29,22 +29,25 @@ SAMPLES = {
 class Image(Task):
     """Coordinates in [-extent, extent]^2 to gray (or RGB) values in [0, 1]; a random part of the pixels is held out.
 
-    `path` is a file or one of the samples grace_hopper, china, flower. The picture is cut to a square from its middle
-    and reduced to size x size.
+    `path` is a file or one of the samples grace_hopper, china, flower. With one number as its `size` the picture is cut
+    to a square from its middle, with two to a rectangle [width, height], and reduced to that many pixels. The longer
+    side spans the coordinates, the shorter as much of them as its pixels are as large.
 
     Source: SIREN, https://arxiv.org/abs/2006.09661; FourierKAN pull request 4
     """
 
     path: str = "grace_hopper"
-    size: int = 64
+    size: int | list[int] = 64
     color: bool = False
     extent: float = 1.0
     val: float = 0.1
     test: float = 0.1
 
     def __post_init__(self):
+        sides = self.size if isinstance(self.size, list) else [self.size]
         require(
-            (4 <= self.size <= 4096, f"size must be between 4 and 4096, got {self.size}"),
+            (len(sides) <= 2 and len(sides) > 0, f"size must be a number, or [width, height], got {self.size}"),
+            (all(4 <= side <= 4096 for side in sides), f"size must be between 4 and 4096, got {self.size}"),
             (0 < self.extent < math.inf, f"extent must be positive, got {self.extent}"),
             (0 < self.val < 1, f"val must be a share of the pixels between 0 and 1, got {self.val}"),
             (0 < self.test < 1, f"test must be a share of the pixels between 0 and 1, got {self.test}"),
@@ -60,20 +63,28 @@ class Image(Task):
         return 3 if self.color else 1
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of pixels."""
+        sides = self.size if isinstance(self.size, list) else [self.size]
+        return sides[-1], sides[0]
+
+    @property
     def made(self) -> int:
-        return self.size**2
+        return math.prod(self.shape)
 
     def load(self, generator: Generator) -> Data:
-        x, y = self._pixels()
-        order = torch.randperm(self.size**2, generator=generator)
-        val, test = (max(1, round(share * self.size**2)) for share in (self.val, self.test))
-        parts = order.split([self.size**2 - val - test, val, test])
+        picture = self._open()
+        x, y = self._pixels(picture)
+        order = torch.randperm(self.made, generator=generator)
+        val, test = (max(1, round(share * self.made)) for share in (self.val, self.test))
+        parts = order.split([self.made - val - test, val, test])
         train, chosen, scored = (Split(x[:, part], y[:, part]) for part in parts)
         colors = ("red", "green", "blue") if self.color else ("gray",)
-        return Data(train, chosen, scored, encoding=Encoding.unchanged(("x", "y"), colors))
+        encoding = Encoding.unchanged(("x", "y"), colors)
+        return Data(train, chosen, scored, notes=self._cut(picture), encoding=encoding)
 
     def scene(self, data: Data) -> Scene:
-        return Scene("picture", *self._pixels(), (self.size, self.size))
+        return Scene("picture", *self._pixels(self._open()), self.shape)
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -84,20 +95,46 @@ class Image(Task):
 
     def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
         """Structural similarity is of whole pictures; of the training pixels too, which are most of them."""
-        return {} if self.size < 11 else {"picture_ssim": ssim(prediction, scene.target[None], (self.size, self.size))}
+        return {} if min(self.shape) < 11 else {"picture_ssim": ssim(prediction, scene.target[None], self.shape)}
 
-    def _pixels(self) -> tuple[Tensor, Tensor]:
+    def _pixels(self, picture: Picture.Image) -> tuple[Tensor, Tensor]:
         """Coordinates (2, pixels) and values (channels, pixels) in reading order."""
-        picture = _eight_bit(self._open()).convert("RGB" if self.color else "L")
-        square = ImageOps.fit(picture, (self.size, self.size), Picture.Resampling.LANCZOS)
-        values = torch.from_numpy(np.asarray(square, dtype=np.float64) / 255).reshape(self.size**2, self.outputs)
-        return self.coordinates(self.size), values.T.contiguous()
+        picture = _eight_bit(picture).convert("RGB" if self.color else "L")
+        cut = ImageOps.fit(picture, self.shape[::-1], Picture.Resampling.LANCZOS)
+        values = torch.from_numpy(np.asarray(cut, dtype=np.float64) / 255).reshape(self.made, self.outputs)
+        return self.coordinates(self.shape), values.T.contiguous()
 
-    def coordinates(self, size: int) -> Tensor:
-        """Where the pixels of a picture of size x size lie, (2, pixels): x to the right and y downwards."""
-        side = torch.linspace(-self.extent, self.extent, size, dtype=torch.float64)
-        y, x = torch.meshgrid(side, side, indexing="ij")
+    def _cut(self, picture: Picture.Image) -> tuple[str, ...]:
+        """A sentence about a picture of which parts are left out; none where that is less than a pixel's row."""
+        rows, columns = self.shape
+        kept = [
+            min(side, other * ratio)
+            for side, other, ratio in zip(
+                picture.size, picture.size[::-1], (columns / rows, rows / columns), strict=True
+            )
+        ]
+        if all(side - own < side / max(rows, columns) for side, own in zip(picture.size, kept, strict=True)):
+            return ()
+        whole = [max(4, round(side * max(rows, columns) / max(picture.size))) for side in picture.size]
+        return (
+            f"of {picture.width} x {picture.height} pixels the middle {kept[0]:.0f} x {kept[1]:.0f} are learned, as "
+            f"{columns} x {rows}; task.size=[{whole[0]},{whole[1]}] keeps the whole picture",
+        )
+
+    def coordinates(self, shape: tuple[int, int]) -> Tensor:
+        """Where the pixels of a picture of (rows, columns) lie, (2, pixels): x to the right and y downwards."""
+        longest = max(2, *shape) - 1
+        ends = [self.extent * (side - 1) / longest for side in shape]
+        rows, columns = (
+            torch.linspace(-end, end, side, dtype=torch.float64) for end, side in zip(ends, shape, strict=True)
+        )
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
         return torch.stack([x.flatten(), y.flatten()])
+
+    def shape_at(self, longest: int) -> tuple[int, int]:
+        """Rows and columns of the picture with so many pixels along its longer side."""
+        rows, columns = (max(1, round(side * longest / max(self.shape))) for side in self.shape)
+        return rows, columns
 
     def _open(self) -> Picture.Image:
         file = _sample(self.path) if self.path in SAMPLES else Path(self.path).expanduser()

@@ -51,16 +51,20 @@ def on_grid(run: Trained, side: int) -> pd.DataFrame:
 
 
 def picture(run: Trained, size: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """A picture at another size: its table, and the median over seeds as pixels (size, size, colours), 0 to 255."""
+    """A picture of so many pixels along its longer side: its table, and pixels, the median over seeds, from 0 to 255.
+
+    These are (rows, columns, colours). Raises ConfigError where the run is of no picture, or the size out of range.
+    """
     task = run.task
     if not isinstance(task, Image):
         raise ConfigError(f"--size: {type(task).__name__} is no picture; it is for runs of task=image")
     if not 1 <= size <= 8192:
         raise ConfigError(f"--size: must be between 1 and 8192, got {size}")
-    points = task.coordinates(size).T
+    shape = task.shape_at(size)
+    points = task.coordinates(shape).T
     answers = run.predict(points)
     table = pd.concat([pd.DataFrame(points.numpy(), columns=run.encoding.names), answers], axis=1)
-    values = answers[[f"{name}_predicted" for name in run.encoding.targets]].to_numpy().reshape(size, size, -1)
+    values = answers[[f"{name}_predicted" for name in run.encoding.targets]].to_numpy().reshape(*shape, -1)
     return table, np.round(255 * values.clip(0, 1)).astype(np.uint8)
 
 

@@ -24,6 +24,7 @@ READERS = (
     "predict",
     "export",
     "explain",
+    "figures",
     "formula",
     "prune",
     "runs",

@@ -10,6 +10,8 @@ from kanexp.folder.run_folder import RunFolder
 CONFIG = """\
 task:
   _target_: kanexp.task.function.Function
+  function: {function}
+  expression: {expression}
   noise: {noise}
 layer:
   _target_: x
@@ -24,7 +26,8 @@ name: {name}
 seeds: {seeds}
 data_seed: {data_seed}
 """
-OPTIONS = {"noise": 0.0, "frequencies": 5, "learning_rate": 0.001, "data_seed": 0}
+OPTIONS = {"function": "product", "expression": "null"}
+OPTIONS |= {"noise": 0.0, "frequencies": 5, "learning_rate": 0.001, "data_seed": 0}
 
 
 def make_run(
