@@ -66,6 +66,7 @@ CONTRACTS = {
         "model.edge_layer",
         "model.embedding",
         "model.network",
+        "model.product",
         "model.wiring",
         "model.activation",
         "model.layer_norm",

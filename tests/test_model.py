@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers.components import BASES, INITS, MODELS, name, square
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from kanexp.init.default import Default
@@ -14,19 +15,35 @@ from kanexp.layer.fourier import Fourier
 from kanexp.layer.gram import Gram
 from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.rbf import RBF
+from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.mlp import MLP
 from kanexp.model.network import Network
+from kanexp.model.product import blocks, chunks
 from kanexp.model.residual_kan import ResidualKAN
 from kanexp.model.vit import ViT
 from kanexp.seeding import generator
 from kanexp.testing import check_model
 
 # Layers whose outputs and gradients have a way of their own; of all others, the plain one is the only one.
-FAST = [basis for basis in BASES if basis.bound == "none" and not EdgeLayer(basis, 3, 4).changes]
+FAST = [basis for basis in BASES if EdgeLayer(basis, 3, 4).by_hand]
+
+
+class OwnPerEdge(Basis):
+    """A user's layer with functions on every edge: only what must be there."""
+
+    per_edge = True
+    terms = 2
+
+    def draw_weights(self, n_out, n_in, generator):
+        return {"rate": torch.randn((n_out, n_in), generator=generator, dtype=torch.float64)}
+
+    def features(self, x, rate):
+        moved = x.unsqueeze(-3) * rate[..., None]
+        return torch.stack([moved.tanh(), moved.sin()], dim=-4)
 
 
 def network_and_weights(basis, seeds=(0, 1, 2), widths=(2, 4, 3), dtype=torch.float64, model=None):
@@ -57,7 +74,7 @@ def test_output_is_bias_plus_edge_functions(basis, randn):
 
 
 def test_layers_with_a_fast_path_were_found():
-    assert {type(basis) for basis in FAST} >= {Fourier, Chebyshev, BSpline, RBF, Gram}
+    assert {type(basis) for basis in FAST} >= {Fourier, Chebyshev, BSpline, RBF, Gram, Sine, Wavelet, MLPEdge}
 
 
 @pytest.mark.parametrize("basis", FAST, ids=name)
@@ -65,7 +82,9 @@ def test_gradients_equal_those_of_the_plain_path(basis, randn):
     network, theta = network_and_weights(basis)
     theta.requires_grad_()
     x = randn(1, 2, 11)
-    assert network.layers[0].forward(network.weights(theta)[0], x).grad_fn.name() == "_ProductBackward"
+    by_hand = {"ProductBackward", "EdgeProductBackward"}
+    y = network.layers[0].forward(network.weights(theta)[0], x)
+    assert by_hand & {y.grad_fn.name(), *(f.name() for f, _ in y.grad_fn.next_functions if f)}  # a residual comes after
     gradients = []
     for outputs in (network(theta, x), network.plain(theta, x)):
         gradients.append(torch.autograd.grad(outputs.square().sum(), theta)[0])
@@ -81,20 +100,27 @@ def sized(basis, size):
 
 # Of grids and degrees that make the sparse and the dense way; each once.
 SIZES = list({name(basis): basis for size in (1, 5, 40) for basis in (sized(fast, size) for fast in FAST)}.values())
+SIZES += [Wavelet(residual="silu", scale=True), MLPEdge(3, octaves=0), MLPEdge(2, residual="identity", scale=True)]
+HUGE = [-1e30, -1e4, 1e4, 1e30]
 
 
 @pytest.mark.parametrize("basis", SIZES, ids=name)
 @pytest.mark.parametrize("kept", [0, 2**23])
 def test_chunks_give_what_the_plain_path_gives(basis, kept, monkeypatch, randn):
     """Outputs and all gradients of one layer, in chunks of which the last is shorter, and on huge inputs."""
-    monkeypatch.setattr("kanexp.model.edge_layer.CHUNK", 3 * 3 * 7 * basis.terms)
-    monkeypatch.setattr("kanexp.model.edge_layer.KEPT", kept)
+    monkeypatch.setattr("kanexp.model.product.CHUNK", 3 * 3 * 7 * basis.terms)
+    monkeypatch.setattr("kanexp.model.product.KEPT", kept)
+    monkeypatch.setattr("kanexp.model.product.BLOCK", 3 * 6 * 7 * basis.terms)
+    monkeypatch.setattr("kanexp.model.product.COLUMNS", 7)
     layer = EdgeLayer(basis, 3, 4)
-    assert len(layer.chunks(torch.empty(3, 3, 29))) > 1
+    assert len(chunks(layer, torch.empty(3, 3, 29))) > 1
+    assert not basis.per_edge or len(list(blocks(layer, torch.empty(3, 3, 29)))) == 5 * 3
     network = Network([layer])
-    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64).requires_grad_()
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64)
+    theta = (theta + 0.1 * randn(theta.shape)).requires_grad_()
     x = 2 * randn(3, 3, 29)
-    x[..., :4] = torch.tensor([-1e30, -1e4, 1e4, 1e30])
+    if not isinstance(basis, MLPEdge):  # which grows with its inputs, so that nothing else is left in sums
+        x[..., :4] = torch.tensor(HUGE)
     x.requires_grad_()
     (w,) = network.weights(theta)
     fast, plain = layer.forward(w, x), layer.plain(w, x)
@@ -102,6 +128,52 @@ def test_chunks_give_what_the_plain_path_gives(basis, kept, monkeypatch, randn):
     pulled = randn(plain.shape)
     for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (fast, plain)), strict=True):
         assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+class Largest(TorchDispatchMode):
+    """Numbers in the largest tensor that is made meanwhile."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numbers = max(self.numbers, made.untyped_storage().nbytes() // made.element_size())
+        return made
+
+
+@pytest.mark.parametrize("basis", [Wavelet(), MLPEdge(4), OwnPerEdge()], ids=name)
+def test_nothing_of_all_edges_and_the_batch_exists(basis, monkeypatch, randn):
+    monkeypatch.setattr("kanexp.model.product.BLOCK", 2**12)
+    network, theta = network_and_weights(basis, seeds=(0, 1), widths=(20, 30))
+    theta, x = theta.requires_grad_(), randn(2, 20, 200).requires_grad_()
+    with Largest() as made:
+        torch.autograd.grad(network(theta, x).square().sum(), [theta, x])
+    assert 2**12 <= made.numbers <= max(1.25 * 2**12, theta.numel(), x.numel() * (2 * 3 + 2))
+    assert made.numbers < 2 * 20 * 30 * 200 / 4
+    with Largest() as made:
+        network.plain(theta, x)
+    assert made.numbers >= 2 * 20 * 30 * 200
+
+
+@pytest.mark.parametrize("basis", [Wavelet(), Sine(), MLPEdge(3)], ids=name)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_trained_functions_have_finite_gradients_anywhere(basis, dtype, randn):
+    """At huge inputs, and with widths and frequencies that are almost zero."""
+    network, theta = network_and_weights(basis, widths=(4, 3), dtype=dtype)
+    named = network.unflatten(theta)
+    for inner in ("width", "frequency"):
+        if f"layers.0.{inner}" in named:
+            tiny = torch.tensor([1e-18, -1e-9, 1e-12], dtype=dtype)
+            named[f"layers.0.{inner}"] = tiny.reshape(3, *[1] * (named[f"layers.0.{inner}"].dim() - 1)).expand_as(
+                named[f"layers.0.{inner}"]
+            )
+    theta = network.flatten(named).requires_grad_()
+    x = torch.tensor([*HUGE, 0.0, 1e-3], dtype=dtype).expand(3, 4, 6).clone().requires_grad_()
+    y = network.layers[0].forward(network.weights(theta)[0], x)
+    assert y.isfinite().all()
+    for gradient in torch.autograd.grad(y, [x, theta], torch.ones_like(y)):
+        assert gradient.isfinite().all()
 
 
 def test_an_input_that_is_no_number_stays_with_its_outputs(randn):
@@ -157,8 +229,9 @@ def test_inputs_of_its_own_for_each_seed(basis, randn):
         assert_close(network(theta[i : i + 1], x[i : i + 1]), together[i : i + 1], rtol=1e-12, atol=1e-12)
 
 
-def test_a_seed_that_is_not_finite_leaves_the_others_bit_identical(randn):
-    network, theta = network_and_weights(Fourier(), dtype=torch.float32)
+@pytest.mark.parametrize("basis", [Fourier(), Wavelet(), Sine(), MLPEdge(3)], ids=name)
+def test_a_seed_that_is_not_finite_leaves_the_others_bit_identical(basis, randn):
+    network, theta = network_and_weights(basis, dtype=torch.float32)
     x = randn(1, 2, 50).float()
     broken = theta.clone()
     broken[1] = torch.nan
@@ -207,7 +280,7 @@ class NoSlopes(Basis):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev(), Gram(), NoSlopes()], ids=name)
+@pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev(), Gram(), NoSlopes(), Wavelet(), Sine()], ids=name)
 def test_compiled_functions_give_the_same(basis, randn):
     network, theta = network_and_weights(basis, widths=(2, 4, 3, 1))
     theta.requires_grad_()

@@ -211,8 +211,9 @@ class Network:
             traced.append(w._replace(x=self.wiring.enter(x, named) if ready else entering))
             if ready:
                 return layer.combine(w, prepared)
-            # Inputs that all seeds share have their features computed once.
-            return layer.plain(w, entering) if len(entering) < len(theta) else layer.forward(w, entering)
+            # Inputs that all seeds share have the features computed once that are alike for all.
+            once = len(entering) < len(theta) and not layer.inner_shapes
+            return layer.plain(w, entering) if once else layer.forward(w, entering)
 
         return self._run(apply, prepared, named), traced
 
