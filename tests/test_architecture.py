@@ -67,6 +67,7 @@ CONTRACTS = {
         "model.embedding",
         "model.network",
         "model.product",
+        "model.sparse_product",
         "model.wiring",
         "model.activation",
         "model.layer_norm",

@@ -8,13 +8,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from kanexp.init.default import Default
-from kanexp.layer.base import Basis
+from kanexp.layer.base import Basis, Bumps
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.layer.gram import Gram
 from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.piecewise_linear import PiecewiseLinear
 from kanexp.layer.rbf import RBF
+from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
@@ -24,6 +26,7 @@ from kanexp.model.mlp import MLP
 from kanexp.model.network import Network
 from kanexp.model.product import blocks, chunks
 from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.sparse_product import suits
 from kanexp.model.vit import ViT
 from kanexp.seeding import generator
 from kanexp.testing import check_model
@@ -128,6 +131,74 @@ def test_chunks_give_what_the_plain_path_gives(basis, kept, monkeypatch, randn):
     pulled = randn(plain.shape)
     for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (fast, plain)), strict=True):
         assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+LOCAL = [basis for basis in SIZES if isinstance(basis, Bumps) and basis.terms >= 2 * basis.live]
+
+
+@pytest.mark.parametrize("basis", LOCAL, ids=name)
+@pytest.mark.parametrize("inputs", ["shared", "own"])
+def test_leaving_out_functions_that_are_zero_changes_nothing(basis, inputs, monkeypatch, randn):
+    """Outputs and all gradients, of some samples at a time, beyond the grid and on its knots as well."""
+    for constant, value in (("FULL", 1), ("FEW", 0), ("NEAR", 5), ("CHUNK", 3 * 3 * basis.live * 17)):
+        monkeypatch.setattr(f"kanexp.model.sparse_product.{constant}", value)
+    layer = EdgeLayer(basis, 3, 4)
+    network = Network([layer])
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64)
+    theta = (theta + 0.1 * randn(theta.shape)).requires_grad_()
+    x = 2 * randn(1 if inputs == "shared" else 3, 3, 60)
+    x[..., :6] = torch.tensor([*HUGE, basis.low, basis.high])
+    x.requires_grad_()
+    assert suits(layer, x)
+    (w,) = network.weights(theta)
+    sparse, plain = layer.forward(w, x), layer.plain(w, x)
+    assert_close(sparse, plain, rtol=1e-10, atol=1e-11)
+    pulled = randn(plain.shape)
+    pulled[..., 4:6] *= not basis.kinks  # where there are two slopes, any is right
+    for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (sparse, plain)), strict=True):
+        assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_local_functions_were_found():
+    assert {type(basis) for basis in LOCAL} == {BSpline, PiecewiseLinear, ReLU}
+
+
+@pytest.mark.parametrize(
+    ("basis", "shape", "expected"),
+    [
+        (BSpline(intervals=117), (4096, 10, 10), True),
+        (PiecewiseLinear(), (4096, 10, 10), True),
+        (BSpline(), (4096, 10, 10), False),  # eight functions, of which half live
+        (BSpline(intervals=117), (4096, 10, 512), False),  # long rows of weights
+        (BSpline(intervals=117), (512, 64, 10), False),  # few samples on every interval
+        (BSpline(intervals=117), (1024, 2, 10), False),  # quickly done anyway
+        (BSpline(intervals=117, bound="tanh"), (4096, 10, 10), False),
+        (BSpline(intervals=117, grid="quantiles"), (4096, 10, 10), False),
+        (Chebyshev(degree=120), (4096, 10, 10), False),
+    ],
+    ids=str,
+)
+def test_shapes_alone_say_where_zeros_are_left_out(basis, shape, expected):
+    batch, n_in, n_out = shape
+    assert suits(EdgeLayer(basis, n_in, n_out), torch.empty(1, n_in, batch)) == expected
+    assert not suits(EdgeLayer(basis, n_in, n_out), torch.empty(1, n_in, batch, device="meta"))
+
+
+def test_what_is_mostly_zero_is_not_kept(randn):
+    """Inputs that never change: seeds together, one alone, and the plain path agree; one that is no number is alone."""
+    network, theta = network_and_weights(PiecewiseLinear(residual="silu"), widths=(10, 3))
+    x = randn(1, 10, 2048)
+    prepared = network.prepare(x)
+    assert prepared is x
+    y = network.trace(theta, x, prepared)[0]
+    assert_close(y, network.plain(theta, x), rtol=1e-10, atol=1e-10)
+    assert_close(y[1:2], network.trace(theta[1:2], x, prepared)[0], rtol=1e-12, atol=1e-12)
+    theta[1], x[0, 0, 5] = torch.nan, torch.nan
+    broken = network.trace(theta, x, x)[0]
+    assert broken[:, :, 5].isnan().all()
+    assert broken[1].isnan().all()
+    kept = torch.arange(2048) != 5
+    assert torch.equal(broken[[0, 2]][..., kept], y[[0, 2]][..., kept])
 
 
 class Largest(TorchDispatchMode):

@@ -353,11 +353,16 @@ class Bumps(Bounded):
 
     def _live_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers m of the functions that can be non-zero at x, (..., live, n_in, batch), and u - m."""
+        first, rest = (t.unsqueeze(-3) for t in self.first_living(x))
+        j = torch.arange(self.live, dtype=x.dtype, device=x.device)[:, None, None]
+        return (first + j).long(), rest - j
+
+    def first_living(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The number m of the first function that can be non-zero at x, not yet a whole number's type, and u - m."""
         u = (x - self.low) * self.rate
         # An input that is no number has to become an index all the same; its bumps are no numbers either.
-        first = u.floor().nan_to_num(0).clamp(0, self.terms - self.live).unsqueeze(-3)
-        j = torch.arange(self.live, dtype=x.dtype, device=x.device)[:, None, None]
-        return (first + j).long(), (u.unsqueeze(-3) - first) - j
+        first = u.floor().nan_to_num(0).clamp(0, self.terms - self.live)
+        return first, u - first
 
 
 def span(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from kanexp.init.base import Edges, Init
 from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.product import EdgeKernels, EdgeProduct, Kernels, Product
+from kanexp.model.sparse_product import sparse_product, suits
 
 
 class LayerWeights(NamedTuple):
@@ -233,12 +234,12 @@ class EdgeLayer:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
         if not self.by_hand or torch.compiler.is_compiling():  # a compiler of whole steps sees formulas alone
             return self.plain(w, x)
-        x = x.expand(len(w.bias), -1, -1)
-        if not self.basis.per_edge:
-            return Product.apply(x, self.edge_weights(w), w.bias, self, *w.inner)
+        sparse, each = suits(self, x), x.expand(len(w.bias), -1, -1)
+        if not (sparse or self.basis.per_edge):
+            return Product.apply(each, self.edge_weights(w), w.bias, self, *w.inner)
         coef = w.coef if w.scale is None else w.coef * w.scale.unsqueeze(-2)
-        y = EdgeProduct.apply(x, coef, w.bias, self, *w.inner)
-        return y if w.residual is None else torch.baddbmm(y, w.residual, RESIDUALS[self.basis.residual][0](x))
+        y = sparse_product(self, x, coef, w.bias) if sparse else EdgeProduct.apply(each, coef, w.bias, self, *w.inner)
+        return y if w.residual is None else torch.baddbmm(y, w.residual, RESIDUALS[self.basis.residual][0](each))
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The outputs of `forward` by operations that can be differentiated any number of times."""
