@@ -174,6 +174,7 @@ def test_local_functions_were_found():
         (BSpline(intervals=117), (1024, 2, 10), False),  # quickly done anyway
         (BSpline(intervals=117, bound="tanh"), (4096, 10, 10), False),
         (BSpline(intervals=117, grid="quantiles"), (4096, 10, 10), False),
+        (BSpline(intervals=117, grid="trained"), (4096, 10, 10), False),
         (Chebyshev(degree=120), (4096, 10, 10), False),
     ],
     ids=str,

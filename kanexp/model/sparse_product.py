@@ -25,10 +25,17 @@ NEAR = 64
 def suits(layer: "EdgeLayer", x: Tensor) -> bool:
     """Whether so few functions live at any of the inputs x that all others are better left out; by shapes alone."""
     basis, batch = layer.basis, x.shape[-1]
-    if not isinstance(basis, Bumps) or not layer.by_hand or x.device.type != "cpu" or not available():
+    if (
+        not isinstance(basis, Bumps)
+        or layer.inner_shapes
+        or not layer.by_hand
+        or x.device.type != "cpu"
+        or not available()
+    ):
         return False
     many = basis.terms >= basis.live * (FULL + (layer.n_out / NEAR) ** 2)
-    return many and batch >= FULL * basis.terms and x.numel() * basis.terms >= FEW
+    worth = many and batch >= FULL * basis.terms and x.numel() * basis.terms >= FEW
+    return worth and x.device.type == "cpu" and available()
 
 
 @cache
