@@ -37,7 +37,8 @@ class Sine(Basis):
 
     def features(self, x: Tensor, frequency: Tensor, phase: Tensor) -> Tensor:
         gain, offset = _standard(frequency, phase)
-        return torch.sin(_angle(x, frequency, phase)) * gain[..., None, None] + offset[..., None, None]
+        angle = frequency[..., None, None] * x.unsqueeze(-3) + phase[..., None, None]
+        return torch.sin(angle) * gain[..., None, None] + offset[..., None, None]
 
     def fill(self, x: Tensor, out: Tensor, frequency: Tensor, phase: Tensor) -> None:
         gain, offset = _standard(frequency, phase)
@@ -53,20 +54,15 @@ class Sine(Basis):
         of_gain = ((features * grad).sum((-2, -1)) - offset * of_offset) / gain
         of_standard = torch.stack([of_gain, of_offset])
         through = pulled_back(lambda *own: torch.stack(_standard(*own)), of_standard, frequency, phase)
-        at_angle = _angle(x, frequency, phase).cos_().mul_(gain[..., None, None]).mul_(grad)
-        of_phase = at_angle.sum((-2, -1))
-        of_frequency = torch.mul(at_angle, x.unsqueeze(-3), out=grad).sum((-2, -1))
-        of_x = (frequency.unsqueeze(-2) @ at_angle.flatten(-2)).view_as(x)
+        rise = torch.mul(x.unsqueeze(-3), frequency[..., None, None]).add_(phase[..., None, None]).cos_().mul_(grad)
+        of_x = ((gain * frequency).unsqueeze(-2) @ rise.flatten(-2)).view_as(x)
+        of_phase = gain * rise.sum((-2, -1))
+        of_frequency = gain * torch.mul(rise, x.unsqueeze(-3), out=grad).sum((-2, -1))
         return of_x, through[0] + of_frequency, through[1] + of_phase
 
     def draw_coef(self, n_out: int, n_in: int, generator: Generator) -> Tensor:
         """Normal with variance 1 / (n_in degree) (as in jaxKAN)."""
         return normal((n_out, self.terms, n_in), 1 / math.sqrt(n_in * self.degree), generator)
-
-
-def _angle(x: Tensor, frequency: Tensor, phase: Tensor) -> Tensor:
-    """w x + p, (..., terms, n_in, batch)."""
-    return frequency[..., None, None] * x.unsqueeze(-3) + phase[..., None, None]
 
 
 def _standard(w: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
