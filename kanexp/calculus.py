@@ -29,6 +29,13 @@ def derivative(function: Callable[[Tensor], Tensor], x: Tensor, order: int = 1, 
         return torch.autograd.grad(mixed, v, ones, create_graph=again, materialize_grads=True)[0]
 
 
+def pulled_back(function: Callable[..., Tensor], grad: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:
+    """The gradient in each argument, in its shape, given that of what the function returns."""
+    with torch.enable_grad():
+        own = [argument.detach().requires_grad_() for argument in arguments]
+        return torch.autograd.grad(function(*own), own, grad, materialize_grads=True)
+
+
 def gauss_legendre(panels: int, nodes: int) -> tuple[Tensor, Tensor]:
     """Points in [0, 1] and weights, (panels * nodes,) each and float64, with sum w f(p) = the integral of f.
 

@@ -5,6 +5,9 @@ accepts. Backward starts from a random cotangent of the outputs, an argument, an
 compiler may fold the ones that are the cotangent of a plain sum, and leaves out the forward matmul where gradients are
 all that is asked for.
 
+The floor of a layer with functions per edge is the matmul that a single function each would take. Beside it stands that
+of shared functions, as many as the size, which such a layer is an alternative to.
+
 Ratios of medians, taken in turn within one process. Big blocks are kept by the allocator on every side
 (kanexp.machine). On the CPU all sides have the same single core, which is checked, and a time is what the processor
 spent on all threads of the process, so that other programs do not count. Absolute times are in the CSV for reference
@@ -55,6 +58,8 @@ JAXKAN = {
     "legendre": ("LegendreLayer", "D", {}),
     "rbf": ("RBFLayer", "D", {}),
 }
+# Beside layers with functions per edge: the floor of a layer of this size whose edges share their functions.
+SHARED = "matmul of shared functions"
 PER_EDGE_LIMIT = 2e8  # numbers in the features of a per-edge layer, above which a shape is left out
 MOST_CORES = 1.05  # processor time over wall time: one core, and how exactly the two clocks agree
 PACKAGES = {"torch": "torch", "jax": "jax", "jaxkan": "jaxkan", "pykan": "kan"}  # and their modules
@@ -97,7 +102,7 @@ def sized(basis: Basis, size: int) -> Basis:
 
 
 def contenders(basis: Basis, shape: Shape, device: str) -> dict[str, Side]:
-    batch, n_in, n_out, _ = shape
+    batch, n_in, n_out, size = shape
     layer = EdgeLayer(basis, n_in, n_out)
     network = Network([layer])
     compiled = network.compile().layers[0]
@@ -112,8 +117,11 @@ def contenders(basis: Basis, shape: Shape, device: str) -> dict[str, Side]:
     features, weight = normal(1, terms * n_in, batch), normal(1, n_out, terms * n_in)
     bias = torch.zeros(1, n_out, 1, device=device, requires_grad=True)
     linear, rows = nn.Linear(n_in, n_out).to(device), normal(batch, n_in)
+    wide, weights = normal(1, size * n_in, batch), normal(1, n_out, size * n_in)
+    shared = torch_side(lambda: torch.baddbmm(bias, weights, wide), [wide, weights, bias])
     return {
         "floor": torch_side(lambda: torch.baddbmm(bias, weight, features), [features, weight, bias]),
+        **({SHARED: shared} if basis.per_edge else {}),
         "linear + silu": torch_side(lambda: linear(nn.functional.silu(rows)), [rows, *linear.parameters()]),
         "plain": torch_side(lambda: layer.forward(network.weights(theta)[0], x), [x, theta]),
         "compiled": torch_side(lambda: compiled.forward(network.weights(theta)[0], x), [x, theta]),
@@ -320,6 +328,7 @@ def cell(rows: pd.DataFrame) -> str:
     ours = [times[side] for side in ("plain", "compiled", "plain, captured", "compiled, captured") if side in times]
     shown = " / ".join(f"**{value:.1f}**" if value == min(ours) else f"{value:.1f}" for value in ours)
     others = [f"{peer} {times[peer]:.1f}" for peer in ("jaxKAN", "pykan") if peer in times]
+    others += [f"{min(ours) / times[SHARED]:.1f} of {SHARED}"] if SHARED in times else []
     asked, size = rows[["size", "layer_size"]].iloc[0]
     return shown + (f" ({', '.join(others)})" if others else "") + (f", size {size:.0f}" if size < asked else "")
 

@@ -3,7 +3,8 @@
 The plain one is a torch module around nn.Linear: the same features, one linear layer over them, torch.optim.Adam
 (fused), and a loop over shuffled rows of one tensor, with nothing logged. Ours is the command itself, from IDX files,
 with its log and its looks at validation data. Both go in turn; ratios of medians. Every layer whose functions are fixed
-is measured, without residual and scale: what trains its functions is no plain module.
+is measured, without residual and scale: what trains its functions is no plain module. And so is, by the same command, a
+multilayer perceptron of about the same number of parameters.
 
 usage: OMP_NUM_THREADS=1 python scripts/bench_loader.py [--steps N] [--repeats N] [LAYER ...]
 """
@@ -92,9 +93,17 @@ def compare(layer: str, folder: Path, steps: int, repeats: int) -> str:
     if e.network().layers[0].changes:
         return f"{layer:16} left out: its functions are trained"
     split = e.task.load(generator(0, "data")).train
-    times = [(plain(e.layer, split, steps), ours(words, folder)) for _ in range(repeats)]
-    theirs, mine = (statistics.median(column) for column in zip(*times, strict=True))
-    return f"{layer:16} {steps * BATCH / mine:8,.0f} samples/s, {theirs / mine:.2f} times the plain module's"
+    mlp = [*(word for word in words if not word.startswith(("layer", "widths"))), "model=mlp"]
+    mlp += [f"widths=[in,{same_size(e.network().parameters)},out]"]
+    times = [(plain(e.layer, split, steps), ours(words, folder), ours(mlp, folder)) for _ in range(repeats)]
+    theirs, mine, of_mlp = (statistics.median(column) for column in zip(*times, strict=True))
+    said = f"{layer:16} {steps * BATCH / mine:8,.0f} samples/s, {theirs / mine:.2f} times the plain module's"
+    return f"{said}; a step takes {mine / of_mlp:.2f} times that of an MLP of as many parameters"
+
+
+def same_size(parameters: int) -> int:
+    """The width of a multilayer perceptron with one hidden layer that has about so many parameters."""
+    return round((parameters - CLASSES) / (INPUTS + CLASSES + 1))
 
 
 def main() -> None:

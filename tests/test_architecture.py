@@ -66,6 +66,8 @@ CONTRACTS = {
         "model.edge_layer",
         "model.embedding",
         "model.network",
+        "model.product",
+        "model.sparse_product",
         "model.wiring",
         "model.activation",
         "model.layer_norm",

@@ -84,6 +84,16 @@ def test_backward_starts_from_a_random_cotangent():
     assert len(cotangent.unique()) == cotangent.numel()
 
 
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_functions_per_edge_are_compared_with_shared_ones_too():
+    rows = bench.measure("mlp_edge", bench.sized(bench.find_basis("mlp_edge", CATALOG), 2), (9, 3, 2, 2), 1)
+    times = {row["side"]: row["times_floor"] for row in rows if row["pass"] == "forward + backward"}
+    assert times["plain"] > times["floor"] == 1
+    assert times[bench.SHARED] > 0
+    alone = bench.measure("sine", bench.sized(bench.find_basis("sine", CATALOG), 2), (9, 3, 2, 2), 1)
+    assert bench.SHARED not in {row["side"] for row in alone}
+
+
 def test_one_core_for_all_sides():
     code = (
         "import os, torch, bench\n"
@@ -115,6 +125,7 @@ def test_the_table():
     rows = [row("wave", size, None, side, 2.0) for size in (8, 120) for side in ("floor", "plain", "compiled")]
     rows += [row("bump", 8, 8, "plain", 1.34), row("bump", 8, 8, "compiled", 1.21), row("bump", 8, 8, "jaxKAN", 3.0)]
     rows += [row("bump", 8, 8, "JAX's floor", 0.9), row("bump", 120, 60, "JAX's floor", 0.7)]
+    rows += [row("own", 8, 8, "plain", 40.0), row("own", 8, 8, "compiled", 30.0), row("own", 8, 8, bench.SHARED, 7.5)]
     rows += [row("bump", 120, 60, "plain", 1.5), row("bump", 120, 60, "compiled", 1.6)]
     table = pd.DataFrame([one | {"pass": "forward + backward"} for one in rows])
     assert bench.markdown(table).splitlines() == [
@@ -122,5 +133,6 @@ def test_the_table():
         "|---|---|---|",
         "| wave | **2.0** / **2.0** | **2.0** / **2.0** |",
         "| bump | 1.3 / **1.2** (jaxKAN 3.0) | **1.5** / 1.6, size 60 |",
+        "| own | 40.0 / **30.0** (4.0 of matmul of shared functions) | - |",
         "| *JAX's matmul alone* | 0.9 | 0.7 |",
     ]

@@ -4,29 +4,49 @@ import pytest
 import torch
 from helpers.components import BASES, INITS, MODELS, name, square
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from kanexp.init.default import Default
-from kanexp.layer.base import Basis
+from kanexp.layer.base import Basis, Bumps
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.layer.fourier import Fourier
 from kanexp.layer.gram import Gram
 from kanexp.layer.mlp_edge import MLPEdge
+from kanexp.layer.piecewise_linear import PiecewiseLinear
 from kanexp.layer.rbf import RBF
+from kanexp.layer.relu import ReLU
+from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.mlp import MLP
 from kanexp.model.network import Network
+from kanexp.model.product import blocks, chunks
 from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.sparse_product import suits
 from kanexp.model.vit import ViT
 from kanexp.seeding import generator
 from kanexp.testing import check_model
 
 # Layers whose outputs and gradients have a way of their own; of all others, the plain one is the only one.
-FAST = [basis for basis in BASES if basis.bound == "none" and not EdgeLayer(basis, 3, 4).changes]
+FAST = [basis for basis in BASES if EdgeLayer(basis, 3, 4).by_hand]
+
+
+class OwnPerEdge(Basis):
+    """A user's layer with functions on every edge: only what must be there."""
+
+    per_edge = True
+    terms = 2
+
+    def draw_weights(self, n_out, n_in, generator):
+        return {"rate": torch.randn((n_out, n_in), generator=generator, dtype=torch.float64)}
+
+    def features(self, x, rate):
+        moved = x.unsqueeze(-3) * rate[..., None]
+        return torch.stack([moved.tanh(), moved.sin()], dim=-4)
 
 
 def network_and_weights(basis, seeds=(0, 1, 2), widths=(2, 4, 3), dtype=torch.float64, model=None):
@@ -57,7 +77,7 @@ def test_output_is_bias_plus_edge_functions(basis, randn):
 
 
 def test_layers_with_a_fast_path_were_found():
-    assert {type(basis) for basis in FAST} >= {Fourier, Chebyshev, BSpline, RBF, Gram}
+    assert {type(basis) for basis in FAST} >= {Fourier, Chebyshev, BSpline, RBF, Gram, Sine, Wavelet, MLPEdge}
 
 
 @pytest.mark.parametrize("basis", FAST, ids=name)
@@ -65,7 +85,9 @@ def test_gradients_equal_those_of_the_plain_path(basis, randn):
     network, theta = network_and_weights(basis)
     theta.requires_grad_()
     x = randn(1, 2, 11)
-    assert network.layers[0].forward(network.weights(theta)[0], x).grad_fn.name() == "_ProductBackward"
+    by_hand = {"ProductBackward", "EdgeProductBackward"}
+    y = network.layers[0].forward(network.weights(theta)[0], x)
+    assert by_hand & {y.grad_fn.name(), *(f.name() for f, _ in y.grad_fn.next_functions if f)}  # a residual comes after
     gradients = []
     for outputs in (network(theta, x), network.plain(theta, x)):
         gradients.append(torch.autograd.grad(outputs.square().sum(), theta)[0])
@@ -81,20 +103,27 @@ def sized(basis, size):
 
 # Of grids and degrees that make the sparse and the dense way; each once.
 SIZES = list({name(basis): basis for size in (1, 5, 40) for basis in (sized(fast, size) for fast in FAST)}.values())
+SIZES += [Wavelet(residual="silu", scale=True), MLPEdge(3, octaves=0), MLPEdge(2, residual="identity", scale=True)]
+HUGE = [-1e30, -1e4, 1e4, 1e30]
 
 
 @pytest.mark.parametrize("basis", SIZES, ids=name)
 @pytest.mark.parametrize("kept", [0, 2**23])
 def test_chunks_give_what_the_plain_path_gives(basis, kept, monkeypatch, randn):
     """Outputs and all gradients of one layer, in chunks of which the last is shorter, and on huge inputs."""
-    monkeypatch.setattr("kanexp.model.edge_layer.CHUNK", 3 * 3 * 7 * basis.terms)
-    monkeypatch.setattr("kanexp.model.edge_layer.KEPT", kept)
+    monkeypatch.setattr("kanexp.model.product.CHUNK", 3 * 3 * 7 * basis.terms)
+    monkeypatch.setattr("kanexp.model.product.KEPT", kept)
+    monkeypatch.setattr("kanexp.model.product.BLOCK", 3 * 6 * 7 * basis.terms)
+    monkeypatch.setattr("kanexp.model.product.COLUMNS", 7)
     layer = EdgeLayer(basis, 3, 4)
-    assert len(layer.chunks(torch.empty(3, 3, 29))) > 1
+    assert len(chunks(layer, torch.empty(3, 3, 29))) > 1
+    assert not basis.per_edge or len(list(blocks(layer, torch.empty(3, 3, 29)))) == 5 * 3
     network = Network([layer])
-    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64).requires_grad_()
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64)
+    theta = (theta + 0.1 * randn(theta.shape)).requires_grad_()
     x = 2 * randn(3, 3, 29)
-    x[..., :4] = torch.tensor([-1e30, -1e4, 1e4, 1e30])
+    if not isinstance(basis, MLPEdge):  # which grows with its inputs, so that nothing else is left in sums
+        x[..., :4] = torch.tensor(HUGE)
     x.requires_grad_()
     (w,) = network.weights(theta)
     fast, plain = layer.forward(w, x), layer.plain(w, x)
@@ -102,6 +131,121 @@ def test_chunks_give_what_the_plain_path_gives(basis, kept, monkeypatch, randn):
     pulled = randn(plain.shape)
     for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (fast, plain)), strict=True):
         assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+LOCAL = [basis for basis in SIZES if isinstance(basis, Bumps) and basis.terms >= 2 * basis.live]
+
+
+@pytest.mark.parametrize("basis", LOCAL, ids=name)
+@pytest.mark.parametrize("inputs", ["shared", "own"])
+def test_leaving_out_functions_that_are_zero_changes_nothing(basis, inputs, monkeypatch, randn):
+    """Outputs and all gradients, of some samples at a time, beyond the grid and on its knots as well."""
+    for constant, value in (("FULL", 1), ("FEW", 0), ("NEAR", 5), ("CHUNK", 3 * 3 * basis.live * 17)):
+        monkeypatch.setattr(f"kanexp.model.sparse_product.{constant}", value)
+    layer = EdgeLayer(basis, 3, 4)
+    network = Network([layer])
+    theta = network.start(Default(), [generator(seed, "init") for seed in range(3)], torch.float64)
+    theta = (theta + 0.1 * randn(theta.shape)).requires_grad_()
+    x = 2 * randn(1 if inputs == "shared" else 3, 3, 60)
+    x[..., :6] = torch.tensor([*HUGE, basis.low, basis.high])
+    x.requires_grad_()
+    assert suits(layer, x)
+    (w,) = network.weights(theta)
+    sparse, plain = layer.forward(w, x), layer.plain(w, x)
+    assert_close(sparse, plain, rtol=1e-10, atol=1e-11)
+    pulled = randn(plain.shape)
+    pulled[..., 4:6] *= not basis.kinks  # where there are two slopes, any is right
+    for got, expected in zip(*(torch.autograd.grad(y, [x, theta], pulled) for y in (sparse, plain)), strict=True):
+        assert_close(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_local_functions_were_found():
+    assert {type(basis) for basis in LOCAL} == {BSpline, PiecewiseLinear, ReLU}
+
+
+@pytest.mark.parametrize(
+    ("basis", "shape", "expected"),
+    [
+        (BSpline(intervals=117), (4096, 10, 10), True),
+        (PiecewiseLinear(), (4096, 10, 10), True),
+        (BSpline(), (4096, 10, 10), False),  # eight functions, of which half live
+        (BSpline(intervals=117), (4096, 10, 512), False),  # long rows of weights
+        (BSpline(intervals=117), (512, 64, 10), False),  # few samples on every interval
+        (BSpline(intervals=117), (1024, 2, 10), False),  # quickly done anyway
+        (BSpline(intervals=117, bound="tanh"), (4096, 10, 10), False),
+        (BSpline(intervals=117, grid="quantiles"), (4096, 10, 10), False),
+        (BSpline(intervals=117, grid="trained"), (4096, 10, 10), False),
+        (Chebyshev(degree=120), (4096, 10, 10), False),
+    ],
+    ids=str,
+)
+def test_shapes_alone_say_where_zeros_are_left_out(basis, shape, expected):
+    batch, n_in, n_out = shape
+    assert suits(EdgeLayer(basis, n_in, n_out), torch.empty(1, n_in, batch)) == expected
+    assert not suits(EdgeLayer(basis, n_in, n_out), torch.empty(1, n_in, batch, device="meta"))
+
+
+def test_what_is_mostly_zero_is_not_kept(randn):
+    """Inputs that never change: seeds together, one alone, and the plain path agree; one that is no number is alone."""
+    network, theta = network_and_weights(PiecewiseLinear(residual="silu"), widths=(10, 3))
+    x = randn(1, 10, 2048)
+    prepared = network.prepare(x)
+    assert prepared is x
+    y = network.trace(theta, x, prepared)[0]
+    assert_close(y, network.plain(theta, x), rtol=1e-10, atol=1e-10)
+    assert_close(y[1:2], network.trace(theta[1:2], x, prepared)[0], rtol=1e-12, atol=1e-12)
+    theta[1], x[0, 0, 5] = torch.nan, torch.nan
+    broken = network.trace(theta, x, x)[0]
+    assert broken[:, :, 5].isnan().all()
+    assert broken[1].isnan().all()
+    kept = torch.arange(2048) != 5
+    assert torch.equal(broken[[0, 2]][..., kept], y[[0, 2]][..., kept])
+
+
+class Largest(TorchDispatchMode):
+    """Numbers in the largest tensor that is made meanwhile."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numbers = max(self.numbers, made.untyped_storage().nbytes() // made.element_size())
+        return made
+
+
+@pytest.mark.parametrize("basis", [Wavelet(), MLPEdge(4), OwnPerEdge()], ids=name)
+def test_nothing_of_all_edges_and_the_batch_exists(basis, monkeypatch, randn):
+    monkeypatch.setattr("kanexp.model.product.BLOCK", 2**12)
+    network, theta = network_and_weights(basis, seeds=(0, 1), widths=(20, 30))
+    theta, x = theta.requires_grad_(), randn(2, 20, 200).requires_grad_()
+    with Largest() as made:
+        torch.autograd.grad(network(theta, x).square().sum(), [theta, x])
+    assert 2**12 <= made.numbers <= max(1.25 * 2**12, theta.numel(), x.numel() * (2 * 3 + 2))
+    assert made.numbers < 2 * 20 * 30 * 200 / 4
+    with Largest() as made:
+        network.plain(theta, x)
+    assert made.numbers >= 2 * 20 * 30 * 200
+
+
+@pytest.mark.parametrize("basis", [Wavelet(), Sine(), MLPEdge(3)], ids=name)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_trained_functions_have_finite_gradients_anywhere(basis, dtype, randn):
+    """At huge inputs, and with widths and frequencies that are almost zero."""
+    network, theta = network_and_weights(basis, widths=(4, 3), dtype=dtype)
+    named = network.unflatten(theta)
+    for inner in ("width", "frequency"):
+        if f"layers.0.{inner}" in named:
+            tiny = torch.tensor([1e-18, -1e-9, 1e-12], dtype=dtype)
+            named[f"layers.0.{inner}"] = tiny.reshape(3, *[1] * (named[f"layers.0.{inner}"].dim() - 1)).expand_as(
+                named[f"layers.0.{inner}"]
+            )
+    theta = network.flatten(named).requires_grad_()
+    x = torch.tensor([*HUGE, 0.0, 1e-3], dtype=dtype).expand(3, 4, 6).clone().requires_grad_()
+    y = network.layers[0].forward(network.weights(theta)[0], x)
+    assert y.isfinite().all()
+    for gradient in torch.autograd.grad(y, [x, theta], torch.ones_like(y)):
+        assert gradient.isfinite().all()
 
 
 def test_an_input_that_is_no_number_stays_with_its_outputs(randn):
@@ -157,8 +301,9 @@ def test_inputs_of_its_own_for_each_seed(basis, randn):
         assert_close(network(theta[i : i + 1], x[i : i + 1]), together[i : i + 1], rtol=1e-12, atol=1e-12)
 
 
-def test_a_seed_that_is_not_finite_leaves_the_others_bit_identical(randn):
-    network, theta = network_and_weights(Fourier(), dtype=torch.float32)
+@pytest.mark.parametrize("basis", [Fourier(), Wavelet(), Sine(), MLPEdge(3)], ids=name)
+def test_a_seed_that_is_not_finite_leaves_the_others_bit_identical(basis, randn):
+    network, theta = network_and_weights(basis, dtype=torch.float32)
     x = randn(1, 2, 50).float()
     broken = theta.clone()
     broken[1] = torch.nan
@@ -207,7 +352,7 @@ class NoSlopes(Basis):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev(), Gram(), NoSlopes()], ids=name)
+@pytest.mark.parametrize("basis", [Fourier(), BSpline(), Chebyshev(), Gram(), NoSlopes(), Wavelet(), Sine()], ids=name)
 def test_compiled_functions_give_the_same(basis, randn):
     network, theta = network_and_weights(basis, widths=(2, 4, 3, 1))
     theta.requires_grad_()

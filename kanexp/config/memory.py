@@ -61,7 +61,7 @@ def _features(layer: "EdgeLayer", rows: int, batch: int, shared: bool, different
     each = layer.terms * layer.n_in * (layer.n_out if layer.basis.per_edge else 1)
     if shared and not layer.inner_shapes:
         return each * batch if rows > 1 else 0
-    return rows * each * batch if differential or layer.changes or layer.basis.bound != "none" else 0
+    return rows * each * batch if differential or not layer.by_hand else 0
 
 
 def _mistake(parts: dict[str, int], device: str) -> str:

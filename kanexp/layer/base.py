@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from kanexp.calculus import derivative
+from kanexp.calculus import derivative, pulled_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class Basis(ABC):
     size: ClassVar[str] = ""  # the option that refinement raises; empty where there is none
     layer_norm: ClassVar[bool] = False  # True: the functions see inputs normalized over the layer's features
     bound: ClassVar[str] = "none"  # how the layer brings inputs into the domain, one of BOUNDS
+    fuses: ClassVar[bool] = False  # True: `sums` and `pull_sums` gain from being compiled, each into few loops
     unrolled: ClassVar[bool] = False  # True: `features` runs term by term, a program as long as there are terms
     residual: Literal["none", "silu", "identity"] = "none"
     scale: bool = False
@@ -69,12 +70,12 @@ class Basis(ABC):
         higher = (derivative(lambda x: self.features(x, *weights), x, k) for k in range(1, order + 1))
         return (self.features(x, *weights), *higher)
 
-    # The two below do the same without gradients, for the fast path: in memory that is given, so that numbers stay in
-    # the processor's cache. For functions that are fixed and shared by all edges.
+    # All below do the same without gradients, for the fast path, so that numbers stay in the processor's cache: the
+    # first three for functions that all edges share, in memory that is given, the others for functions per edge.
 
-    def fill(self, x: Tensor, out: Tensor) -> None:
-        """Write `features(x)` into out (..., terms, n_in, batch); overridden where writing in place is faster."""
-        out.copy_(self.features(x))
+    def fill(self, x: Tensor, out: Tensor, *weights: Tensor) -> None:
+        """Write `features` into out (..., terms, n_in, batch); overridden where writing in place is faster."""
+        out.copy_(self.features(x, *weights))
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
         """Sum over the terms of slopes times grad, (..., n_in, batch): the gradient in x, given that of the features.
@@ -82,6 +83,27 @@ class Basis(ABC):
         Overridden where the sum needs no slope of every term. `grad` may be used as scratch memory.
         """
         return (self.slopes(x, features) * grad).sum(dim=-3)
+
+    def pull_all(self, x: Tensor, features: Tensor, grad: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        """`pull` of functions that are trained: the gradient in x, and in each of their weights, in its shape.
+
+        This default differentiates `features`; overridden where a formula is cheaper. May use `grad` as memory, too.
+        """
+        return pulled_back(self.features, grad, x, *weights)
+
+    def sums(self, x: Tensor, weight: Tensor, *weights: Tensor) -> Tensor:
+        """Functions per edge times weight (..., n_out, terms, n_in), summed over terms and inputs: (..., n_out, batch).
+
+        Asked for some of a layer's edges at a time, with their part of all weights whose last axes are n_out and n_in.
+        """
+        return torch.einsum("...toib,...oti->...ob", self.features(x, *weights), weight)
+
+    def pull_sums(self, x: Tensor, weight: Tensor, grad: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        """The gradients in x, weight and weights, in their shapes, given that of `sums` (..., n_out, batch).
+
+        This default differentiates `sums`.
+        """
+        return pulled_back(self.sums, grad, x, weight, *weights)
 
     @property
     def orders(self) -> tuple[int, ...] | None:
@@ -284,6 +306,10 @@ class Bumps(Bounded):
     def bump_slope(self, w: Tensor) -> Tensor:
         """Derivative of the bump, elementwise."""
 
+    def bump_(self, w: Tensor) -> Tensor:
+        """`bump` without gradients, in the memory of w; overridden where that is faster."""
+        return w.copy_(self.bump(w))
+
     def features(self, x: Tensor, *weights: Tensor) -> Tensor:
         # Differentiated two or three times, what is computed for functions that are zero is most of the time. Compiled
         # code is faster without an index.
@@ -300,9 +326,9 @@ class Bumps(Bounded):
         for at, part in zip(x.split(size, dim=-1), out.split(size, dim=-1), strict=True):
             if self._sparse:
                 m, w = self._live_at(at)
-                part.zero_().scatter_(-3, m, self.bump(w))
+                part.zero_().scatter_(-3, m, self.bump_(w))
             else:
-                part.copy_(self.features(at))
+                part.copy_(self.bump_(self._moved(at)))
 
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
         size, total = self._tile(x), torch.empty_like(x)
@@ -331,11 +357,16 @@ class Bumps(Bounded):
 
     def _live_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers m of the functions that can be non-zero at x, (..., live, n_in, batch), and u - m."""
+        first, rest = (t.unsqueeze(-3) for t in self.first_living(x))
+        j = torch.arange(self.live, dtype=x.dtype, device=x.device)[:, None, None]
+        return (first + j).long(), rest - j
+
+    def first_living(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The number m of the first function that can be non-zero at x, not yet a whole number's type, and u - m."""
         u = (x - self.low) * self.rate
         # An input that is no number has to become an index all the same; its bumps are no numbers either.
-        first = u.floor().nan_to_num(0).clamp(0, self.terms - self.live).unsqueeze(-3)
-        j = torch.arange(self.live, dtype=x.dtype, device=x.device)[:, None, None]
-        return (first + j).long(), (u.unsqueeze(-3) - first) - j
+        first = u.floor().nan_to_num(0).clamp(0, self.terms - self.live)
+        return first, u - first
 
 
 def span(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:

@@ -88,6 +88,14 @@ class BSpline(Bumps):
     def bump(self, w: Tensor) -> Tensor:
         return self._powers(self._depth(w), self.order) / math.factorial(self.order)
 
+    def bump_(self, w: Tensor) -> Tensor:
+        depth = w.sub_(self._middle).abs_().neg_().add_((self.order + 1) / 2).clamp_(min=0)
+        inside = [(depth - j).clamp_(min=0).pow_(self.order) for j in range(1, self.order // 2 + 1)]
+        total = depth.pow_(self.order)
+        for j, power in enumerate(inside, 1):
+            total.add_(power, alpha=(-1) ** j * math.comb(self.order + 1, j))
+        return total.mul_(1 / math.factorial(self.order))
+
     def bump_slope(self, w: Tensor) -> Tensor:
         slope = self._powers(self._depth(w), self.order - 1) / math.factorial(self.order - 1)
         return torch.where(w < self._middle, slope, -slope)

@@ -1,6 +1,5 @@
 """One layer of learned functions: its weights, its features, and the one matmul that combines them."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,8 @@ from kanexp.calculus import derivative
 from kanexp.init.base import Edges, Init
 from kanexp.layer.base import BOUNDS, RESIDUALS, Basis, span
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
+from kanexp.model.product import EdgeKernels, EdgeProduct, Kernels, Product
+from kanexp.model.sparse_product import sparse_product, suits
 
 
 class LayerWeights(NamedTuple):
@@ -33,67 +34,11 @@ class LayerWeights(NamedTuple):
         return self.layer.basis
 
 
-class Kernels(NamedTuple):
-    """A layer's two elementwise functions, in memory that is given to them or compiled."""
-
-    features: Callable[[Tensor, Tensor], Tensor]  # x, memory for the features that may be used -> features
-    pull: Callable[[Tensor, Tensor, Tensor], Tensor]  # x, features, their gradient -> gradient of x
-
-
-# Numbers in one chunk of features. The sum over a large batch goes chunk by chunk: features and their gradient are
-# written and read again before they leave the processor's cache. No more of them exist at once, but for the KEPT that
-# wait for the backward of a layer which has no more of them than that.
-CHUNK = 2**22
-KEPT = 2**23
-
 # Numbers in a layer that is quickly drawn; torch takes a second before it can do without memory.
 SMALL = 2**22
 
 # A recurrence is compiled as one long expression: minutes at 120 terms, and nothing gained over the fast path.
 MOST_UNROLLED = 32
-
-
-class _Product(torch.autograd.Function):
-    """Features, then matmul, for all layers with fixed functions.
-
-    Few features are kept for the backward; many are computed again there, from the inputs. The plain path,
-    differentiating through `features`, keeps every intermediate of a recurrence.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, layer: "EdgeLayer") -> Tensor:
-        y = x.new_empty(len(x), layer.n_out, x.shape[-1])
-        chunks = layer.chunks(x)
-        keep, kept = any(ctx.needs_input_grad) and x.numel() * layer.terms <= KEPT, []
-        memory = layer.memory(x[..., chunks[0]])
-        for chunk in chunks:
-            features = layer.kernels.features(x[..., chunk], memory)
-            torch.baddbmm(bias.unsqueeze(-1), weight.flatten(2), features.flatten(1, 2), out=y[..., chunk])
-            if keep:
-                kept.append(features)
-                memory = layer.memory(x[..., chunk])
-        ctx.save_for_backward(x, weight, *kept)
-        ctx.layer = layer
-        return y
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, *kept = ctx.saved_tensors
-        layer, wanted = ctx.layer, ctx.needs_input_grad
-        grad_x = torch.empty_like(x) if wanted[0] else None
-        grad_weight = torch.zeros_like(weight) if wanted[1] else None
-        chunks = layer.chunks(x)
-        memory = None if kept else layer.memory(x[..., chunks[0]])
-        for i, chunk in enumerate(chunks):
-            at, pulled = x[..., chunk], grad[..., chunk]
-            features = kept[i] if kept else layer.kernels.features(at, memory)
-            if grad_weight is not None:
-                grad_weight.flatten(2).baddbmm_(pulled, features.flatten(1, 2).mT)
-            if grad_x is not None:
-                of_features = (weight.flatten(2).mT @ pulled).view_as(features)
-                grad_x[..., chunk] = layer.kernels.pull(at, features, of_features)
-        return grad_x, grad_weight, grad.sum(-1) if wanted[2] else None, None
 
 
 @dataclass(frozen=True)
@@ -113,7 +58,8 @@ class EdgeLayer:
 
     @cached_property
     def kernels(self) -> Kernels:
-        if not self.compiled or (self.basis.unrolled and self.terms > MOST_UNROLLED):
+        """For edges that share their functions."""
+        if not self.compiled or self.inner_shapes or (self.basis.unrolled and self.terms > MOST_UNROLLED):
             return Kernels(self.fill, self.pull)
         features = torch.compile(self.features, dynamic=False)
         if type(self.basis).slopes is Basis.slopes:  # differentiates twice, which compiled code cannot do
@@ -122,7 +68,21 @@ class EdgeLayer:
         def pull(x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
             return (self.slopes(x, features) * grad).sum(dim=-3)
 
-        return Kernels(lambda x, memory: features(x), torch.compile(pull, dynamic=False))
+        compiled = torch.compile(pull, dynamic=False)
+        return Kernels(lambda x, memory: features(x), lambda x, features, grad: (compiled(x, features, grad),))
+
+    @cached_property
+    def edge_kernels(self) -> EdgeKernels:
+        """For functions per edge."""
+        sums, pull_sums = self.basis.sums, self.basis.pull_sums
+        if not self.compiles:
+            return EdgeKernels(sums, pull_sums)
+        return EdgeKernels(torch.compile(sums, dynamic=False), torch.compile(pull_sums, dynamic=False))
+
+    @property
+    def compiles(self) -> bool:
+        """Whether functions per edge run as compiled code, in which nothing per edge and sample is stored."""
+        return self.compiled and self.basis.fuses
 
     @cached_property
     def inner_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -222,30 +182,31 @@ class EdgeLayer:
         """Memory for the features at x, (..., terms, n_in, batch)."""
         return x.new_empty(*x.shape[:-2], self.terms, *x.shape[-2:])
 
-    def fill(self, x: Tensor, memory: Tensor) -> Tensor:
+    def fill(self, x: Tensor, memory: Tensor, *inner: Tensor) -> Tensor:
         """`features` without gradients, written into `memory`, of which it returns the part used."""
         out = memory[..., : x.shape[-1]]
         if self.basis.residual == "none":
-            self.basis.fill(x, out)
+            self.basis.fill(x, out, *inner)
         else:
-            self.basis.fill(x, out[..., :-1, :, :])
+            self.basis.fill(x, out[..., :-1, :, :], *inner)
             out[..., -1, :, :] = RESIDUALS[self.basis.residual][0](x)
         return out
 
-    def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
-        """The gradient in x, (..., n_in, batch), given that of the features; uses `grad` as scratch memory."""
-        if self.basis.residual == "none":
-            return self.basis.pull(x, features, grad)
-        _, slope = RESIDUALS[self.basis.residual]
-        total = self.basis.pull(x, features[..., :-1, :, :], grad[..., :-1, :, :])
-        return total.addcmul_(slope(x), grad[..., -1, :, :])
+    def pull(self, x: Tensor, features: Tensor, grad: Tensor, *inner: Tensor) -> tuple[Tensor, ...]:
+        """The gradients in x, (..., n_in, batch), and in the numbers inside the functions, given that of the features.
 
-    def chunks(self, x: Tensor) -> list[slice]:
-        """The batch in parts of about equal size, with at most CHUNK features each."""
-        batch = x.shape[-1]
-        parts = math.ceil(x.numel() * self.terms / CHUNK) or 1
-        size = math.ceil(batch / parts) or 1
-        return [slice(start, start + size) for start in range(0, batch, size)] or [slice(0, 0)]
+        Uses `grad` as scratch memory.
+        """
+        if self.basis.residual == "none":
+            return self._pull(x, features, grad, *inner)
+        last = grad[..., -1, :, :]
+        total, *others = self._pull(x, features[..., :-1, :, :], grad[..., :-1, :, :], *inner)
+        return total.addcmul_(RESIDUALS[self.basis.residual][1](x), last), *others
+
+    def _pull(self, x: Tensor, features: Tensor, grad: Tensor, *inner: Tensor) -> tuple[Tensor, ...]:
+        if inner:
+            return self.basis.pull_all(x, features, grad, *inner)
+        return (self.basis.pull(x, features, grad),)
 
     def edge_weights(self, w: LayerWeights) -> Tensor:
         """The weights that multiply the features, (seeds, n_out, terms, n_in), scale and residual included."""
@@ -264,12 +225,21 @@ class EdgeLayer:
             return y.view(seeds, self.n_out, batch) + w.bias.unsqueeze(-1)
         return torch.baddbmm(w.bias.unsqueeze(-1), weight, features.flatten(1, 2))
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether `forward` has gradients of its own, by which features exist for one chunk of the batch at a time."""
+        return not (self.normalizes or self.kept or self.basis.bound != "none")
+
     def forward(self, w: LayerWeights, x: Tensor) -> Tensor:
         """Outputs (seeds, n_out, batch) at inputs x (seeds or 1, n_in, batch)."""
-        if self.changes or self.basis.bound != "none":
+        if not self.by_hand or torch.compiler.is_compiling():  # a compiler of whole steps sees formulas alone
             return self.plain(w, x)
-        x = x.expand(len(w.bias), -1, -1)
-        return _Product.apply(x, self.edge_weights(w), w.bias, self)
+        sparse, each = suits(self, x), x.expand(len(w.bias), -1, -1)
+        if not (sparse or self.basis.per_edge):
+            return Product.apply(each, self.edge_weights(w), w.bias, self, *w.inner)
+        coef = w.coef if w.scale is None else w.coef * w.scale.unsqueeze(-2)
+        y = sparse_product(self, x, coef, w.bias) if sparse else EdgeProduct.apply(each, coef, w.bias, self, *w.inner)
+        return y if w.residual is None else torch.baddbmm(y, w.residual, RESIDUALS[self.basis.residual][0](each))
 
     def plain(self, w: LayerWeights, x: Tensor) -> Tensor:
         """The outputs of `forward` by operations that can be differentiated any number of times."""

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from kanexp.init.base import Init
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.model.embedding import Embedded, Embedding
+from kanexp.model.sparse_product import suits
 from kanexp.model.wiring import Finished, Row, Wiring
 
 KEPT = 2**26  # features of inputs that stay the same, above which they are computed anew each time
@@ -171,13 +172,15 @@ class Network:
     def prepare(self, x: Tensor) -> Tensor:
         """What does not change in training at inputs x (seeds or 1, n_in, batch): a fixed first layer's features.
 
-        The inputs themselves, with their three axes, where features change or are too many to keep.
+        The inputs themselves, with their three axes, where features change, or are too many to keep or mostly zero.
         """
         first = self.layers[0]
         if not self._prepares:
             return x
         entering = self.wiring.enter(x, {})
-        return x if entering.numel() * first.terms > KEPT else first.features(entering, seen=first.seen(entering))
+        if entering.numel() * first.terms > KEPT or suits(first, entering):
+            return x
+        return first.features(entering, seen=first.seen(entering))
 
     @property
     def _prepares(self) -> bool:
@@ -211,8 +214,9 @@ class Network:
             traced.append(w._replace(x=self.wiring.enter(x, named) if ready else entering))
             if ready:
                 return layer.combine(w, prepared)
-            # Inputs that all seeds share have their features computed once.
-            return layer.plain(w, entering) if len(entering) < len(theta) else layer.forward(w, entering)
+            # Inputs that all seeds share have the features computed once that are alike for all.
+            once = len(entering) < len(theta) and not layer.inner_shapes and not suits(layer, entering)
+            return layer.plain(w, entering) if once else layer.forward(w, entering)
 
         return self._run(apply, prepared, named), traced
 

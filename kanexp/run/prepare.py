@@ -107,4 +107,5 @@ def _worth_compiling(experiment: Experiment, network: Network, rows: int, sample
         return bool(settings.compile)
     batch = min(samples, settings.batch_size or samples)
     terms = sum(layer.n_in * layer.basis.terms for layer in network.layers[1:] if isinstance(layer.basis, Bumps))
+    terms += sum(layer.n_in * layer.n_out * layer.basis.terms for layer in network.layers if layer.basis.fuses)
     return rows * batch * terms * settings.steps >= WORTH_COMPILING and shutil.which("c++") is not None
