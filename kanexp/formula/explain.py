@@ -89,7 +89,8 @@ def _of_seed(
     train, val, test = (_part(run, data, split, seed) for split in (data.train, data.val, data.test))
     fit, kind = _best(names, train, generator(seed, "formula"), first)
     if fit is None:
-        return Formula(seed, reason=f"no small form came within {100 * CLOSE:g} % of the network"), None
+        reason = f"no small form came within {100 * CLOSE:g} % of the network"
+        return Formula(seed, network_test=_off(test.y, test.answer, test.y), reason=reason), None
     written = simplified(fit.written)
     values = [_values(written, names, part.x) for part in (train, val, test)]
     on_train, on_val, on_test = (_off(p.y, v, p.y) for p, v in zip((train, val, test), values, strict=True))
