@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sympy
+from replay import paint_nothing
 
 from kanexp.cli import main as kanexp
 from kanexp.formula.explain import explain_formula
@@ -112,18 +114,28 @@ def chain(seed: int) -> tuple[str, str]:
         except Exception:  # whatever it is, it is what is looked for
             return "wrong", traceback.format_exc()[-1500:]
         (one,) = found.each
-        return _judged(one)
+        return judged(one)
 
 
-def _judged(one: Formula) -> tuple[str, str]:
+def judged(one: Formula) -> tuple[str, str]:
+    """What a seed's formula counts as, and why."""
     if not one.found:
         return ("none", one.reason) if one.reason else ("wrong", "no formula and no reason")
     assert one.written is not None
     numbers = [one.train, one.val, one.test, one.to_network, one.network_test]
-    numbers += [float(number) for number in one.written.atoms() if number.is_number]
+    numbers += [
+        _float(number) for number in one.written.atoms() if number.is_number is not False and not number.free_symbols
+    ]
     if not all(map(math.isfinite, numbers)):
         return "wrong", f"not finite: {one.written}, {numbers}"
     return "formula", ""
+
+
+def _float(number: sympy.Expr) -> float:
+    try:
+        return float(number)
+    except TypeError:  # complex, or none at all
+        return math.nan
 
 
 def main() -> None:
@@ -136,6 +148,7 @@ def main() -> None:
     if given.repeat is not None:
         print(*chain(given.repeat), sep=": ")
         return
+    paint_nothing()  # pictures take longer than all the rest
     ended, wrong, begin = Counter[str](), [], time.monotonic()
     for seed in range(given.seed, given.seed + given.count):
         if time.monotonic() - begin > 60 * given.minutes:

@@ -25,7 +25,7 @@ def tell_formulas(run: Trained, seeds: list[int] | None = None) -> None:
         if seed not in run.seeds:
             raise ConfigError(f"--seed: must be one of {', '.join(map(str, run.seeds))}, got {seed}")
     asked = f"{len(seeds or run.seeds)} of {len(run.seeds)} seeds"
-    console.say(f"reading {asked}: 5 to 15 s each, minutes where no formula is exact")
+    console.say(f"reading {asked}: seconds each, half a minute where no formula is exact")
     formulas = explain_formula(run, seeds, _say)
     write_formulas(formulas, run.encoding.names, run.path)
     console.say(formulas.sentence())
