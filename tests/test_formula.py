@@ -1,7 +1,9 @@
 """From a network to a formula: symbols, edges, networks of symbols, and what is written of them."""
 
 import math
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 import sympy
 import torch
@@ -90,6 +92,12 @@ def test_what_the_data_weigh_decides():
     straight, cubic = SYMBOLS["x"], SYMBOLS["x^3"]
     assert [c.symbol.name for c in of_one(curve, left, [cubic, straight])] == ["x", "x^3"]
     assert [c.symbol.name for c in of_one(curve, right, [straight, cubic])] == ["x^3", "x"]
+
+
+def test_a_symbol_that_does_not_hold_the_curve_is_refused_with_a_reason():
+    low = replace(SYMBOLS["log"], low=100.0, high=101.0)
+    (found,) = of_one(curve_points(), EVEN, [low])
+    assert found.refused == "the curve's points leave its domain"
 
 
 @pytest.mark.parametrize("curve", [EVEN * 0, EVEN, EVEN * 1e150, EVEN * 1e-150, curve_points() * math.inf])
@@ -303,6 +311,20 @@ def test_a_run_comes_to_its_formula_again_and_again(kanexp, tmp_path):
     exec((folder / "formula.py").read_text(), space)
     assert space["formula"](0.3, -0.7) == pytest.approx(math.exp(math.sin(0.3 * math.pi) + 0.49), rel=1e-12)
     assert done.stdout.splitlines()[-1] == "exp(x2**2 + sin(pi*x1)): 1 of 1 seeds (21 to 100 % at 95 %)"
+    _candidates_say_why(pd.read_csv(folder / "formula_candidates.csv", keep_default_na=False))
+
+
+def _candidates_say_why(table):
+    """Every edge has all symbols and a number once, those refused have a reason, and what was taken is marked."""
+    for _, edge in table.groupby("edge"):
+        assert sorted(edge["symbol"]) == sorted([*SYMBOLS, "a number"])
+        assert edge["chosen"].astype(str).eq("True").sum() == 1
+    refused = table[table["refused"] != ""]
+    assert (refused["r2"] == "").all()
+    assert (table[table["refused"] == ""]["r2"] != "").all()
+    taken = table[table["chosen"].astype(str) == "True"]
+    assert {"sin", "x^2", "exp"} <= set(taken["symbol"]) | ({"sin"} if "cos" in set(taken["symbol"]) else set())
+    assert set(table["entering"]) == {"x1", "x2", "what is inside"}
 
 
 def test_names_of_a_table_become_names_of_python_and_stay_apart():

@@ -185,9 +185,10 @@ def _grids(symbols: tuple[Symbol, ...]) -> tuple[list[tuple[float, float]], Tens
     values, ends = [], []
     for symbol in symbols:
         pairs, there = _grid(symbol)
-        size = there.std(1, keepdim=True, correction=0)
+        there = there - there.mean(1, keepdim=True)
+        size = there.square().mean(1, keepdim=True).sqrt()
         varies = (size > 1e-100)[:, 0] & size[:, 0].isfinite()
-        there = (there - there.mean(1, keepdim=True)) / size
+        there = there / size
         starts += [(b, c) for b, c in pairs[varies].tolist()]
         values.append(there[varies])
         ends.append(len(starts))

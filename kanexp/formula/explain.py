@@ -11,12 +11,13 @@ from torch import Generator, Tensor
 
 from kanexp.config.experiment import build_experiment
 from kanexp.error import ConfigError
+from kanexp.formula.choice import Choice, choices
 from kanexp.formula.distil import trained
 from kanexp.formula.expression import MODULES, Data, Fit, finished, inputs_of
 from kanexp.formula.form import Factor, Form, Range, Shape, form
 from kanexp.formula.formulas import Formula, Formulas, identifiers
 from kanexp.formula.merged import Input, merged
-from kanexp.formula.reading import TRIALS, Read, read
+from kanexp.formula.reading import TRIALS, Read, begun, read
 from kanexp.formula.simplified import simplified
 from kanexp.seeding import generator
 from kanexp.task.base import Data as TaskData
@@ -87,17 +88,19 @@ def _of_seed(
 ) -> tuple[Formula, Kind | None]:
     """A seed's formula, and the kind of form it has where it is exact; the kind `first` is tried before all others."""
     train, val, test = (_part(run, data, split, seed) for split in (data.train, data.val, data.test))
-    fit, kind = _best(names, train, generator(seed, "formula"), first)
-    if fit is None:
+    best = _best(names, train, generator(seed, "formula"), first)
+    if best is None:
         reason = f"no small form came within {100 * CLOSE:g} % of the network"
         return Formula(seed, network_test=_off(test.y, test.answer, test.y), reason=reason), None
-    written = simplified(fit.written)
+    written = simplified(best.fit.written)
     values = [_values(written, names, part.x) for part in (train, val, test)]
     on_train, on_val, on_test = (_off(p.y, v, p.y) for p, v in zip((train, val, test), values, strict=True))
     allowed = max(ENOUGH * _off(val.y, val.answer, val.y), 1e-8)
     reason = "" if on_val <= allowed else f"the best one is off by {on_val:.1e}, more than {allowed:.1e}"
     to_network, own = _off(test.answer, values[2], test.y), _off(test.y, test.answer, test.y)
-    return Formula(seed, written, values[2], on_train, on_val, on_test, to_network, own, reason), kind
+    exact = best.kind if best.fit.loss < ROUNDING else None
+    errors = (on_train, on_val, on_test, to_network, own)
+    return Formula(seed, written, values[2], *errors, reason, best.choices), exact
 
 
 def _off(target: Tensor, found: Tensor, scale: Tensor) -> float:
@@ -131,8 +134,17 @@ class Distilled:
         return tuple(one.written for one in self.inputs), self.shape
 
 
-def _best(names: Sequence[str], train: Part, draws: Generator, first: Kind | None) -> tuple[Fit | None, Kind | None]:
-    """The expression of the shortest description among the forms read, and the kind of form if it is exact.
+@dataclass(frozen=True)
+class Best:
+    """An expression, the kind of form that it was, and what the edges of that may have been."""
+
+    fit: Fit
+    kind: Kind
+    choices: tuple[Choice, ...]
+
+
+def _best(names: Sequence[str], train: Part, draws: Generator, first: Kind | None) -> Best | None:
+    """The expression of the shortest description among the forms read.
 
     Forms that say all that the network says are read with care; those that are only near it with few trials: series
     cannot say what has an infinite slope. The first exact one ends the search, or READS with care.
@@ -153,10 +165,11 @@ def _best(names: Sequence[str], train: Part, draws: Generator, first: Kind | Non
             break
     fine = [(one, found) for one, found in reads if math.isfinite(found.loss)]
     if not fine:
-        return None, None
+        return None
     one, found = min(fine, key=lambda pair: pair[1].length(len(y), ROUNDING))
     fit = finished(found.form, found.theta, one.kind[0], scale, data)
-    return fit, one.kind if fit.loss < ROUNDING else None
+    start = begun(one.form, one.theta, one.x, y / scale)
+    return Best(fit, one.kind, choices(start, one.x, found.form, one.kind[0]))
 
 
 def _views(names: Sequence[str], train: Part) -> list[tuple[Input, ...]]:

@@ -48,8 +48,13 @@ def read(form: Form, theta: Tensor, x: Tensor, y: Tensor, trials: int = TRIALS) 
     At most so many edges are replaced.
     """
     search = _Search(x, y, trials)
-    search.go(again(form, centred(form, theta, x), x, y, STEPS))
+    search.go(begun(form, theta, x, y))
     return search.best or Read(form, theta, math.inf)
+
+
+def begun(form: Form, theta: Tensor, x: Tensor, y: Tensor) -> Read:
+    """What reading begins with: series that leave to a sum what is its own, trained on the targets."""
+    return again(form, centred(form, theta, x), x, y, STEPS)
 
 
 class _Search:

@@ -7,7 +7,7 @@ from sympy.printing.pycode import pycode
 
 from kanexp import console
 from kanexp.error import ConfigError
-from kanexp.folder.names import FORMULA_PY, FORMULA_TEX, FORMULAS
+from kanexp.folder.names import FORMULA_CANDIDATES, FORMULA_PY, FORMULA_TEX, FORMULAS
 from kanexp.folder.sheet import write_sheet
 from kanexp.formula.explain import explain_formula
 from kanexp.formula.formulas import Formula, Formulas, identifiers, shown
@@ -40,8 +40,9 @@ def _say(one: Formula) -> None:
 
 
 def write_formulas(formulas: Formulas, names: list[str], folder: Path) -> None:
-    """formula.csv, and where there is a formula, formula.tex and formula.py."""
+    """formula.csv and formula_candidates.csv, and where there is a formula, formula.tex and formula.py."""
     write_sheet(formulas.table(), folder / FORMULAS, digits=6)
+    write_sheet(formulas.candidates(), folder / FORMULA_CANDIDATES, digits=10)
     for name in (FORMULA_TEX, FORMULA_PY):
         (folder / name).unlink(missing_ok=True)
     if formulas.best is None:
