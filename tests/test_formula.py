@@ -8,7 +8,7 @@ import pytest
 import sympy
 import torch
 
-from kanexp.formula.curve import curve_points, fitted
+from kanexp.formula.curve import Candidate, curve_points, fitted
 from kanexp.formula.distil import centred, fitting, trained
 from kanexp.formula.explain import SHAPES
 from kanexp.formula.expression import Data, inputs_of, named, refit, simplest
@@ -240,6 +240,12 @@ def test_a_candidate_means_the_same_in_the_units_of_the_form():
             before = a * f(b * (t - middle) / half + c) + d
             a, b, c, d = moved(candidate, middle, half).constants
             torch.testing.assert_close(a * f(b * t + c) + d, before, rtol=1e-6, atol=1e-6)
+
+
+def test_a_candidate_whose_numbers_are_too_large_is_refused():
+    steep = Candidate(SYMBOLS["exp"], 1.0, 0.0, (1.0, 1.0, 0.0, 0.0))
+    assert moved(steep, 0.0, 1.0).constants == (1.0, 1.0, 0.0, 0.0)
+    assert moved(steep, -1.0, 1e-6).refused == "its numbers are too large"
 
 
 # -- expressions ----------------------------------------------------------------------------------------------------

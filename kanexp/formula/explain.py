@@ -104,8 +104,8 @@ def _of_seed(
 
 
 def _off(target: Tensor, found: Tensor, scale: Tensor) -> float:
-    """Root mean square relative to a deviation; infinite where there are no numbers."""
-    off = float((found - target).square().mean().sqrt() / scale.std())
+    """Root mean square relative to a deviation, or as it is where that is 0; infinite where there are no numbers."""
+    off = float((found - target).square().mean().sqrt()) / (float(scale.std()) or 1.0)
     return off if math.isfinite(off) else math.inf
 
 

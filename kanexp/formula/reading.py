@@ -16,6 +16,7 @@ SHORTER = 2  # replacements of an edge that are gone on with, of which no more c
 TRIALS = 40  # edges replaced, in all
 STEPS, LAST = 16, 120
 WEIGHT = 4.0  # of bits by which a curve is off, beside those of a symbol, in the order in which symbols are tried
+LARGE = 700.0  # exponents, beyond which there is no number
 FLOOR = 1e-30  # mean square of targets of size 1, below which all is rounding
 EXACT = 1e-22  # the same of what is exact: nothing better is looked for
 
@@ -177,8 +178,10 @@ def moved(one: Candidate, middle: float, half: float) -> Candidate:
             a, c, d = a * b, 0.0, d + a * b * c
             b = 1.0
     elif "c" not in one.symbol.free:
-        a *= math.exp(c)
+        a *= math.exp(c) if c < LARGE else math.inf
         c = 0.0
+    if not all(map(math.isfinite, (a, b, c, d))):
+        return Candidate(one.symbol, refused="its numbers are too large")
     return Candidate(one.symbol, one.r2, one.loss, (a, b, c, d))
 
 
