@@ -210,6 +210,14 @@ def test_the_hash_is_of_what_is_in_files(tmp_path):
     assert job.hash != before  # and no complaint: whoever reads the file says that it is gone
 
 
+def test_an_option_that_came_later_leaves_the_digests_of_runs_from_before():
+    words = ["task=feynman", "task.equation=I.9.18"]
+    more = ([], ["task.domain=own"], ["task.domain=unit"])
+    plain, same, other = (load([*words, *own], find_catalog())[0] for own in more)
+    assert plain.hash == same.hash == "1ecd28079d24bb73"  # as it was when there was no domain
+    assert other.hash != plain.hash
+
+
 def test_the_written_config_repeats_the_run():
     (job,) = load(["layer=bspline", "layer.intervals=9"], CATALOG)
     assert yaml.safe_load(job.yaml) == job.values

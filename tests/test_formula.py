@@ -1,23 +1,32 @@
 """From a network to a formula: symbols, edges, networks of symbols, and what is written of them."""
 
 import math
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 import sympy
 import torch
 
-from kanexp.formula.curve import curve_points, fitted
-from kanexp.formula.distil import fitting
-from kanexp.formula.expression import inputs_of, named, refit, simplest
-from kanexp.formula.form import form
+from kanexp.formula.curve import Candidate, curve_points, fitted
+from kanexp.formula.distil import centred, fitting, trained
+from kanexp.formula.explain import SHAPES
+from kanexp.formula.expression import Data, inputs_of, named, refit, simplest
+from kanexp.formula.form import Factor, form
 from kanexp.formula.formulas import Formula, Formulas, identifiers
-from kanexp.formula.reading import moved
+from kanexp.formula.merged import Input, merged
+from kanexp.formula.reading import moved, read
 from kanexp.formula.simplified import simplified
 from kanexp.formula.symbol import SYMBOLS
 from kanexp.formula.writing import python
 
 PYKAN = 29  # functions that its library has, constants and duplicates among them
 EVEN = torch.ones_like(curve_points())
+
+
+def of_one(curve, weight=EVEN, symbols=None):
+    """The candidates of a single curve."""
+    return fitted(curve[None], weight[None], symbols)[0]
 
 
 def inside(symbol):
@@ -58,7 +67,7 @@ CURVES = {
 @pytest.mark.parametrize("name", CURVES)
 def test_a_curve_is_recognized_with_its_constants(name):
     curve = CURVES[name](curve_points())
-    found = {candidate.symbol.name: candidate for candidate in fitted(curve, EVEN)}
+    found = {candidate.symbol.name: candidate for candidate in of_one(curve)}
     assert name in list(found)[:2]  # sin is cos as well, arcsin arccos
     best = found[name]
     assert 1 - best.r2 < 1e-13
@@ -67,18 +76,33 @@ def test_a_curve_is_recognized_with_its_constants(name):
     torch.testing.assert_close(again, curve, rtol=0, atol=1e-7)
 
 
+def test_curves_together_are_fitted_as_each_alone():
+    curves = torch.stack([one(curve_points()) for one in CURVES.values()] + [EVEN * math.nan])
+    for curve, those in zip(curves, fitted(curves, EVEN.expand(len(curves), -1)), strict=True):
+        alone = {candidate.symbol.name: candidate for candidate in of_one(curve)}
+        assert [one.refused for one in those] == [alone[one.symbol.name].refused for one in those]
+        for one in those[:3]:
+            assert one.r2 == pytest.approx(alone[one.symbol.name].r2, abs=1e-9) or one.refused
+
+
 def test_what_the_data_weigh_decides():
     t = curve_points()
     curve = torch.where(t < 0, t, t**3)
     left, right = (torch.where(side, 1.0, 1e-12).double() for side in (t < 0, t > 0))
     straight, cubic = SYMBOLS["x"], SYMBOLS["x^3"]
-    assert [c.symbol.name for c in fitted(curve, left, [cubic, straight])] == ["x", "x^3"]
-    assert [c.symbol.name for c in fitted(curve, right, [straight, cubic])] == ["x^3", "x"]
+    assert [c.symbol.name for c in of_one(curve, left, [cubic, straight])] == ["x", "x^3"]
+    assert [c.symbol.name for c in of_one(curve, right, [straight, cubic])] == ["x^3", "x"]
+
+
+def test_a_symbol_that_does_not_hold_the_curve_is_refused_with_a_reason():
+    low = replace(SYMBOLS["log"], low=100.0, high=101.0)
+    (found,) = of_one(curve_points(), EVEN, [low])
+    assert found.refused == "the curve's points leave its domain"
 
 
 @pytest.mark.parametrize("curve", [EVEN * 0, EVEN, EVEN * 1e150, EVEN * 1e-150, curve_points() * math.inf])
 def test_no_curve_gives_nan(curve):
-    for candidate in fitted(curve, EVEN):
+    for candidate in of_one(curve):
         numbers = [candidate.loss, candidate.r2, *candidate.constants]
         assert not any(math.isnan(number) for number in numbers), candidate
         assert candidate.refused or math.isfinite(candidate.loss)
@@ -95,7 +119,7 @@ def points(draws):
 
 
 def test_a_form_adds_and_multiplies_as_said(points):
-    made = form(UNIT, True, 1, True, degree=1)
+    made = form(UNIT, (Factor(True, 1, True),), degree=1)
     theta = torch.arange(1.0, made.size + 1, dtype=torch.float64)[None]
     line = [lambda x, k=k: theta[0, 2 * k] + theta[0, 2 * k + 1] * x for k in range(5)]
     x, y = points
@@ -104,22 +128,124 @@ def test_a_form_adds_and_multiplies_as_said(points):
 
 
 def test_a_range_that_moves_leaves_the_function(points, randn):
-    made = form(UNIT, True, 0, True, degree=5)
+    made = form(UNIT, (Factor(True, 0, True),), degree=5)
     theta = randn(1, made.size) / 5
     moved, other = fitting(made, theta, points)
     assert moved.ranges != made.ranges
     torch.testing.assert_close(moved(other.unsqueeze(-1), points), made(theta.unsqueeze(-1), points))
 
 
+def test_factors_of_a_form_multiply(points, randn):
+    one, other = Factor(True, 0, False), Factor(False, 1, True)
+    made = form(UNIT, (one, other), degree=3)
+    theta = randn(1, made.size, 1)
+    alone = [form(UNIT, (factor,), degree=3) for factor in (one, other)]
+    split = alone[0].size
+    expected = alone[0](theta[:, :split], points) * alone[1](theta[:, split:], points)
+    torch.testing.assert_close(made(theta, points), expected)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("inputs", [1, 2, 4])
+def test_a_form_has_few_enough_numbers_for_its_data(shape, inputs):
+    made = form([(0.0, 1.0)] * inputs, shape)
+    plain = form([(0.0, 1.0)] * inputs, tuple(Factor(one.total, one.products) for one in shape))
+    assert plain.size <= made.size < 200  # half of the rows that are looked at
+    assert {str(part) for place, part in plain.parts.items() if not place[0]} == {
+        str(part) for place, part in made.parts.items() if not place[0]
+    }
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_what_factors_say_alone_goes_into_the_sum(inputs, draws):
+    x = 2 * torch.rand(inputs, 150, generator=draws, dtype=torch.float64) - 1
+    made = form([(0.0, 1.0)] * inputs, (Factor(True, 1),), degree=2)
+    theta = torch.zeros(1, made.size, dtype=torch.float64)
+    for place in made.parts:
+        if place[0] == 0 and place[2] == 1:  # 2 + x in the first two factors, 3 in another one
+            own = made.slices[place].start
+            theta[0, own : own + 2] = torch.tensor([2.0, 1.0] if place[1] < 2 else [3.0, 0.0])
+    before = made(theta.unsqueeze(-1), x)
+    after = centred(made, theta, x)
+    torch.testing.assert_close(made(after.unsqueeze(-1), x), before)
+    level = after[0, made.slices[0, 0, 1].start]
+    torch.testing.assert_close(level, -x[0].mean())
+    torch.testing.assert_close(
+        after[0, made.slices[0, 0, 0].start + 1], (3.0 if inputs > 2 else 1.0) * (2 + x[1].mean())
+    )
+
+
+def test_a_form_is_distilled_and_read(points, draws):
+    x, y = points
+    target = (1 - x) / torch.sqrt(1.3 - y * y)
+    target = target / target.std()
+    made = form(UNIT, (Factor(products=1),))
+    distilled, theta, loss = trained(made, points, target, draws)
+    assert loss < 1e-8
+    found = read(distilled, theta, points, target)
+    assert found.loss < 1e-24
+    names = {part.symbol.name for place, part in found.form.parts.items() if place[0] == 0}
+    assert names == {"x", "1/sqrt(1-x^2)"}
+
+
+def test_what_no_form_holds_is_not_read(points):
+    made = form(UNIT, (Factor(total=True),))
+    nothing = torch.full((1, made.size), math.nan, dtype=torch.float64)
+    found = read(made, nothing, points, points[0])
+    assert found.loss == math.inf
+
+
+# -- merged inputs --------------------------------------------------------------------------------------------------
+
+a, b, c = inputs_of("abc")
+PAIRS = {
+    "difference": (torch.sin, lambda a, b, c: a - b + 0 * c, {"a - b", "c"}),
+    "sum": (torch.sin, lambda a, b, c: a + b + 0 * c, {"a + b", "c"}),
+    "product": (torch.tanh, lambda a, b, c: a * b, {"a*b", "c"}),
+    "ratio": (torch.tanh, lambda a, b, c: a / b, {"a/b", "c"}),
+    "all": (torch.exp, lambda a, b, c: a * b / c, {"a*b/c"}),
+    "none": (torch.exp, lambda a, b, c: a * a + 3 * b + a * c, {"a", "b", "c"}),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_inputs_that_belong_together_become_one(name, draws):
+    outer, inner, expected = PAIRS[name]
+    least = torch.tensor([[0.1], [0.5], [0.5]], dtype=torch.float64)  # what is nearer to 0 is not divided by
+    x = (least + torch.rand(3, 60, generator=draws, dtype=torch.float64)).requires_grad_()
+    # The last input says something of its own where it is not in the pair.
+    y = outer(inner(*x)) * (1 if "c" not in expected else 1 + x[2].square() * torch.cos(3 * x[2]))
+    (slopes,) = torch.autograd.grad(y.sum(), x)
+    found = merged([Input(*one) for one in zip((a, b, c), x.detach(), slopes, strict=True)])
+    assert {str(one.written) for one in found} == expected
+    for one in found:
+        value = sympy.lambdify((a, b, c), one.written)(*x.detach())
+        torch.testing.assert_close(one.values, value)
+
+
+def test_a_merged_input_has_the_slope_of_the_function(draws):
+    least = torch.tensor([[0.1], [0.5]], dtype=torch.float64)
+    x = (least + torch.rand(2, 40, generator=draws, dtype=torch.float64)).requires_grad_()
+    (slopes,) = torch.autograd.grad(torch.sin(x[0] / x[1]).sum(), x)
+    (one,) = merged([Input(*each) for each in zip((a, b), x.detach(), slopes, strict=True)])
+    torch.testing.assert_close(one.slope, torch.cos(one.values))
+
+
 def test_a_candidate_means_the_same_in_the_units_of_the_form():
     t = torch.linspace(-0.5, 0.9, 31, dtype=torch.float64)
     middle, half = 0.2, 0.7
-    for candidate in fitted(curve_points().exp(), EVEN):
+    for candidate in of_one(curve_points().exp()):
         if not candidate.refused:
             (a, b, c, d), f = candidate.constants, candidate.symbol.value
             before = a * f(b * (t - middle) / half + c) + d
             a, b, c, d = moved(candidate, middle, half).constants
             torch.testing.assert_close(a * f(b * t + c) + d, before, rtol=1e-6, atol=1e-6)
+
+
+def test_a_candidate_whose_numbers_are_too_large_is_refused():
+    steep = Candidate(SYMBOLS["exp"], 1.0, 0.0, (1.0, 1.0, 0.0, 0.0))
+    assert moved(steep, 0.0, 1.0).constants == (1.0, 1.0, 0.0, 0.0)
+    assert moved(steep, -1.0, 1e-6).refused == "its numbers are too large"
 
 
 # -- expressions ----------------------------------------------------------------------------------------------------
@@ -128,8 +254,8 @@ def test_a_candidate_means_the_same_in_the_units_of_the_form():
 def snapped(text, target, points):
     inputs = inputs_of(["x", "y"])
     written = sympy.sympify(text, locals=dict(zip("xy", inputs, strict=True)))
-    fit = refit(*named(written), inputs, points, target)
-    return str(simplest(fit, inputs, points, target).written)
+    data = Data(inputs, points, target)
+    return str(simplest(refit(*named(written), data), data).written)
 
 
 def test_numbers_become_simple_where_data_say_so(points):
@@ -191,6 +317,20 @@ def test_a_run_comes_to_its_formula_again_and_again(kanexp, tmp_path):
     exec((folder / "formula.py").read_text(), space)
     assert space["formula"](0.3, -0.7) == pytest.approx(math.exp(math.sin(0.3 * math.pi) + 0.49), rel=1e-12)
     assert done.stdout.splitlines()[-1] == "exp(x2**2 + sin(pi*x1)): 1 of 1 seeds (21 to 100 % at 95 %)"
+    _candidates_say_why(pd.read_csv(folder / "formula_candidates.csv", keep_default_na=False))
+
+
+def _candidates_say_why(table):
+    """Every edge has all symbols and a number once, those refused have a reason, and what was taken is marked."""
+    for _, edge in table.groupby("edge"):
+        assert sorted(edge["symbol"]) == sorted([*SYMBOLS, "a number"])
+        assert edge["chosen"].astype(str).eq("True").sum() == 1
+    refused = table[table["refused"] != ""]
+    assert (refused["r2"] == "").all()
+    assert (table[table["refused"] == ""]["r2"] != "").all()
+    taken = table[table["chosen"].astype(str) == "True"]
+    assert {"sin", "x^2", "exp"} <= set(taken["symbol"]) | ({"sin"} if "cos" in set(taken["symbol"]) else set())
+    assert set(table["entering"]) == {"x1", "x2", "what is inside"}
 
 
 def test_names_of_a_table_become_names_of_python_and_stay_apart():

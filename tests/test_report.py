@@ -139,6 +139,28 @@ def test_the_page_holds_every_table(tmp_path):
     assert "Know this first" in page
 
 
+FORMULAS = """seed,status,formula,complexity,rmse_train,rmse_val,rmse_test,to_network,network_rmse_test,reason
+0,formula,'-a + b<c,2,1e-9,1e-9,2e-09,1e-4,1e-4,
+1,none,,0,inf,inf,inf,inf,0.2,no small form came within 2 % of the network
+"""
+
+
+def test_the_page_shows_formulas_that_were_found(tmp_path):
+    make_run(tmp_path / "a")
+    assert "formulas of" not in (written(tmp_path)[0] / "report.html").read_text()
+    (tmp_path / "a" / "formula.csv").write_text(FORMULAS)
+    page = (written(tmp_path)[0] / "report.html").read_text()
+    assert "<td>0</td><td><code>-a + b&lt;c</code></td><td>test error 2e-09 of the deviation</td>" in page
+    assert "<td>1</td><td><code>none</code></td><td>no small form came within 2 % of the network</td>" in page
+
+
+@pytest.mark.parametrize("damage", ["", "seed\n0\n", "\x00\xff", '"seed'])
+def test_a_damaged_table_of_formulas_leaves_the_page(damage, tmp_path):
+    make_run(tmp_path / "a")
+    (tmp_path / "a" / "formula.csv").write_bytes(damage.encode("latin-1"))
+    assert "formulas of" not in (written(tmp_path)[0] / "report.html").read_text()
+
+
 # Typed and clicked by a script within the page: what it finds becomes the page's title.
 PROBE = """<script>
   const place = document.getElementById("rows"), head = [...place.querySelectorAll("th")];

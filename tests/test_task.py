@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image as Picture
 from scipy import special
 from torch.testing import assert_close
 
+from kanexp.data.feynman import pykan_problems
 from kanexp.seeding import generator
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import Function
@@ -77,7 +79,7 @@ def test_ranges_other_than_the_unit_one_are_scaled_unless_it_is_said():
 
 
 def test_every_equation_is_finite_where_its_ranges_are_and_known_ones_are_right():
-    assert {task.equation for task in TASKS if isinstance(task, Feynman)} == set(EQUATIONS)
+    assert {task.equation for task in TASKS if isinstance(task, Feynman)} >= set(EQUATIONS)
     x = torch.tensor([[0.3], [0.5]], dtype=torch.float64)
     for equation, value in (
         ("I.12.11", 1 + 0.3 * math.sin(0.5)),
@@ -90,6 +92,60 @@ def test_every_equation_is_finite_where_its_ranges_are_and_known_ones_are_right(
         ("III.10.19", math.sqrt(1.34)),
     ):
         assert Feynman(equation=equation).solution(x).item() == pytest.approx(value)
+
+
+def test_pykans_problems_are_finite_on_its_ranges():
+    problems = pykan_problems()
+    assert len(problems) == 120
+    for equation in problems:
+        task = Feynman(equation=equation, domain="pykan", train=200, val=50, test=50)
+        data = task.load(generator(0, "data"))
+        assert data.train.y.isfinite().all()
+        assert task.ranges == list(problems[equation].variables.values())
+
+
+def test_some_of_pykans_problems_are_what_the_lectures_say():
+    cases = {
+        "I.9.18": ((1, 2, 3, 0, 1, 0, 2, 0, 2), 6 / 9),
+        "I.16.6": ((0.5, 0.25, 1), 0.75 / 1.125),
+        "I.18.12": ((2, 3, math.pi / 2), 6),
+        "II.10.9": ((1, 2, 1), 0.25),
+        "III.4.32": ((1, 1, 1, 1), 1 / (math.e - 1)),
+        "Goldstein_3.74": ((1, 1, 1, 1), 2 * math.pi / math.sqrt(2)),
+    }
+    for equation, (values, expected) in cases.items():
+        x = torch.tensor(values, dtype=torch.float64)[:, None]
+        assert Feynman(equation=equation, domain="pykan").solution(x).item() == pytest.approx(expected), equation
+
+
+def test_the_unit_domain_is_that_of_the_initialization_study():
+    study = "I.6.2 I.6.2b I.12.11 I.13.12 I.16.6 I.18.4 I.26.2 I.27.6 I.29.16 I.30.3 I.40.1 I.50.26 II.2.42 II.6.15a"
+    for equation in [*study.split(), "II.11.7", "II.11.27", "II.35.18", "II.36.38", "III.10.19", "III.17.37"]:
+        own, unit = Feynman(equation=equation), Feynman(equation=equation, domain="unit")
+        assert unit.ranges == [(-1, 1)] * len(own.ranges)
+        assert unit.problem.formula == own.problem.formula
+        assert unit.load(generator(0, "data")).train.y.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"equation": "I.8.4"}, "equation I.8.4 has no domain=own; use task.domain=pykan or unit"),
+        (
+            {"equation": "II.11.7", "domain": "pykan"},
+            "equation II.11.7 has no domain=pykan; use task.domain=own or unit",
+        ),
+        ({"equation": "I.0"}, "equation must be one of I.6.2, I.6.2b, "),
+    ],
+)
+def test_an_equation_that_a_domain_lacks_says_which_has_it(options, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        Feynman(**options)
+
+
+def test_an_equation_outside_of_its_domain_says_where():
+    with pytest.raises(ValueError, match=r"^equation: is nan at "):
+        Feynman(equation="I.44.4", domain="unit").load(generator(0, "data"))
 
 
 def test_a_function_that_is_not_finite_says_where():

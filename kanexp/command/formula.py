@@ -11,7 +11,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="kanexp formula",
         description="Write what each seed's network is as a formula of the features, in own units: formula.csv, "
-        "formula.tex and formula.py in the run's folder. 'No formula' is an answer, with its reason.",
+        "formula.tex and formula.py in the run's folder, and what each edge may be in formula_candidates.csv. "
+        "'No formula' is an answer, with its reason.",
     )
     made.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
     made.add_argument("--seed", type=int, action="append", help="only this seed; can be given again (default: all)")

@@ -14,6 +14,10 @@ from kanexp.config.catalog import SUBJECTS
 from kanexp.config.plain_name import cut
 from kanexp.config.settings import role_of
 
+# Options that came later, by group and key, with the value that says what was so before.
+LATER = {("task", "domain"): "own"}
+UNKNOWN = object()
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -31,7 +35,7 @@ class RunConfig:
         A file that is named counts by what is in it, too; a folder (vision's data_dir) by its name alone.
         """
         values = {k: v for k, v in self.values.items() if role_of(k) in ("result", "replicate")}
-        values = {k: _with_content(v) if isinstance(v, dict) else v for k, v in values.items()}
+        values = {k: _with_content(_as_before(k, v)) if isinstance(v, dict) else v for k, v in values.items()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def anchored(self) -> "RunConfig":
@@ -69,6 +73,11 @@ def _anchored(group: dict[str, Any]) -> dict[str, Any]:
         if text and not named and not text.startswith("~") and Path(text).exists():
             found[key] = str(Path(text).absolute())
     return group | found
+
+
+def _as_before(name: str, group: dict[str, Any]) -> dict[str, Any]:
+    """The group without options that are what they were before there was a choice: digests of runs stay the same."""
+    return {key: value for key, value in group.items() if LATER.get((name, key), UNKNOWN) != value}
 
 
 def _with_content(group: dict[str, Any]) -> dict[str, Any]:

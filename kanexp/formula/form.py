@@ -11,14 +11,15 @@ from torch import Tensor
 from kanexp.formula.symbol import Symbol
 
 Place: TypeAlias = tuple[int, int, int]  # layer, input, output, from 0
-Range: TypeAlias = tuple[float, float]  # middle and half width of what arrives at a node
+# Middle and half width of what arrives at a node, numbers or (rows, 1).
+Range: TypeAlias = tuple[float, float] | tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Series:
     """sum_m c_m T_m(t), m = 0..degree, of Chebyshev polynomials: an edge that nobody has read yet."""
 
-    degree: int = 9
+    degree: int
 
     @property
     def size(self) -> int:
@@ -26,10 +27,14 @@ class Series:
 
     def value(self, own: Tensor, t: Tensor) -> Tensor:
         """(rows, samples) for numbers own (rows, size, samples or 1) at t (rows, samples)."""
+        return (own * self.terms(t)).sum(1)
+
+    def terms(self, t: Tensor) -> Tensor:
+        """T_m(t), (rows, size, samples), for t (rows, samples)."""
         terms = [torch.ones_like(t), t]
         for _ in range(2, self.size):
             terms.append(2 * t * terms[-1] - terms[-2])
-        return (own * torch.stack(terms[: self.size], 1)).sum(1)
+        return torch.stack(terms[: self.size], 1)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,10 @@ class Pass:
     size: int = 0
 
 
+NUMBERS = 100
+LOWEST, HIGHEST = 9, 15  # degrees of series
 Part: TypeAlias = Series | Named | Level | Pass
+Terms: TypeAlias = Mapping[int, Tensor]  # of series, by the input that enters them
 
 
 @dataclass(frozen=True)
@@ -102,16 +110,26 @@ class Form:
     def unread(self) -> list[Place]:
         return [place for place, part in self.parts.items() if isinstance(part, Series)]
 
-    def nodes(self, theta: Tensor, x: Tensor) -> dict[tuple[int, int], Tensor]:
-        """What arrives at each node (layer, input), (rows, samples), for x (n, samples).
+    def terms(self, x: Tensor) -> Terms:
+        """The terms of the series that inputs x (n, samples) enter: they are the same in every step."""
+        entered = {place[1]: part for place, part in self.parts.items() if place[0] == 0 and isinstance(part, Series)}
+        return {
+            i: part.terms((x[i : i + 1] - self.ranges[0, i][0]) / self.ranges[0, i][1]) for i, part in entered.items()
+        }
+
+    def nodes(self, theta: Tensor, x: Tensor, terms: Terms | None = None) -> dict[tuple[int, int], Tensor]:
+        """What arrives at each node (layer, input), (rows, samples), for x (n, samples) and their `terms`.
 
         theta is (rows, size, samples or 1). The last layer's one output is the last of them.
         """
+        terms = self.terms(x) if terms is None else terms
         values = {(0, i): row.expand(len(theta), -1) for i, row in enumerate(x)}
         for (layer, i, j), part in self.parts.items():
             entering = values[layer, i]
             if isinstance(part, Pass):
                 leaving = entering
+            elif layer == 0 and isinstance(part, Series):
+                leaving = (theta[:, self.slices[layer, i, j]] * terms[i]).sum(1)
             else:
                 middle, half = self.ranges[layer, i]
                 leaving = part.value(theta[:, self.slices[layer, i, j]], (entering - middle) / half)
@@ -121,9 +139,9 @@ class Form:
                 values[layer + 1, j] = before * leaving if (layer, j) in self.products else before + leaving
         return values
 
-    def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
+    def __call__(self, theta: Tensor, x: Tensor, terms: Terms | None = None) -> Tensor:
         """Outputs (rows, samples)."""
-        return list(self.nodes(theta, x).values())[-1]
+        return list(self.nodes(theta, x, terms).values())[-1]
 
     def with_part(self, place: Place, part: Part, numbers: Tensor, theta: Tensor) -> tuple["Form", Tensor]:
         """This form with another part at a place, and theta (rows, size) with its numbers (rows, part.size) there."""
@@ -132,19 +150,45 @@ class Form:
         return made, torch.cat([theta[:, : own.start], numbers, theta[:, own.stop :]], 1)
 
 
-def form(ranges: list[Range], total: bool, products: int, outer: bool, degree: int = 9) -> Form:
-    """y = F(sum_i g_i(x_i) + sum_k prod_i p_ki(x_i)): with the first sum or not, so many products, an outer F or not.
+@dataclass(frozen=True)
+class Factor:
+    """F(sum_i g_i(x_i) + sum_k prod_i p_ki(x_i)): with the first sum or not, so many products, an outer F or not."""
+
+    total: bool = False
+    products: int = 0
+    outer: bool = False
+
+    @property
+    def hidden(self) -> int:
+        """Nodes whose sum it is of."""
+        return self.total + self.products
+
+
+Shape: TypeAlias = tuple[Factor, ...]
+
+
+def form(ranges: list[Range], shape: Shape, degree: int | None = None) -> Form:
+    """y = the product of factors, each of all inputs, with series on its edges.
+
+    Where no degree is given, it is as high as about NUMBERS in all allow; that of an outer function, with which others
+    are hard to train, stays low.
 
     Source of nodes that multiply: Liu et al. 2024, KAN 2.0, https://arxiv.org/abs/2408.10205
     """
+    edges = sum(one.hidden for one in shape) * len(ranges)
+    degree = min(max(NUMBERS // edges - 1, LOWEST), HIGHEST) if degree is None else degree
     parts: dict[Place, Part] = {}
-    inputs, hidden = range(len(ranges)), range(total + products)
-    for j in hidden:
-        parts |= {(0, i, j): Series(degree) for i in inputs}
-    if len(hidden) > 1:
-        parts |= {(1, j, 0): Pass() for j in hidden}
-    last = 2 if len(hidden) > 1 else 1
-    if outer:
-        parts[last, 0, 0] = Series(degree)
-    many = frozenset((0, j) for j in hidden if j >= total)
-    return Form(parts, {(0, i): one for i, one in enumerate(ranges)} | {(last, 0): (0.0, 1.0)}, many)
+    joined: dict[Place, Part] = {}
+    many, first = set(), 0
+    for place, factor in enumerate(shape):
+        hidden = range(first, first + factor.hidden)
+        first += factor.hidden
+        parts |= {(0, i, j): Series(degree) for j in hidden for i in range(len(ranges))}
+        joined |= {(1, j, place): Pass() for j in hidden}
+        many |= {(0, j) for j in hidden[factor.total :]}
+    outers: dict[Place, Part] = {
+        (2, f, f): Series(min(degree, LOWEST)) if one.outer else Pass() for f, one in enumerate(shape)
+    }
+    last: dict[Place, Part] = {(3, f, 0): Pass() for f in range(len(shape))}
+    inside = {(0, i): one for i, one in enumerate(ranges)} | {(2, f): (0.0, 1.0) for f in range(len(shape))}
+    return Form(parts | joined | outers | last, inside, frozenset(many | {(3, 0)}))

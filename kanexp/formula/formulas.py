@@ -3,13 +3,15 @@
 import keyword
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 import sympy
 import torch
 from scipy.stats import binomtest
 from torch import Tensor
+
+from kanexp.formula.choice import Choice
 
 AGREE = 1e-6  # largest difference on the test inputs, relative to the targets' deviation, of formulas that are one
 
@@ -32,7 +34,7 @@ class Formula:
     """One seed's formula in own units, and its errors; without one, `reason` says why.
 
     Errors are root mean squares relative to the targets' deviation; `to_network` is that from the network's answers on
-    the test inputs.
+    the test inputs. `choices` are what the edges of its form may have been.
     """
 
     seed: int
@@ -44,6 +46,7 @@ class Formula:
     to_network: float = torch.inf
     network_test: float = torch.inf
     reason: str = ""
+    choices: tuple[Choice, ...] = ()
 
     @property
     def found(self) -> bool:
@@ -94,6 +97,12 @@ class Formulas:
             row |= {"rmse_train": one.train, "rmse_val": one.val, "rmse_test": one.test, "to_network": one.to_network}
             rows.append(row | {"network_rmse_test": one.network_test, "reason": one.reason})
         return pd.DataFrame(rows)
+
+    def candidates(self) -> pd.DataFrame:
+        """A row for each seed, edge and symbol, the best of an edge first; R^2 is missing where a symbol is refused."""
+        rows = [{"seed": one.seed, **asdict(choice)} for one in self.each for choice in one.choices]
+        table = pd.DataFrame(rows, columns=["seed", *(field.name for field in fields(Choice))])
+        return table.assign(r2=table["r2"].where(table["refused"] == ""))
 
     def sentence(self) -> str:
         """What seeds agree on, with the share that does and its 95 % interval (Wilson)."""

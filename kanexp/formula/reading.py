@@ -1,20 +1,24 @@
 """Reading: one edge after the other of a form becomes a symbol, all numbers trained again each time."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from kanexp.formula.curve import POINTS, Candidate, curve_points, fitted
-from kanexp.formula.distil import improved
+from kanexp.formula.distil import centred, improved
 from kanexp.formula.form import Form, Level, Named, Place, Series
 
-BEAM, EDGES, CANDIDATES = 3, 2, 3
+CANDIDATES = (6, 3)  # of the edge that is the easiest to read, and of the next one
+SHORTER = 2  # replacements of an edge that are gone on with, of which no more can be right
+TRIALS = 40  # edges replaced, in all
 STEPS, LAST = 16, 120
 WEIGHT = 4.0  # of bits by which a curve is off, beside those of a symbol, in the order in which symbols are tried
-SLACK = 100.0  # times the series' own mean square, below which an edge cannot be told from a symbol
+LARGE = 700.0  # exponents, beyond which there is no number
 FLOOR = 1e-30  # mean square of targets of size 1, below which all is rounding
+EXACT = 1e-22  # the same of what is exact: nothing better is looked for
 
 
 @dataclass(frozen=True)
@@ -39,54 +43,86 @@ class Read:
         return samples / 2 * math.log2(max(self.loss, floor)) + bits
 
 
-def read(form: Form, theta: Tensor, x: Tensor, y: Tensor) -> Read:
-    """The form without series whose description is the shortest that a beam search finds, for targets y of size 1."""
-    begun = _again(form, theta, x, y, STEPS)
-    floor = max(SLACK * begun.loss, FLOOR)
-    beam = [begun]
-    while beam[0].form.unread:
-        next_ones = [child for state in beam for child in _children(state, x, y, floor)]
-        if not next_ones:
-            return Read(form, theta, math.inf)
-        next_ones.sort(key=lambda one: one.length(len(y), floor))
-        beam = _different(next_ones)[:BEAM]
-    ended = [_again(one.form, one.theta, x, y, LAST) for one in beam]
-    return min(ended, key=lambda one: one.length(len(y)))
+def read(form: Form, theta: Tensor, x: Tensor, y: Tensor, trials: int = TRIALS) -> Read:
+    """The form without series whose description is the shortest that a search finds, for targets y of size 1.
+
+    At most so many edges are replaced.
+    """
+    search = _Search(x, y, trials)
+    search.go(begun(form, theta, x, y))
+    return search.best or Read(form, theta, math.inf)
 
 
-def _different(states: list[Read]) -> list[Read]:
-    """Without those of the same parts as a better one."""
-    return list({_signature(state): state for state in reversed(states)}.values())[::-1]
+def begun(form: Form, theta: Tensor, x: Tensor, y: Tensor) -> Read:
+    """What reading begins with: series that leave to a sum what is its own, trained on the targets."""
+    return again(form, centred(form, theta, x), x, y, STEPS)
 
 
-def _signature(state: Read) -> tuple[object, ...]:
-    return tuple(sorted((place, str(part)) for place, part in state.form.parts.items()))
+class _Search:
+    """Depth first: edges become symbols one by one, and what shortens the description is gone on with at once.
+
+    Ends with what is exact, or after so many trials. What does not shorten it waits, and the best of that is tried
+    afterwards.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, trials: int):
+        self.x, self.y, self.left = x, y, trials
+        self.best: Read | None = None
+
+    def go(self, state: Read) -> bool:
+        """Whether something exact was found from here on."""
+        if not state.form.unread:
+            return self._ended(state)
+        waiting, before, shorter = [], state.length(len(self.y), EXACT), 0
+        for form, theta in children(state, self.x):
+            if self.left <= 0:
+                return False
+            self.left -= 1
+            child = again(form, theta, self.x, self.y, STEPS)
+            if child.length(len(self.y), EXACT) <= before:
+                if self.go(child):
+                    return True
+                shorter += 1
+                if shorter == SHORTER:
+                    return False
+            elif math.isfinite(child.loss):
+                waiting.append(child)
+        waiting.sort(key=lambda one: one.length(len(self.y), EXACT))
+        return any(self.go(child) for child in waiting[: SHORTER - shorter])
+
+    def _ended(self, state: Read) -> bool:
+        ended = again(state.form, state.theta, self.x, self.y, LAST)
+        samples = len(self.y)
+        if math.isfinite(ended.loss) and (self.best is None or ended.length(samples) < self.best.length(samples)):
+            self.best = ended
+        return ended.loss < EXACT
 
 
-def _again(form: Form, theta: Tensor, x: Tensor, y: Tensor, steps: int) -> Read:
+def again(form: Form, theta: Tensor, x: Tensor, y: Tensor, steps: int) -> Read:
+    """A form trained again from numbers theta (1, size)."""
     theta, loss = improved(form, theta, x, y, steps)
     return Read(form, theta, float(loss))
 
 
-def _children(state: Read, x: Tensor, y: Tensor, floor: float) -> list[Read]:
-    """The edges that are the easiest to read, each as its best candidates."""
+def children(state: Read, x: Tensor) -> Iterator[tuple[Form, Tensor]]:
+    """The form with a symbol, or a constant, in place of a series: of the edges the easiest to read, the best first."""
     nodes = state.form.nodes(state.theta.unsqueeze(-1), x)
-    options = [(place, candidates(state.form, state.theta, place, nodes)) for place in state.form.unread]
+    floor = max(state.loss, FLOOR)
 
     def cost(one: Candidate) -> float:
         # What a series was off by, its curve is as well: below it the simplest symbol is the best.
         return WEIGHT * math.log2(max(1 - one.r2, floor)) + one.symbol.bits + 4 * len(one.symbol.free)
 
-    for _, those in options:
-        those.sort(key=cost)
-    options.sort(key=lambda option: cost(option[1][0]))
-    found = []
-    for place, those in options[:EDGES]:
-        for candidate in those[:CANDIDATES]:
-            found.append(_again(*_replaced(state, place, candidate), x, y, STEPS))
+    options = [
+        (place, sorted((one for one in those if not one.refused), key=cost))
+        for place, those in zip(state.form.unread, candidates(state.form, state.theta, nodes), strict=True)
+    ]
+    options.sort(key=lambda option: cost(option[1][0]) if option[1] else math.inf)
+    for (place, those), many in zip(options, CANDIDATES, strict=False):
         mean = state.theta.new_full((1, 1), _level(state, place, nodes))
-        found.append(_again(*state.form.with_part(place, Level(), mean, state.theta), x, y, STEPS))
-    return [one for one in found if math.isfinite(one.loss)]
+        yield state.form.with_part(place, Level(), mean, state.theta)
+        for candidate in those[:many]:
+            yield _replaced(state, place, candidate)
 
 
 def _entering(form: Form, place: Place, nodes: dict[tuple[int, int], Tensor]) -> Tensor:
@@ -102,28 +138,33 @@ def _level(state: Read, place: Place, nodes: dict[tuple[int, int], Tensor]) -> f
     return float(part.value(own, _entering(state.form, place, nodes)).mean())
 
 
-def candidates(form: Form, theta: Tensor, place: Place, nodes: dict[tuple[int, int], Tensor]) -> list[Candidate]:
-    """The symbols that an edge may be, the best first: on its curve where data arrive, weighted by how many do.
+def candidates(form: Form, theta: Tensor, nodes: dict[tuple[int, int], Tensor]) -> list[list[Candidate]]:
+    """The symbols that each unread edge may be, the best first: on its curve where data arrive, weighted by how many.
 
-    Their b and c are those of the form's t.
+    Their b and c are those of the form's t. `nodes` are what arrives (1, samples).
     """
-    part = form.parts[place]
-    assert isinstance(part, Series)
-    t = _entering(form, place, nodes)[0]
-    middle, half = float(t.max() + t.min()) / 2, max(float(t.max() - t.min()) / 2, 1e-12)
+    curves, weights, ends = [], [], []
     points = curve_points()
-    curve = part.value(theta[:, form.slices[place]].unsqueeze(-1), (middle + half * points)[None])[0]
-    own = (t - middle) / half
-    counts = torch.histc(own, bins=8, min=-1, max=1)
-    at = ((points + 1) * 4).long().clamp(max=7)
-    weight = (counts[at] + 0.02 * len(t)) * (1 - points**2 + 1 / POINTS).sqrt()
-    return [moved(one, middle, half) for one in fitted(curve, weight) if not one.refused]
+    for place in form.unread:
+        part = form.parts[place]
+        assert isinstance(part, Series)
+        t = _entering(form, place, nodes)[0]
+        middle, half = float(t.max() + t.min()) / 2, max(float(t.max() - t.min()) / 2, 1e-12)
+        curves.append(part.value(theta[:, form.slices[place]].unsqueeze(-1), (middle + half * points)[None])[0])
+        counts = torch.histc((t - middle) / half, bins=8, min=-1, max=1)
+        at = ((points + 1) * 4).long().clamp(max=7)
+        weights.append((counts[at] + 0.02 * len(t)) * (1 - points**2 + 1 / POINTS).sqrt())
+        ends.append((middle, half))
+    found = fitted(torch.stack(curves), torch.stack(weights))
+    return [[moved(one, *end) for one in those] for those, end in zip(found, ends, strict=True)]
 
 
 def moved(one: Candidate, middle: float, half: float) -> Candidate:
     """The candidate in t of the form, where the curve was over (t - middle) / half."""
     a, b, c, d = one.constants
     b, c = b / half, c - b * middle / half
+    if one.refused:
+        return one
     if "b" not in one.symbol.free:  # a power's scale goes into its factor, b stays 1 or -1
         size = abs(b)
         ratio = one.symbol.value(torch.tensor([1.0, size], dtype=torch.float64))
@@ -137,8 +178,10 @@ def moved(one: Candidate, middle: float, half: float) -> Candidate:
             a, c, d = a * b, 0.0, d + a * b * c
             b = 1.0
     elif "c" not in one.symbol.free:
-        a *= math.exp(c)
+        a *= math.exp(c) if c < LARGE else math.inf
         c = 0.0
+    if not all(map(math.isfinite, (a, b, c, d))):
+        return Candidate(one.symbol, refused="its numbers are too large")
     return Candidate(one.symbol, one.r2, one.loss, (a, b, c, d))
 
 

@@ -5,7 +5,7 @@ import sys
 
 import sympy
 
-SECONDS = 20.0
+SECONDS = 10.0
 
 
 def simplified(written: sympy.Expr, seconds: float = SECONDS) -> sympy.Expr:

@@ -7,7 +7,7 @@ from sympy.printing.pycode import pycode
 
 from kanexp import console
 from kanexp.error import ConfigError
-from kanexp.folder.names import FORMULA_PY, FORMULA_TEX, FORMULAS
+from kanexp.folder.names import FORMULA_CANDIDATES, FORMULA_PY, FORMULA_TEX, FORMULAS
 from kanexp.folder.sheet import write_sheet
 from kanexp.formula.explain import explain_formula
 from kanexp.formula.formulas import Formula, Formulas, identifiers, shown
@@ -25,7 +25,7 @@ def tell_formulas(run: Trained, seeds: list[int] | None = None) -> None:
         if seed not in run.seeds:
             raise ConfigError(f"--seed: must be one of {', '.join(map(str, run.seeds))}, got {seed}")
     asked = f"{len(seeds or run.seeds)} of {len(run.seeds)} seeds"
-    console.say(f"reading {asked}: 5 to 15 s each, minutes where no formula is exact")
+    console.say(f"reading {asked}: seconds each, half a minute where no formula is exact")
     formulas = explain_formula(run, seeds, _say)
     write_formulas(formulas, run.encoding.names, run.path)
     console.say(formulas.sentence())
@@ -40,8 +40,9 @@ def _say(one: Formula) -> None:
 
 
 def write_formulas(formulas: Formulas, names: list[str], folder: Path) -> None:
-    """formula.csv, and where there is a formula, formula.tex and formula.py."""
+    """formula.csv and formula_candidates.csv, and where there is a formula, formula.tex and formula.py."""
     write_sheet(formulas.table(), folder / FORMULAS, digits=6)
+    write_sheet(formulas.candidates(), folder / FORMULA_CANDIDATES, digits=10)
     for name in (FORMULA_TEX, FORMULA_PY):
         (folder / name).unlink(missing_ok=True)
     if formulas.best is None:

@@ -54,6 +54,7 @@ def page(found: "Findings", comparisons: pd.DataFrame, drawn: Sequence[tuple[Pat
         tables=json.dumps(tables).replace("<", "\\u003c"),
         links=json.dumps(links).replace("<", "\\u003c"),
         figures=[(caption, file.stem, *embedded(file)) for file, caption in drawn],
+        formulas=[(run.label, rows) for run in found.runs if (rows := table.formulas_of(run))],
         runs=[
             (run, links[run.label], [(f.stem, *embedded(f)) for f in table.figure_files(run)])
             for run in pictured

@@ -12,6 +12,7 @@ import pandas as pd
 from kanexp.config.seeds import UntilDecided
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
+from kanexp.folder.names import FORMULAS
 from kanexp.folder.record import Record
 from kanexp.folder.run_folder import RunFolder
 from kanexp.score.score import LOSSES, Score
@@ -150,6 +151,20 @@ def figure_files(run: Run) -> list[Path]:
     order += ["loss", "validation", "output_spectrum", "spectra", "entering", "edges"]
     files = [run.folder.figures / f"{name}.png" for name in order]
     return [file for file in files if file.is_file()]
+
+
+def formulas_of(run: Run) -> list[tuple[str, str, str]]:
+    """Seed, formula and test error or reason of what `kanexp formula` found; nothing where its table is damaged."""
+    file = run.folder.path / FORMULAS
+    try:
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        columns = [rows[name] for name in ("seed", "formula", "rmse_test", "reason")]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [
+        (seed, formula.removeprefix("'"), reason or f"test error {rmse} of the deviation")
+        for seed, formula, rmse, reason in zip(*columns, strict=True)
+    ]
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""Equations of the Feynman lectures, in dimensionless form."""
+"""Equations of the Feynman lectures: some in dimensionless form, and pykan's problems in their own units."""
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from kanexp.data.expression import Expression
+from kanexp.data.feynman import Problem, pykan_problems
 from kanexp.error import require
 from kanexp.task.base import Regression
 
@@ -47,25 +49,58 @@ EQUATIONS: dict[str, tuple[str, dict[str, tuple[float, float]]]] = {
 
 @dataclass(frozen=True)
 class Feynman(Regression):
-    """One of EQUATIONS by its number in the lectures (I.12.11 is 1 + a sin b), on the ranges given there.
+    """One of EQUATIONS by its number in the lectures (I.12.11 is 1 + a sin b), or of pykan's 120 problems.
 
-    Source: Udrescu and Tegmark 2020, https://arxiv.org/abs/1905.11481; dimensionless as in Liu et al. 2024
+    `domain` says where: own on those given above; unit on [-1, 1] in every variable, as the initialization study draws
+    them; pykan is pykan's problem of that name, in its own units and on pykan's ranges. Names that EQUATIONS lack are
+    pykan's with unit as well.
+
+    Source: Udrescu and Tegmark 2020, https://arxiv.org/abs/1905.11481; dimensionless as in Liu et al. 2024,
+    https://arxiv.org/abs/2404.19756; unit: Rigas et al. 2025, https://arxiv.org/abs/2509.03417
     """
 
+    before: ClassVar[dict[str, Any]] = {"scale": False, "domain": "own"}
     equation: str = "I.12.11"
+    domain: Literal["own", "unit", "pykan"] = "own"
 
     def __post_init__(self):
         super().__post_init__()
-        require((self.equation in EQUATIONS, f"equation must be one of {', '.join(EQUATIONS)}, got {self.equation}"))
+        require((self.equation in self.known, self._unknown))
+
+    @property
+    def known(self) -> list[str]:
+        """The names that `equation` may be, with these ranges."""
+        pykan = [] if self.domain == "own" else list(pykan_problems())
+        return list(dict.fromkeys([*([] if self.domain == "pykan" else EQUATIONS), *pykan]))
+
+    @property
+    def _unknown(self) -> str:
+        if self.equation in (*EQUATIONS, *pykan_problems()):
+            other = "own" if self.equation in EQUATIONS else "pykan"
+            return f"equation {self.equation} has no domain={self.domain}; use task.domain={other} or unit"
+        return f"equation must be one of {', '.join(self.known)}, got {self.equation}"
+
+    @property
+    def problem(self) -> Problem:
+        """The formula with its variables and where they are."""
+        if self.domain == "pykan" or self.equation not in EQUATIONS:
+            found = pykan_problems()[self.equation]
+        else:
+            found = Problem(*EQUATIONS[self.equation])
+        return found.on_unit if self.domain == "unit" else found
+
+    @property
+    def source(self) -> str:
+        return "equation"
 
     @property
     def ranges(self) -> list[tuple[float, float]]:
-        return list(EQUATIONS[self.equation][1].values())
+        return list(self.problem.variables.values())
 
     @property
     def names(self) -> list[str]:
-        return list(EQUATIONS[self.equation][1])
+        return list(self.problem.variables)
 
     def solution(self, x: Tensor) -> Tensor:
-        text, variables = EQUATIONS[self.equation]
-        return torch.from_numpy(Expression(text, list(variables))(x.cpu().numpy()).copy()).to(x.device)[None]
+        formula = Expression(self.problem.formula, self.names)
+        return torch.from_numpy(formula(x.cpu().numpy()).copy()).to(x.device)[None]

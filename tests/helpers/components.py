@@ -173,6 +173,8 @@ TASKS = instances(
         Function(expression="x1*x3 + sqrt(x2 + 2)"),
         Function(noise=0.1, low=0.5, high=2.0),
         *(Feynman(equation=equation) for equation in EQUATIONS),
+        Feynman(equation="II.36.38", domain="pykan"),
+        Feynman(equation="I.27.6", domain="unit"),
         Image(size=16),
         Image(path="china", size=8, color=True, extent=3.14),
         Image(path="flower", size=8),
