@@ -89,9 +89,12 @@ def with_option(basis: Basis, option: str, value: int) -> Basis | None:
 def size_option(basis: Basis) -> str:
     """What refinement raises, or the first whole number that the terms grow with; empty where there is none."""
     numbers = [field.name for field in fields(basis) if type(getattr(basis, field.name)) is int]
-    larger = {name: with_option(basis, name, getattr(basis, name) + 1) for name in numbers}
-    growing = (name for name, other in larger.items() if other and other.terms > basis.terms)
-    return basis.size or next(growing, "")
+
+    def grows(name: str) -> bool:  # at the largest that it accepts, terms are fewer with one less
+        larger, smaller = (with_option(basis, name, getattr(basis, name) + step) for step in (1, -1))
+        return larger.terms > basis.terms if larger else bool(smaller) and smaller.terms < basis.terms
+
+    return basis.size or next(filter(grows, numbers), "")
 
 
 def sized(basis: Basis, size: int) -> Basis:
