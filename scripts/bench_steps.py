@@ -10,6 +10,7 @@ A case is LAYER:MEMBERS, as chebyshev:20; without any, those of issue 20.
 
 import argparse
 import importlib.util
+import itertools
 import os
 import statistics
 import time
@@ -49,7 +50,7 @@ def kanexp(layer: str, members: int, steps: int, compiled: bool) -> Side:
         ledger = Ledger([NoLogs()], [ready.ensemble.seeds])
         train(ready.ensemble, ready.network, ready.start, ready.data, ledger, watch, compiled=ready.compiled)
         # The first stretch holds the compiling, and steps at which somebody might look.
-        return [(after - before) / LOOK for before, after in zip(seen[1:], seen[2:], strict=False)]
+        return [(after - before) / LOOK for before, after in itertools.pairwise(seen[1:])]
 
     return run
 
@@ -85,7 +86,7 @@ def scan(layer: str, members: int, steps: int) -> Side:
 
     def member(key: Any) -> Any:
         weights = []
-        for n_in, n_out in zip(widths, widths[1:], strict=False):
+        for n_in, n_out in itertools.pairwise(widths):
             key, own = jax.random.split(key)
             terms = functions(jnp.zeros((1, n_in))).shape[1]
             weights.append((jax.random.normal(own, (n_out, terms)) / jnp.sqrt(terms), jnp.zeros(n_out)))
@@ -115,7 +116,7 @@ def _chebyshev(jax: Any, jnp: Any, x: Any) -> list[Any]:
 def _bspline(jax: Any, jnp: Any, x: Any) -> list[Any]:
     """Cox and de Boor's recurrence on 5 intervals and 3 knots beyond them on both sides, with a silu."""
     knots = [-1 + 0.4 * k for k in range(-3, 9)]
-    found = [((x >= a) & (x < b)) * 1.0 for a, b in zip(knots, knots[1:], strict=False)]
+    found = [((x >= a) & (x < b)) * 1.0 for a, b in itertools.pairwise(knots)]
     for k in (1, 2, 3):
         found = [
             (x - knots[i]) / (0.4 * k) * found[i] + (knots[i + k + 1] - x) / (0.4 * k) * found[i + 1]

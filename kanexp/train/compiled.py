@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ from kanexp.train.stage import Stage
 from kanexp.train.state import TrainingState
 
 # Features of all layers that one program makes of its members: what it goes through stays in a processor's cache.
-BLOCK = 2**20
+BLOCK = 2**19
 # Features of one member, above which those that a compiled gradient keeps are memory that the way without saves.
 LARGE = 2**23
 
@@ -153,12 +154,13 @@ class CompiledSteps:
         rates = torch.tensor(
             [stepper.first_order.rate(stepper.steps + k) for k in range(len(objectives))], dtype=torch.float64
         ).unbind()
-        given = [Given.of(objective, stage.trained) for objective in objectives]
+        given = _given(objectives, stage.trained)
         whole, found, done = stepper.memory or (), [], rows.start
         for block in _blocks(rows, features(stage.network) * objectives[0].x.shape[-1]):
             own = slice(block.start - rows.start, block.stop - rows.start)
             begin, memory = theta[block], [one[own] for one in whole]
-            inputs = [one.rows(block, len(theta)) for one in given]
+            parts = {id(one): one.rows(block, len(theta)) for one in given}
+            inputs = [parts[id(one)] for one in given]
             program = self._program(stepper, objectives[0], inputs[0], [rates[0], begin, *memory, *inputs[0].tensors])
             found.append(_run(program, begin, memory, rates, inputs).since(done - block.start))
             done = block.stop
@@ -193,15 +195,23 @@ def _step(stepper: FirstOrderStepper, objective: Objective, there: Sequence[bool
     return step
 
 
+def _given(objectives: Sequence[Objective], trained: Tensor | None) -> list[Given]:
+    """The tensors of each, the very same where nothing changes."""
+    found = [Given.of(objectives[0], trained)]
+    for before, o in pairwise(objectives):
+        same = o.x is before.x and o.sample_weight is before.sample_weight and o.weight is None
+        found.append(found[-1] if same else Given.of(o, trained))
+    return found
+
+
 def _run(
     program: Program, theta: Tensor, memory: list[Tensor], rates: Sequence[Tensor], given: Sequence[Given]
 ) -> Moved:
     """One step after the other, of one block."""
-    losses, before, tensors = [], theta, given[0].tensors
+    losses, before, tensors = [], theta, {id(own): own.tensors for own in given}
     for rate, own in zip(rates, given, strict=True):
-        tensors = tensors if own is given[0] else own.tensors
         before = theta
-        loss, theta, *memory = program([rate, theta, *memory, *tensors])
+        loss, theta, *memory = program([rate, theta, *memory, *tensors[id(own)]])
         losses.append(loss)
     return Moved(torch.stack(losses, dim=1), before, theta, memory)
 
