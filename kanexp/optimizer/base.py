@@ -243,9 +243,9 @@ class Moments:
     def remember(self, memory: Sequence[Tensor]) -> None:
         self.mean, self.square = memory[0], memory[1]
         # Other rows than those that were started anew have all made the same steps.
-        self.steps = memory[2][next((i for i in range(len(self.mean)) if i not in self.anew), 0), 0]
+        self.steps = memory[2][next((i for i in range(len(self.mean)) if i not in self.anew), 0), 0].clone()
         for i, own in self.anew.items():
-            own.remember([kept[i : i + 1] for kept in memory])
+            own.remember([kept[i : i + 1].clone() for kept in memory])  # not written to by both
 
     def moved(
         self, theta: Tensor, grad: Tensor, rate: Tensor, epsilon: float, decay: float, *memory: Tensor
