@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from kanexp.model.mlp import MLP
 from kanexp.model.residual_kan import ResidualKAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
-from kanexp.optimizer.base import FirstOrder
+from kanexp.optimizer.base import AdaptiveStepper, FirstOrder
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.sgd import SGD
 from kanexp.reg.activation import Activation
@@ -97,7 +97,8 @@ def test_every_layer_goes_the_same_way(basis, followed, tmp_path):
     same([experiment(layer=basis, seeds=2, steps=4)], tmp_path)
 
 
-FIRST_ORDER = [optimizer for optimizer in OPTIMIZERS if isinstance(optimizer, FirstOrder)]
+ALL = [optimizer for optimizer in OPTIMIZERS if isinstance(optimizer, FirstOrder)]
+FIRST_ORDER = [one for one in ALL if compiled._pairs(one.stepper(torch.zeros(1, 2)), 1)]  # all but a few
 CASES = {
     **{f"optimizer {name(optimizer)} {i}": {"optimizer": optimizer} for i, optimizer in enumerate(FIRST_ORDER)},
     "clip": {"optimizer": Adam(clip=0.1)},
@@ -115,6 +116,10 @@ CASES = {
     "many looks": {"log_every": 3},
     "one member": {"seeds": 1},
 }
+
+
+def test_most_optimizers_of_first_order_can_be_compiled():
+    assert {Adam, AdamW, SGD} <= {type(one) for one in FIRST_ORDER}
 
 
 @pytest.mark.parametrize("words", CASES.values(), ids=CASES)
@@ -226,6 +231,30 @@ def test_without_a_compiler_it_is_said_once_and_all_goes_on(monkeypatch, tmp_pat
     assert not fast.compiled
     assert torch.equal(fast.last, plain.last)
     assert rows == others
+
+
+class Slower(AdaptiveStepper):
+    """Another step than the one that it could be compiled to."""
+
+    def move(self, theta, grad, rate):
+        return super().move(theta, grad, rate / 2)
+
+
+@dataclass(frozen=True)
+class Other(Adam):
+    def stepper(self, theta):
+        return Slower(self, theta, self.epsilon, 0.0)
+
+
+OTHERS = [Other(), *(one for one in ALL if one not in FIRST_ORDER)]
+
+
+@pytest.mark.parametrize("optimizer", OTHERS, ids=name)
+def test_an_optimizer_that_says_nothing_of_tensors_steps_as_it_does(optimizer, followed, tmp_path):
+    plain, _ = train([experiment(optimizer=optimizer, steps=6)], tmp_path / "plain", False)
+    fast, _ = train([experiment(optimizer=optimizer, steps=6)], tmp_path / "fast", True)
+    assert not fast.compiled
+    assert torch.equal(fast.last, plain.last)
 
 
 class Branching(Fourier):

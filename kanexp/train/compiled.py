@@ -225,8 +225,16 @@ def _remember(stepper: Stepper, found: Sequence[Moved], steps: int) -> None:
 def _pairs(stepper: Stepper, members: int) -> list[tuple[slice, FirstOrderStepper]]:
     """First-order steppers with their rows; none where one of them cannot be compiled."""
     pairs = list(stepper.pairs()) if isinstance(stepper, SideBySide) else [(slice(0, members), stepper)]
-    found = [(rows, own) for rows, own in pairs if isinstance(own, FirstOrderStepper) and own.memory is not None]
+    found = [(rows, own) for rows, own in pairs if isinstance(own, FirstOrderStepper) and _of_tensors(own)]
     return found if len(found) == len(pairs) else []
+
+
+def _of_tensors(stepper: FirstOrderStepper) -> bool:
+    """Whether `moved` says all of its step: no class below that one has another `move`, or another way to step."""
+    kind = type(stepper)
+    home = next(one for one in kind.__mro__ if {"move", "moved"} & vars(one).keys())
+    own = (getattr(kind, name) is getattr(FirstOrderStepper, name) for name in ("step", "descend", "clipped", "at"))
+    return "moved" in vars(home) and all(own) and stepper.memory is not None
 
 
 def _blocks(rows: slice, each: int) -> list[slice]:
