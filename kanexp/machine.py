@@ -145,6 +145,18 @@ def hardware(device: torch.device) -> dict[str, Any]:
     }
 
 
+def processor() -> str:
+    """What code that is compiled for this processor needs of another: its name and its abilities."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    said = {
+        line for line in lines if line.startswith(("model name", "flags", "Features", "CPU implementer", "CPU part"))
+    }
+    return f"{platform.machine()} {sorted(said)}"
+
+
 def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
@@ -133,7 +133,10 @@ class FirstOrder(Optimizer):
 
 
 class FirstOrderStepper(Stepper):
-    """Counts the steps and shortens the gradients."""
+    """Counts the steps and shortens the gradients.
+
+    A stepper whose step is a function of tensors alone says so by `memory`, `moved` and `remember`: it can be compiled.
+    """
 
     def __init__(self, settings: FirstOrder, theta: Tensor):
         self.first_order = settings
@@ -154,11 +157,27 @@ class FirstOrderStepper(Stepper):
 
     def descend(self, theta: Tensor, grad: Tensor) -> Tensor:
         """The new theta after a step with this gradient."""
-        if self.first_order.clip is not None:
-            grad = grad * (self.first_order.clip / grad.norm(dim=1, keepdim=True)).clamp(max=1)
-        rate = self.first_order.rate(self.steps)
         self.steps += 1
-        return self.move(theta, grad, rate)
+        return self.move(theta, self.clipped(grad), self.first_order.rate(self.steps - 1))
+
+    def clipped(self, grad: Tensor) -> Tensor:
+        """The gradient, shortened where it is too long."""
+        if self.first_order.clip is None:
+            return grad
+        return grad * (self.first_order.clip / grad.norm(dim=1, keepdim=True)).clamp(max=1)
+
+    @property
+    def memory(self) -> tuple[Tensor, ...] | None:
+        """What the next step goes on from, each with a row per seed; None where `move` alone can make it."""
+        return None
+
+    def moved(self, theta: Tensor, grad: Tensor, rate: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
+        """The new theta and memory after a step at a rate (): what `move` does, as a function of tensors alone."""
+        raise NotImplementedError
+
+    def remember(self, memory: Sequence[Tensor]) -> None:
+        """Go on from the memory that `moved` gave; `steps` counts apart."""
+        raise NotImplementedError
 
 
 class SideBySide(Stepper):
@@ -168,8 +187,8 @@ class SideBySide(Stepper):
         self.rows, self.steppers = list(rows), list(steppers)
 
     def step(self, theta: Tensor, evaluate: Evaluate) -> tuple[Tensor, Tensor, Tensor]:
-        loss, grad = evaluate(torch.cat([stepper.at(theta[rows]) for rows, stepper in self._pairs()]))
-        new = [stepper.descend(theta[rows], grad[rows]) for rows, stepper in self._pairs()]
+        loss, grad = evaluate(torch.cat([stepper.at(theta[rows]) for rows, stepper in self.pairs()]))
+        new = [stepper.descend(theta[rows], grad[rows]) for rows, stepper in self.pairs()]
         return torch.cat(new), loss, torch.cat([stepper.ones for stepper in self.steppers])
 
     def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
@@ -184,13 +203,14 @@ class SideBySide(Stepper):
 
             return resized
 
-        return all(stepper.carry(within(rows)) for rows, stepper in self._pairs())
+        return all(stepper.carry(within(rows)) for rows, stepper in self.pairs())
 
     def forget(self, rows: Tensor) -> None:
-        for own, stepper in self._pairs():
+        for own, stepper in self.pairs():
             stepper.forget(rows[own])
 
-    def _pairs(self) -> Iterator[tuple[slice, FirstOrderStepper]]:
+    def pairs(self) -> Iterator[tuple[slice, FirstOrderStepper]]:
+        """Each stepper with its rows."""
         return zip(self.rows, self.steppers, strict=True)
 
 
@@ -207,6 +227,36 @@ class Moments:
     def forget(self, rows: Tensor) -> None:
         for i in rows.nonzero().flatten().tolist():
             self.anew[i] = Moments(self.beta1, self.beta2, self.mean[i : i + 1])
+
+    @property
+    def memory(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The means, and of how many steps each row's are, (seeds, 1)."""
+        own = (self.mean, self.square, self.steps.expand(len(self.mean), 1))
+        if not self.anew:
+            return own
+        whole = tuple(kept.clone() for kept in own)
+        for i, fresh in self.anew.items():
+            for kept, new in zip(whole, fresh.memory, strict=True):
+                kept[i] = new[0]
+        return cast(tuple[Tensor, Tensor, Tensor], whole)
+
+    def remember(self, memory: Sequence[Tensor]) -> None:
+        self.mean, self.square = memory[0], memory[1]
+        # Other rows than those that were started anew have all made the same steps.
+        self.steps = memory[2][next((i for i in range(len(self.mean)) if i not in self.anew), 0), 0].clone()
+        for i, own in self.anew.items():
+            own.remember([kept[i : i + 1].clone() for kept in memory])  # not written to by both
+
+    def moved(
+        self, theta: Tensor, grad: Tensor, rate: Tensor, epsilon: float, decay: float, *memory: Tensor
+    ) -> tuple[Tensor, ...]:
+        """`move` and its means as a function of tensors: what torch's fused kernel does in one pass, for a compiler."""
+        mean, square, steps = memory
+        steps = steps + 1
+        mean, square = torch.lerp(mean, grad, 1 - self.beta1), self.beta2 * square + (1 - self.beta2) * grad * grad
+        first, second = ((1 - beta ** steps.double()).to(theta.dtype) for beta in (self.beta1, self.beta2))
+        new = theta * (1 - rate * decay) if decay else theta
+        return new - rate / first * mean / (square.sqrt() / second.sqrt() + epsilon), mean, square, steps
 
     def resize(self, resize: Callable[[Tensor], Tensor]) -> None:
         count = len(self.mean)
@@ -270,3 +320,13 @@ class AdaptiveStepper(FirstOrderStepper):
 
     def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
         return self.moments.move(theta, grad, rate, self.epsilon, self.decay)
+
+    @property
+    def memory(self) -> tuple[Tensor, ...]:
+        return self.moments.memory
+
+    def moved(self, theta: Tensor, grad: Tensor, rate: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
+        return self.moments.moved(theta, grad, rate, self.epsilon, self.decay, *memory)
+
+    def remember(self, memory: Sequence[Tensor]) -> None:
+        self.moments.remember(memory)

@@ -1,6 +1,6 @@
 """Gradient descent with momentum."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,8 +47,19 @@ class SGDStepper(FirstOrderStepper):
     def forget(self, rows: Tensor) -> None:
         self.velocity = torch.where(rows[:, None], 0, self.velocity)
 
-    def move(self, theta: Tensor, grad: Tensor, rate: float) -> Tensor:
+    def move(self, theta: Tensor, grad: Tensor, rate: float | Tensor) -> Tensor:
+        new, self.velocity = self.moved(theta, grad, rate, self.velocity)
+        return new
+
+    @property
+    def memory(self) -> tuple[Tensor, ...]:
+        return (self.velocity,)
+
+    def moved(self, theta: Tensor, grad: Tensor, rate: float | Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         momentum = self.settings.momentum
-        self.velocity = momentum * self.velocity + grad
-        ahead = grad + momentum * self.velocity if self.settings.nesterov else self.velocity
-        return theta - rate * ahead
+        velocity = momentum * memory[0] + grad
+        ahead = grad + momentum * velocity if self.settings.nesterov else velocity
+        return theta - rate * ahead, velocity
+
+    def remember(self, memory: Sequence[Tensor]) -> None:
+        (self.velocity,) = memory

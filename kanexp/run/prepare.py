@@ -15,6 +15,7 @@ from kanexp.layer.base import Bumps
 from kanexp.machine import find_device, out_of_memory
 from kanexp.model.network import Network
 from kanexp.task.base import Data, Scene, Task
+from kanexp.train.compiled import worth_compiling
 from kanexp.train.ensemble import Ensemble
 
 
@@ -27,6 +28,7 @@ class Prepared:
     start: Tensor  # theta (rows, length)
     data: Data
     scene: Scene
+    compiled: bool = False  # whether whole steps are to be compiled; where they cannot be, functions of the network are
 
 
 def prepare(jobs: Sequence[RunConfig]) -> Prepared:
@@ -36,7 +38,9 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
     data, scene = load(e)
     network = check(e, data.train.x.shape[1], sum(one.settings.seed_count for one in ensemble.experiments))
     device, dtype = find_device(e.settings.device), getattr(torch, e.settings.dtype)
-    if _worth_compiling(e, network, len(ensemble.seeds), data.train.x.shape[1]):
+    rows, samples = len(ensemble.seeds), data.train.x.shape[1]
+    whole = worth_compiling(e, network, rows, samples, device.type)
+    if not whole and _worth_compiling_functions(e, network, rows, samples):
         network = network.compile()
     try:
         start = ensemble.start(network, data.train.x)
@@ -46,7 +50,7 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
         if why := out_of_memory(error):
             raise ConfigError(f"memory: {why}") from error
         raise
-    return Prepared(ensemble, network, start.to(device), data.to(device, dtype), scene.to(device, dtype))
+    return Prepared(ensemble, network, start.to(device), data.to(device, dtype), scene.to(device, dtype), whole)
 
 
 def load(e: Experiment) -> tuple[Data, Scene]:
@@ -101,7 +105,7 @@ def _check_scores(task: Task, data: Data) -> None:
 WORTH_COMPILING = 3e10
 
 
-def _worth_compiling(experiment: Experiment, network: Network, rows: int, samples: int) -> bool:
+def _worth_compiling_functions(experiment: Experiment, network: Network, rows: int, samples: int) -> bool:
     settings = experiment.settings
     if settings.compile != "auto":
         return bool(settings.compile)

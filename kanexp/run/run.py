@@ -119,7 +119,8 @@ def _train(
         ledger = Ledger(logs, [e.settings.seed_list for e in ensemble.experiments])
         hashes = [e.config.hash for e in ensemble.experiments]
         kept = Checkpoint(checkpoint, logs, ensemble.first.settings.checkpoint, hashes)
-        result = train(ensemble, prepared.network, prepared.start, prepared.data, ledger, watch, kept)
+        begun = (ensemble, prepared.network, prepared.start, prepared.data)
+        result = train(*begun, ledger, watch, kept, compiled=prepared.compiled)
         return result, [own.seal() for own in logs], kept.ignored
 
 
@@ -138,7 +139,7 @@ class Underway:
     def begin(self) -> None:
         e, network, data, record = self.experiment, self.network, self.data, self.record
         counts = {name: getattr(data, name).x.shape[1] for name in ("train", "val", "test")}
-        record.compiled = network.layers[-1].compiled
+        record.compiled = self.prepared.compiled or network.layers[-1].compiled
         record.parameters, record.flops_per_sample = network.parameters, network.flops
         record.match = e.match.record if e.match else None
         record.scene = {"kind": self.scene.kind, "shape": list(self.scene.shape)}
@@ -252,6 +253,7 @@ class Underway:
         record, ensemble = self.record, self.prepared.ensemble
         record.status = "interrupted" if result.interrupted else "done"
         record.seed_status = dict(zip(self.seeds, result.status, strict=True))
+        record.compiled = result.compiled or result.network.layers[-1].compiled
         record.steps, record.train_seconds = result.steps, round(result.seconds, 3)
         record.milliseconds_per_step = round(1000 * result.seconds / max(1, result.steps), 4)
         record.parameters, record.flops_per_sample = result.network.parameters, result.network.flops

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ class Batch(NamedTuple):
 
 class Batches(ABC):
     """Batches without end."""
+
+    known: ClassVar[bool] = False  # True: the next ones are the same however networks stand, and none is renewed
 
     @property
     def renewed(self) -> bool:
@@ -58,6 +60,8 @@ class Batches(ABC):
 class AllSamples(Batches):
     """All samples as one batch: the same tensors every time, shared by the seeds."""
 
+    known = True
+
     def __init__(self, split: Split):
         self._batch = Batch.of(split)
 
@@ -76,6 +80,8 @@ class Minibatches(Batches):
 
     What does not fill a batch waits for the next round.
     """
+
+    known = True
 
     def __init__(self, split: Split, size: int, seeds: Sequence[int]):
         # Samples in rows: a batch is read from a few places in memory instead of from one per number.

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from kanexp.task.base import Data
 from kanexp.task.differential import Equation
 from kanexp.train.batches import Batches
 from kanexp.train.checkpoint import Checkpoint
+from kanexp.train.compiled import CompiledSteps
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.jump import equation_jumps
 from kanexp.train.objective import Objective
@@ -28,6 +29,8 @@ from kanexp.train.result import Progress, Result
 from kanexp.train.schedule import batches
 from kanexp.train.stage import Stage, in_window
 from kanexp.train.state import TrainingState, numbers
+
+AT_ONCE = 50  # steps that are taken without a look at whether somebody wants to end them
 
 
 def train(
@@ -39,10 +42,12 @@ def train(
     watch: Callable[[Progress], SeedStatus | None],
     checkpoint: Checkpoint | None = None,
     mask: Tensor | None = None,
+    compiled: bool = False,
 ) -> Result:
     """Train from `start` (seeds, parameters), select on the validation data, score the test data once.
 
     Of the weights those of the mask (seeds, length) alone, which no refinement goes with; all where there is none.
+    By compiled steps where these are wanted and can be made.
     Goes on from the checkpoint where it has one. Ctrl-C and its like end the loop after the step under way; what was
     reached until then is returned with `interrupted` set. Where `watch` returns a status, all seeds end with it.
     Whatever else ends a seed, ends it alone: what becomes of a seed does not depend on those beside it.
@@ -53,10 +58,13 @@ def train(
     stage = Stage(e, network if state.size is None else refine(network, state.size), data, mask)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
     val_loss, last, whole = state.best_val, True, max(e.task.windows, default=0)  # from there all of the domain counts
+    steps = CompiledSteps(compiled)
     began = time.perf_counter() - state.seconds
 
     with interrupts_between_steps() as interrupts:
-        for step in range(state.step, settings.steps + 1):
+        while state.step <= settings.steps:
+            step = state.step
+
             # The layers get finer where it is their time; all that is remembered of weights follows.
             refined = bool(pending) and step == pending[0][0]
             if refined:
@@ -91,12 +99,11 @@ def train(
             batch = samples.next(stage.standing(state.theta))
             if samples.renewed:
                 state.stepper.renew()
-            weight = ensemble.penalty_weight(step)
-            objective = stage.objective(batch, weight if weight is None else weight.to(start))
+            objective = stage.objective(batch, _weight(ensemble, step, start))
             if last:
                 new, loss, evaluations = state.theta, objective(state.theta)[0], torch.zeros_like(state.evaluations)
             else:
-                new, loss, evaluations = state.stepper.step(state.theta, objective)
+                new, loss, evaluations = steps.step(state.stepper, state.theta, stage, objective)
                 evaluations = evaluations + samples.looks
 
             # What is written of it: the insides of the layers ever more rarely, losses and scores where they were seen.
@@ -125,6 +132,10 @@ def train(
             # Seeds whose numbers are no longer finite go back to where they were, once.
             new = state.recover(new, loss)
             state.theta = stage.step(state.theta, new)
+
+            # Steps that nobody looks at are taken at once, where they are compiled.
+            unseen = _next_look(settings, state, [step for step, _ in pending])
+            steps.ahead(state, stage, samples, lambda at: _weight(ensemble, at, start), unseen)
             state.seconds = time.perf_counter() - began
             if checkpoint and checkpoint.due():
                 checkpoint.save(state, samples)
@@ -151,9 +162,8 @@ def train(
         "coarse",
     )
     own = {name: getattr(state, name) for name in kept}
-    result = Result(
-        start=start, network=stage.network, last=state.theta, interrupted=interrupts.number * stopped, **own
-    )
+    own |= {"interrupted": interrupts.number * stopped, "compiled": steps.used}
+    result = Result(start=start, network=stage.network, last=state.theta, **own)
     if not stopped:
         result.test = score(e.task, stage.network, state.best, data, data.test)
         ledger.scores({f"test_{name}": values for name, values in result.test.items()}, state.best_step.tolist())
@@ -194,6 +204,26 @@ def _refine(ensemble: Ensemble, original: Network, state: TrainingState, stage: 
     finer = Stage(e, new, data)
     state.best_val = finer.val_loss(finer.predict(state.best))
     return finer
+
+
+def _weight(ensemble: Ensemble, step: int, theta: Tensor) -> Tensor | None:
+    """The penalty's weight at a step, as numbers like theta."""
+    weight = ensemble.penalty_weight(step)
+    return weight if weight is None else weight.to(theta)
+
+
+def _next_look(settings: Settings, state: TrainingState, refinements: Sequence[int]) -> int:
+    """The next step, from the one that comes, at which somebody may look or a seed may end.
+
+    Diagnostics are looks whether they are made or not: what comes out does not depend on them.
+    """
+    budget = settings.budget or {}
+    if "seconds" in budget or not state.alive.any():
+        return state.step
+    left = budget.get("evaluations", math.inf) - int(state.evaluations[state.alive.cpu()].max())
+    ends = [*refinements, settings.steps, state.step + AT_ONCE, state.step + left]
+    at = (step for step in range(state.step, state.step + AT_ONCE) if step % settings.log_every == 0 or due(step))
+    return int(min(*ends, *at))
 
 
 def _jump_rows(state: TrainingState) -> dict[str, Tensor]:

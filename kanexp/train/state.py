@@ -85,6 +85,16 @@ class TrainingState:
         self.theta, self.good, self.size = fitted, fitted, size
         return moved
 
+    def advance(self, steps: int, before: Tensor, theta: Tensor) -> None:
+        """Go on to what so many steps made, all of finite numbers, and to what was before the last of them.
+
+        Members that train no longer stay where they are.
+        """
+        alive = self.alive[:, None]
+        self.good, self.theta = torch.where(alive, before, self.good), torch.where(alive, theta, self.theta)
+        self.evaluations += steps * self.alive.cpu()
+        self.steps, self.step = self.steps + steps, self.step + steps
+
     def select(self, looked: Tensor, loss: Tensor) -> None:
         """Keep the states of those looked at whose validation loss (networks,) is the lowest so far."""
         better = looked & (loss < self.best_val)
