@@ -196,7 +196,7 @@ def test_ctrl_c_stops_cleanly_and_leaves_everything_to_go_on_with(kanexp, tmp_pa
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), "interrupted"), (ValueError("no"), "failed")])
 def test_whatever_ends_it_before_the_first_step_is_recorded(error, status, tmp_path, monkeypatch):
-    def end(*given):
+    def end(*given, **words):
         raise error
 
     monkeypatch.setattr(run, "train", end)

@@ -59,11 +59,12 @@ def edges(
 
 def _edge_cells(axes: Axes, rows: pd.DataFrame, inputs: Sequence[str], categories: Sequence[bool]) -> None:
     after = rows.loc[rows["state"] == "after", "x"]
-    low, high = after.min(), after.max()
+    wide, tall = rows["input"].max() + 1, rows["output"].max() + 1
+    low, high = (after.min(), after.max()) if after.notna().any() else (0.0, 0.0)  # of a lost seed no curve is left
     rows = rows[(rows["x"] >= low) & (rows["x"] <= high)]
     centred = rows["y"] - rows.groupby(["state", "output", "input"])["y"].transform("mean")
     # The largest curve fills its cell; when all are flat there is nothing to scale.
-    most = centred.abs().max() or 1.0
+    most = (centred.abs().max() if len(centred) else 0.0) or 1.0
     scale = 0.46 / most
     stepped = {j for j, category in enumerate(categories) if category}
     for (state, colour), width in zip(STATE_COLOURS.items(), (0.8, 1.2), strict=True):
@@ -78,7 +79,6 @@ def _edge_cells(axes: Axes, rows: pd.DataFrame, inputs: Sequence[str], categorie
             adds = (values.iloc[-1] - values.iloc[0]) / 2
             place = j + (0.34 if state == "before" else 0.62)
             axes.bar(place, -adds * scale, 0.24, output + 0.5, color=colour)
-    wide, tall = rows["input"].max() + 1, rows["output"].max() + 1
     axes.set(xlim=(0, wide), ylim=(tall, 0), aspect="equal", anchor="N")
     shown = [axis_label(name, 12) for name in inputs] if len(inputs) == wide else [f"{j + 1}" for j in range(wide)]
     turned: dict[str, Any] = {"rotation": 90} if max(map(len, shown)) > 7 else {}
@@ -113,14 +113,14 @@ def spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
 def training_spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     """A panel per layer: power, median over seeds, as colour over step (those that were looked at) and frequency."""
     numbers, steps = sorted(table["layer"].unique()), sorted(table["step"].unique())
-    most = max(table["power"].max(), 1e-299)
-    norm = LogNorm(max(table["power"].min(), most * 1e-12), most)
+    most = max(table["power"].max(), 1e-299) if table["power"].notna().any() else 1.0  # lost seeds have none
+    norm = LogNorm(max(most * 1e-12, table["power"].min()), most)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.7 * len(numbers) + 0.9, 2.9), layout="constrained")
         panels = figure.subplots(1, len(numbers), squeeze=False, sharey=True)[0]
         for axes, layer in zip(panels, numbers, strict=True):
             here = table[table["layer"] == layer]
-            median = here.pivot_table(values="power", index="step", columns="frequency", aggfunc="median")
+            median = here.pivot_table(values="power", index="step", columns="frequency", aggfunc="median", dropna=False)
             frequencies = median.columns.to_numpy(float)
             ends = np.append(frequencies, frequencies[-1] + 1) - 0.5
             values = median.reindex(steps).to_numpy().clip(min=norm.vmin)

@@ -45,7 +45,7 @@ def _row(figure: Figure, panels: Sequence[Axes], table: pd.DataFrame, shape: Seq
         return
     error = np.abs(table["after"] - table["target"]).to_numpy()
     picture = _plane(panels[3], table, error, shape, cmap="cividis", vmin=0)
-    panels[3].set(title="|error| after training")
+    panels[3].set(title="|error|")  # after training: narrow panels have no room to say so
     figure.colorbar(picture, ax=panels[3], shrink=0.9)
 
 

@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.layer.base import Basis, Bounded
+from kanexp.layer.base import Bounded
 
 NEAR = 0.3  # below, sin(v) / v is its series to v^10, which is exact to 1e-16, and so are its derivatives nearly
 
@@ -18,12 +17,12 @@ class Sinc(Bounded):
     """sin(v) / v with v = pi (x - x_k) / h at `centers` places x_k from low to high, h apart.
 
     At x_k all but one of them are zero, so that coefficients are values there, and between them they interpolate what
-    holds no frequency above 1 / (2 h). They fade slowly outside.
+    holds no frequency above 1 / (2 h). They fade slowly outside, so that a finer grid does not hold what a coarser one
+    does near its ends: there is no refinement.
 
     Source: SincKAN, https://arxiv.org/abs/2410.04096, with one spacing h
     """
 
-    size: ClassVar[str] = "centers"
     low: float = -2.0
     high: float = 2.0
     centers: int = 9
@@ -37,9 +36,6 @@ class Sinc(Bounded):
     @property
     def terms(self) -> int:
         return self.centers
-
-    def nests(self, larger: Basis) -> bool:
-        return False
 
     def features(self, x: Tensor, *weights: Tensor) -> Tensor:
         v = self._angle(x)

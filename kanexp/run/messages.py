@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -80,7 +79,7 @@ def conclude(seeds: list[int], result: Result, brief: bool, train: Mapping[str, 
         coverage = m.coverage
         row = (metric_label(name), console.number(m.median), console.interval(m.low, m.high))
         own = train.get(name.removeprefix("test_"))
-        rows.append((*row, "" if own is None else console.number(float(np.nanmedian(own.cpu())))))
+        rows.append((*row, "" if own is None else console.number(median_interval(own.tolist()).median)))
     few = "" if coverage >= 0.95 else f"; {len(seeds)} seeds: the whole range"
     note = (
         f"best state on validation; interval of the median, {100 * coverage:.0f} % sure{few}" if len(seeds) > 1 else ""
