@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
 from scipy.interpolate import BSpline as ScipyBSpline
 from scipy.special import (
+    eval_chebyt,
     eval_chebyu,
     eval_gegenbauer,
     eval_genlaguerre,
@@ -148,8 +149,9 @@ def test_legendre_and_jacobi_are_scipys(degree, randn):
     ("basis", "polynomial"),
     [
         (ChebyshevSecond, eval_chebyu),
-        (partial(Gegenbauer, a=2.3), lambda m, t: eval_gegenbauer(m, 2.3, t)),
-        (partial(Gegenbauer, a=-0.3), lambda m, t: eval_gegenbauer(m, -0.3, t)),
+        (partial(Gegenbauer, a=2.3), lambda m, t: eval_gegenbauer(m, 2.3, t) / eval_gegenbauer(m, 2.3, 1)),
+        (partial(Gegenbauer, a=-0.3), lambda m, t: eval_gegenbauer(m, -0.3, t) / eval_gegenbauer(m, -0.3, 1)),
+        (partial(Gegenbauer, a=0.0), eval_chebyt),
         (partial(Laguerre, a=0.7), lambda m, t: eval_genlaguerre(m, 0.7, t)),
         (Hermite, lambda m, t: eval_hermite(m, t) / np.sqrt(2.0**m * factorial(m))),
         (Lucas, lambda m, t: _roots(t)[0] ** m + _roots(t)[1] ** m),

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from kanexp.error import require
 from kanexp.layer.base import Basis
 
-FARTHEST = 1e3  # inputs beyond it are as it: powers of them would overflow in float32
+FARTHEST = 100.0  # inputs beyond it are as it: the square of their eighth power would overflow in float32
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Rational(Basis):
         q = torch.zeros_like(x)
         for weight in reversed(denominator.unbind(-1)):
             q = (q + weight[..., None, None]) * x
-        over = torch.hypot(torch.ones_like(q), q).reciprocal()
+        over = (1 + q.square()).rsqrt()
         powers = [over]
         for _ in range(self.degree):
             powers.append(powers[-1] * x)
