@@ -9,7 +9,7 @@ from kanexp.folder.run_folder import RunFolder
 from kanexp.report.table import Run
 
 OVER = ("step", "evaluations", "samples", "seconds")  # what a curve can be drawn over
-LOSSES = ("train_loss", "val_loss", "val_relative_l2")  # the last of equations: how far they are from the solution
+LOSSES = ("train_loss", "val_loss", "val_solution_error")  # the last of equations alone
 MOST_STEPS = 200  # of a run that are kept: no figure shows more
 MOST_RUNS = 20  # of an arm that are read: a band over hundreds of seeds looks no different
 COLUMNS = ("problem", "arm", "metric", "over", "at", "seeds", "low", "median", "high")

@@ -53,7 +53,7 @@ class Stage:
         unknown = {name: value.flatten() for name, value in self.network.unknown(theta).items()}
         if self._solved is not None:
             x, exact = self._solved
-            metrics["relative_l2"] = relative_l2(self.network(theta, x)[:, : len(exact)], exact[None])
+            metrics["solution_error"] = relative_l2(self.network(theta, x)[:, : len(exact)], exact[None])
         return unknown | {f"val_{name}": values for name, values in metrics.items()}
 
     def objective(self, batch: Batch, weight: Tensor | None) -> Objective:
