@@ -86,7 +86,8 @@ def _of_validation(learned: Learned) -> Iterable[Drawn]:
     """Scores on validation data over steps, of equations the distance from the solution."""
     metrics = pd.read_csv(learned.folder.metrics)
     logged = set(metrics["metric"])
-    names = [name for score in learned.task.scores if (name := f"val_{score.name}") in logged][:MOST_SCORES]
+    measured_by = [score.name for score in learned.task.scores] + ["solution_error"]  # the last of equations alone
+    names = [name for score in measured_by if (name := f"val_{score}") in logged][:MOST_SCORES]
     if names:
         table = metrics[metrics["metric"].isin(names)]
         linear = [f"val_{score.name}" for score in learned.task.scores if score.higher_is_better]
