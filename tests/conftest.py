@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from kanexp.cli import main
 from kanexp.paths import find_plugins
 from kanexp.seeding import generator
 
@@ -87,6 +90,21 @@ def kanexp(tmp_path):
         environment = os.environ | {"COLUMNS": "120", "PYTHONWARNINGS": "error"}
         more = {"env": environment, "capture_output": True, "text": True, "timeout": 300} | more
         return subprocess.run([sys.executable, "-m", "kanexp.cli", *words], cwd=cwd, check=False, **more)
+
+    return command
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """The same within this process, without the seconds that one takes to start."""
+
+    def command(*words: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setenv("COLUMNS", "120")
+        said, wrong = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(wrong):
+            code = main(list(words))
+        return subprocess.CompletedProcess(words, code, said.getvalue(), wrong.getvalue())
 
     return command
 

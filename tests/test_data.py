@@ -342,8 +342,8 @@ def test_what_is_wrong_with_class_folders(flowers, tmp_path):
 QUICK = ["layer=chebyshev", "seeds=2", "steps=5", "widths=[in,3,out]"]
 
 
-def test_classes_from_the_command(kanexp, tmp_path):
-    done = kanexp("task=tabular", "task.dataset=two_moons", "batch_size=32", *QUICK)
+def test_classes_from_the_command(asked, tmp_path):
+    done = asked("task=tabular", "task.dataset=two_moons", "batch_size=32", *QUICK)
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / "outputs/tabular-chebyshev-default/v001"
     record = json.loads((folder / "run.json").read_text())
@@ -371,8 +371,8 @@ def test_classes_from_the_command(kanexp, tmp_path):
         (["task=vision", "task.dataset=folder"], "data_dir must name the folder with one folder of pictures per class"),
     ],
 )
-def test_mistakes_in_data_cost_nothing(kanexp, tmp_path, words, sentence):
-    done = kanexp(*words)
+def test_mistakes_in_data_cost_nothing(asked, tmp_path, words, sentence):
+    done = asked(*words)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert done.stderr.count("error:") == 1

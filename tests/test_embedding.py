@@ -187,16 +187,16 @@ def test_sizes_are_matched_with_what_enters():
     assert plan.parameters == 13 * 4 * 5 + 4 + 4 * 5 + 1
 
 
-def test_a_run_is_loaded_resumed_and_exported(kanexp, tmp_path):
+def test_a_run_is_loaded_resumed_and_exported(asked, tmp_path):
     words = ["task=advection", "task.points=40", "task.edge_points=8", "task.periodic=[x]", "model.frequencies=3"]
     more = ["layer=chebyshev", "seeds=2", "steps=6", "widths=[in,3,out]", "name=embedded", f"output_dir={tmp_path}"]
-    assert kanexp(*words, *more).returncode == 0
+    assert asked(*words, *more).returncode == 0
     run = package.load(tmp_path / "embedded" / "latest")
     x = torch.tensor([[0.3, 0.0], [0.3, 2 * math.pi], [0.3, 1.0]], dtype=torch.float64)
     y = run.networks[0](x.float()).detach()
     assert abs(float(y[0] - y[1])) < 1e-5 < abs(float(y[0] - y[2]))
-    assert kanexp("export", str(tmp_path / "embedded" / "latest"), "--format", "torch").returncode == 0
-    assert kanexp("diagnose", str(tmp_path / "embedded" / "latest")).returncode == 0
+    assert asked("export", str(tmp_path / "embedded" / "latest"), "--format", "torch").returncode == 0
+    assert asked("diagnose", str(tmp_path / "embedded" / "latest"), "--seconds", "2").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_run_is_loaded_resumed_and_exported(kanexp, tmp_path):
         (["task=vision", "model=vit", "model.frequencies=4"], "pictures are cut into patches of pixels"),
     ],
 )
-def test_mistakes(kanexp, words, sentence):
-    done = kanexp(*words)
+def test_mistakes(asked, words, sentence):
+    done = asked(*words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())

@@ -415,7 +415,7 @@ def test_hard_conditions_hold_whatever_the_weights_are(equation):
     assert {c.end for c in hard.learned} <= {None}
 
 
-def test_hard_conditions_are_of_a_run_and_of_what_is_loaded_from_it(kanexp, tmp_path):
+def test_hard_conditions_are_of_a_run_and_of_what_is_loaded_from_it(asked, tmp_path):
     words = [
         "task=wave",
         "task.hard=true",
@@ -425,7 +425,7 @@ def test_hard_conditions_are_of_a_run_and_of_what_is_loaded_from_it(kanexp, tmp_
         "seeds=2",
         "steps=20",
     ]
-    done = kanexp(*words, f"output_dir={tmp_path}", "name=hard")
+    done = asked(*words, f"output_dir={tmp_path}", "name=hard")
     assert done.returncode == 0, done.stderr
     trained = load(tmp_path / "hard" / "latest")
     x = torch.linspace(0, 1, 9)[1:-1]
@@ -458,9 +458,9 @@ def test_an_mlp_solves_equations_too():
         (["task.weights={edges: 0}"], "weights must be positive, got 0.0 for edges"),
     ],
 )
-def test_mistakes(kanexp, words, sentence):
+def test_mistakes(asked, words, sentence):
     usual = [] if words[0].startswith("task=") else ["task=poisson"]
-    done = kanexp(*usual, *words)
+    done = asked(*usual, *words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())
 

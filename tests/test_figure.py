@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from kanexp.figure import arm_figures, panel, published_figures
+from kanexp.figure import arm_figures, panel, published_figures, run_figures
 from kanexp.figure.label import arm_label
 from kanexp.figure.style import embedded, head, save
 from kanexp.score.cost import Metric
@@ -102,3 +102,47 @@ def test_a_head_stands_above_what_a_figure_says_itself():
     assert figure.get_suptitle() == "burgers"
     head(figure, "task")
     assert figure.get_suptitle() == "task\nburgers"
+
+
+def test_names_at_the_ends_of_lines_keep_their_order_and_do_not_overlap():
+    places, sizes = np.array([0.5, 0.52, 0.0, 1.0, 0.51]), np.full(5, 0.1)
+    found = panel.apart(places, sizes)
+    assert (np.argsort(found) == np.argsort(places)).all()
+    assert (np.diff(np.sort(found)) >= 0.1 - 1e-12).all()
+    np.testing.assert_allclose(
+        found[[0, 1, 4]].mean(), places[[0, 1, 4]].mean()
+    )  # the block stays where it wants to be
+    np.testing.assert_allclose(found[[2, 3]], [0.05, 0.95])  # within the panel
+    full = panel.apart(np.full(10, 0.5), np.full(10, 0.1))
+    np.testing.assert_allclose(np.sort(full), np.arange(10) / 10 + 0.05)
+
+
+def test_lines_of_a_few_arms_are_named_where_they_end_and_many_have_a_legend():
+    def drawn(count):
+        arms = [f"arm{i}" for i in range(count)]
+        at = [
+            {"arm": arm, "at": step, "low": 1.0, "median": 2.0 + step, "high": 9.0} for arm in arms for step in (0, 5)
+        ]
+        return arms, arm_figures.curves(pd.DataFrame(at).assign(metric="val_loss", over="step"))
+
+    arms, few = drawn(3)
+    assert {text.get_text() for text in few.axes[0].texts} == set(arms)
+    assert not few.legends
+    _, many = drawn(12)
+    assert not many.axes[0].texts
+    assert many.legends
+
+
+def test_panels_that_are_compared_have_one_range():
+    metrics = pd.DataFrame(
+        [
+            (name, 0, step, 10.0**-step * size)
+            for name, size in (("train_loss", 1), ("val_loss", 50))
+            for step in (0, 3)
+        ],
+        columns=["metric", "seed", "step", "value"],
+    )
+    train, val = run_figures.curves(metrics).axes
+    assert train.get_ylim() == val.get_ylim()
+    assert train.get_ylim()[0] <= 1e-3
+    assert train.get_ylim()[1] >= 50

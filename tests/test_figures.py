@@ -57,6 +57,36 @@ def test_a_run_has_more_figures_when_it_is_asked_for_them(words, more, tmp_path,
     assert {name: (figures / name).read_bytes() for name in pages} == pages  # the same command, the same bytes
 
 
+@pytest.mark.parametrize(
+    ("words", "shape", "channels"),
+    [
+        (["task=image", "task.size=[96,64]", "layer=fourier"], (48, 32), 1),  # every second point: 64 at most
+        (["task=function", "task.expression=sin(3*x1)", "layer=chebyshev"], (200,), 1),
+        (["task=burgers", "task.points=64", "layer=chebyshev"], (61, 61), 1),
+    ],
+    ids=["picture", "curve", "surface"],
+)
+def test_answers_while_it_trains_are_kept_where_they_are_asked_for(words, shape, channels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert ask(*words, *QUICK, "frames=true") == 0
+    table = pd.read_csv(tmp_path / RUN / "frames.csv")
+    assert table.groupby("step").size().to_dict() == dict.fromkeys((0, 1, 2, 3), np.prod(shape) * channels)
+    assert set(table["seed"]) == {0}
+    assert not np.allclose(*(table.loc[table["step"] == step, "value"] for step in (0, 3)))
+    assert ask("figures", RUN) == 0
+    figures = tmp_path / RUN / "figures"
+    with Picture.open(figures / "frames.gif") as moving:
+        assert moving.n_frames == 4
+    pd.testing.assert_frame_equal(pd.read_csv(figures / "frames.csv"), table)
+
+
+def test_what_has_no_scene_keeps_no_answers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ask("task=tabular", "task.dataset=iris", "layer=bspline", "frames=true", *QUICK) == 2
+    assert "frames: are of curves, surfaces and pictures" in capsys.readouterr().err
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_what_is_no_run_has_no_figures(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert ask("figures", "nowhere") == 2

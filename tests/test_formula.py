@@ -303,13 +303,13 @@ def test_no_formula_is_an_answer_with_its_reason():
 LEARN = "layer=bspline optimizer=levenberg_marquardt dtype=float64 widths=[2,5,1] diagnostics=false seeds=1 name=x"
 
 
-def test_a_run_comes_to_its_formula_again_and_again(kanexp, tmp_path):
+def test_a_run_comes_to_its_formula_again_and_again(asked, tmp_path):
     task = ["task=function", "task.expression=exp(sin(pi*x1)+x2**2)", "steps=60"]
-    assert kanexp(*task, *LEARN.split()).returncode == 0
+    assert asked(*task, *LEARN.split()).returncode == 0
     folder = tmp_path / "outputs/x/latest"
     texts = []
     for _ in range(2):
-        done = kanexp("formula", "outputs/x/latest")
+        done = asked("formula", "outputs/x/latest")
         assert (done.returncode, done.stderr) == (0, "")
         texts.append([(folder / f"formula.{end}").read_bytes() for end in ("csv", "tex", "py")])
     assert texts[0] == texts[1]
@@ -343,20 +343,20 @@ def test_names_of_a_table_become_names_of_python_and_stay_apart():
     assert space["formula"](1, 2, 3, 4, 5, 6, 7) == 2 + 6 + 12 + 20 + 30 + 42
 
 
-def test_explain_writes_the_formula_where_it_is_asked_to(kanexp, tmp_path):
-    assert kanexp("task=function", "task.expression=x1+x2**2", "steps=40", *LEARN.split()).returncode == 0
-    assert not kanexp("explain", "outputs/x/latest").stdout.count("x2**2")
-    done = kanexp("explain", "outputs/x/latest", "--formula")
+def test_explain_writes_the_formula_where_it_is_asked_to(asked, tmp_path):
+    assert asked("task=function", "task.expression=x1+x2**2", "steps=40", *LEARN.split()).returncode == 0
+    assert not asked("explain", "outputs/x/latest").stdout.count("x2**2")
+    done = asked("explain", "outputs/x/latest", "--formula")
     assert done.stdout.splitlines()[-1].startswith("x1 + x2**2: 1 of 1 seeds")
     assert (tmp_path / "outputs/x/latest/formula.csv").is_file()
 
 
-def test_what_cannot_be_a_formula_is_said_in_a_sentence(kanexp, tmp_path):
-    assert kanexp("task=tabular", "task.dataset=wine", "steps=2", "seeds=1", "name=x").returncode == 0
-    done = kanexp("formula", "outputs/x/latest")
+def test_what_cannot_be_a_formula_is_said_in_a_sentence(asked, tmp_path):
+    assert asked("task=tabular", "task.dataset=wine", "steps=2", "seeds=1", "name=x").returncode == 0
+    done = asked("formula", "outputs/x/latest")
     assert done.returncode != 0
     assert "a formula is written for one number that is learned from data" in done.stderr
-    done = kanexp("formula", "outputs/x/latest", "--seed", "7")
+    done = asked("formula", "outputs/x/latest", "--seed", "7")
     assert "--seed: must be one of 0, got 7" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "give the folder of a run" in kanexp("formula", str(tmp_path)).stderr
+    assert "give the folder of a run" in asked("formula", str(tmp_path)).stderr

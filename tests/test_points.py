@@ -133,8 +133,8 @@ def test_looking_at_a_pool_is_counted():
         (["task.sampling=grid", "task.resample=5", "task.adapt=residual"], "got sampling grid; use sobol or uniform"),
     ],
 )
-def test_mistakes(kanexp, words, sentence):
-    done = kanexp("task=burgers", *words)
+def test_mistakes(asked, words, sentence):
+    done = asked("task=burgers", *words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())
 
@@ -249,7 +249,7 @@ def test_every_optimizer_goes_on_in_the_next_window(optimizer):
         ),
     ],
 )
-def test_mistakes_of_windows(kanexp, words, sentence):
-    done = kanexp(*words)
+def test_mistakes_of_windows(asked, words, sentence):
+    done = asked(*words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())

@@ -86,12 +86,12 @@ def test_tables_are_learned_as_well_in_any_units(file, target, unit):
         assert 0.3 < r2 < 0.8
 
 
-def test_the_command_says_how_a_table_was_read(kanexp, tmp_path):
+def test_the_command_says_how_a_table_was_read(asked, tmp_path):
     words = ["task=tabular", "layer=bspline", "steps=30", "seeds=2", "diagnostics=false", "device=cpu"]
-    done = kanexp(*words, f"task.path={CASES / 'huge_input.csv'}", "task.target=y", "task.drop=[]")
+    done = asked(*words, f"task.path={CASES / 'huge_input.csv'}", "task.target=y", "task.drop=[]")
     assert (done.returncode, done.stderr) == (0, "")
     assert "0.5789" in done.stdout
-    done = kanexp(*words, f"task.path={CASES / 'noheader.csv'}", "task.target=5")
+    done = asked(*words, f"task.path={CASES / 'noheader.csv'}", "task.target=5")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("error: task.header: the first row of ")
 

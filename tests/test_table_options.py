@@ -114,9 +114,9 @@ def test_options_that_the_table_does_not_have(write, options, sentence):
     assert sentence in str(caught.value)
 
 
-def test_options_from_the_command(kanexp, tmp_path):
+def test_options_from_the_command(asked, tmp_path):
     pd.DataFrame({"2": np.arange(40) / 3, "id": np.arange(40) % 7, "a": np.arange(40)}).to_csv(tmp_path / "t.csv")
-    done = kanexp(
+    done = asked(
         *["task=tabular", "task.path=t.csv", "task.target=2", "task.drop=[id]", "task.lags=[1,2]", "task.missing=[-9]"],
         *["layer=chebyshev", "seeds=2", "steps=3", "widths=[in,3,out]", "task.criterion=huber", "diagnostics=false"],
     )
@@ -124,7 +124,7 @@ def test_options_from_the_command(kanexp, tmp_path):
     said = " ".join(done.stdout.split())
     assert "2 rows without all values 1, 2 rows earlier left out" in said
     assert "22/8/8 rows to train on, to select on and to score, in their order" in said
-    done = kanexp("task=tabular", "task.path=t.csv", "task.target=2", "task.drop=[idd]")
+    done = asked("task=tabular", "task.path=t.csv", "task.target=2", "task.drop=[idd]")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("error: task.drop: there is no column 'idd'; the columns are 2, id, a")
 
@@ -418,7 +418,7 @@ def test_folds_that_are_none(words, sentence, write):
         load(write(columns={"a": np.arange(40), "y": np.arange(40) / 3}, **words))
 
 
-def test_folds_are_repetitions_in_a_report(kanexp, tmp_path, rng):
+def test_folds_are_repetitions_in_a_report(asked, tmp_path, rng):
     pd.DataFrame({"a": rng.normal(size=60), "y": rng.normal(size=60)}).to_csv(tmp_path / "t.csv", index=False)
     words = [
         "task=tabular",
@@ -429,8 +429,8 @@ def test_folds_are_repetitions_in_a_report(kanexp, tmp_path, rng):
         "seeds=2",
         "widths=[in,out]",
     ]
-    assert kanexp("-m", *words, "task.fold=0,1,2", "layer=fourier,bspline", "name=x").returncode == 0
-    said = kanexp("report", "outputs/x").stdout
+    assert asked("-m", *words, "task.fold=0,1,2", "layer=fourier,bspline", "name=x").returncode == 0
+    said = asked("report", "outputs/x").stdout
     assert re.search(r"fourier .* 6 ", said), said
     table = pd.read_csv(tmp_path / "outputs/x/report/report.csv")
     assert sorted(set(table["data_seed"])) == ["0 fold 0", "0 fold 1", "0 fold 2"]

@@ -167,23 +167,23 @@ def test_formulas_of_tensors_are_those_of_arrays(function, draws):
         (["task.ranges={x: [1, 0]}"], "did you mean 'domain'"),
     ],
 )
-def test_mistakes(kanexp, words, sentence):
+def test_mistakes(asked, words, sentence):
     usual = (
         ["task.residual=u_t - u_xx", "task.domain={t: [0, 1], x: [-1, 1]}", "task.known='u(0, x) = 1'"] if words else []
     )
-    done = kanexp("task=equation", *usual, *words, "steps=1")
+    done = asked("task=equation", *usual, *words, "steps=1")
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())
 
 
-def test_from_the_command_line_to_a_prediction(kanexp, tmp_path):
+def test_from_the_command_line_to_a_prediction(asked, tmp_path):
     words = ["task.residual=u_t + u*u_x - 0.01/pi*u_xx", "task.domain={t: [0, 1], x: [-1, 1]}", "task.points=50"]
     known = 'task.known=["u(0, x) = -sin(pi*x)", "u(t, -1) = 0", "u(t, 1) = 0"]'
-    done = kanexp(
+    done = asked(
         "task=equation", *words, known, "task.weights={start: 3}", "steps=3", f"output_dir={tmp_path}", "name=own"
     )
     assert done.returncode == 0, done.stderr
     assert "the score is the residual" in " ".join(done.stdout.split())
     assert (tmp_path / "own" / "latest" / "figures" / "prediction.png").exists()
-    asked = kanexp("predict", str(tmp_path / "own" / "latest"), "--grid", "2")
+    asked = asked("predict", str(tmp_path / "own" / "latest"), "--grid", "2")
     assert asked.stdout.splitlines()[0].startswith("t,x,u_predicted")

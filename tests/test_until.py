@@ -40,9 +40,9 @@ def test_arms_get_seeds_as_long_as_a_verdict_is_open(whole):
     assert "seeds={until: decided, most: 15, batch: 5, first: 5}" in words
 
 
-def test_a_report_says_what_the_sweep_went_by(whole, kanexp):
+def test_a_report_says_what_the_sweep_went_by(whole, asked):
     root, said = whole
-    done = kanexp("report", "outputs/x/v001", cwd=root)
+    done = asked("report", "outputs/x/v001", cwd=root)
     assert done.returncode == 0, done.stderr
     verdicts = [line for line in done.stdout.splitlines() if "pairs of seeds" in line]
     told = [line for line in verdicts if "looks better" not in line and "no difference seen" not in line]
@@ -54,10 +54,10 @@ def test_a_report_says_what_the_sweep_went_by(whole, kanexp):
     assert "unequal seeds" not in done.stdout
 
 
-def test_the_same_command_finds_it_done(whole, kanexp):
+def test_the_same_command_finds_it_done(whole, asked):
     root, _ = whole
     before = results(root)
-    done = kanexp(*WORDS, cwd=root)
+    done = asked(*WORDS, cwd=root)
     assert done.returncode == 0, done.stderr
     assert f"{len(folders(root))} done, 0 to run" in done.stdout
     assert results(root) == before
@@ -92,8 +92,8 @@ def test_killed_in_a_later_batch_it_ends_with_the_same_files(whole, kanexp, tmp_
         (["-m", "tune={trials: 2, optimizer.learning_rate: [1e-3, 1e-2]}", UNTIL], "tune: does not go with seeds="),
     ],
 )
-def test_mistakes(kanexp, tmp_path, words, sentence):
-    done = kanexp(*(word for word in SMALL if not word.startswith("seeds")), *words)
+def test_mistakes(asked, tmp_path, words, sentence):
+    done = asked(*(word for word in SMALL if not word.startswith("seeds")), *words)
     assert done.returncode == 2, done.stdout
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

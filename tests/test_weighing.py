@@ -180,8 +180,8 @@ def test_what_weights_cost_is_counted(word, looks):
         (["task=burgers", "task.memory=1"], "memory must be at least 0 and below 1, or null, got 1.0"),
     ],
 )
-def test_mistakes(kanexp, words, sentence):
-    done = kanexp(*words)
+def test_mistakes(asked, words, sentence):
+    done = asked(*words)
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())
 

@@ -51,6 +51,7 @@ class Settings:
     rerun: How[bool | Literal["failed", "all"]]
     dry_run: How[bool]
     output_dir: Where[str]
+    frames: How[bool] = False
     pruned: Result[str | None] = None  # by which rule a run was pruned; no word, `kanexp prune` writes it
 
     def __post_init__(self):

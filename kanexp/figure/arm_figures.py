@@ -14,6 +14,7 @@ from kanexp.figure.panel import (
     arm_rows,
     band,
     decades,
+    end_labels,
     log_where_positive,
     look,
     median_bar,
@@ -28,6 +29,7 @@ from kanexp.score.cost import Metric
 from kanexp.score.score import metric_label
 
 MARKERS = "os^DvP*X"
+MOST_ENDS = 10  # lines that are named where they end; more have a legend
 SPENT = {
     "step": "step",
     "evaluations": "evaluations of function and gradient",
@@ -56,8 +58,10 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             else:
                 axes.set_xscale("log")
-        side_legend(figure, panels[0], "median and range over seeds")
         figure.suptitle(title, fontsize=9)
+        last = {i: own["median"].iloc[-1] for i, arm in enumerate(arms) if len(own := here[here["arm"] == arm])}
+        if not (len(last) == len(arms) <= MOST_ENDS and end_labels(figure, panels[-1], list(last.values()), arms)):
+            side_legend(figure, panels[0], "median and range over seeds")
         return figure
 
 

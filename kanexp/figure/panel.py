@@ -15,6 +15,7 @@ from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, CYCLE, SKY
 from kanexp.score.cost import Metric
 
 DASHES = ("-", "--", ":", "-.")
+END_SIZE = 7.5  # points of a name at the end of a line
 # The two states of a network: what each is called, and its colour.
 STATES = {"before": "before training", "after": "after training"}
 STATE_COLOURS = {"before": BEFORE, "after": AFTER}
@@ -122,6 +123,14 @@ def log_where_positive(axes: Axes, values: "pd.Series[float] | pd.DataFrame") ->
     return positive
 
 
+def same_range(panels: Sequence[Axes]) -> None:
+    """Give panels that are compared the same range of y, where all of them have the same kind of scale."""
+    if len({axes.get_yscale() for axes in panels}) == 1:
+        low, high = zip(*(axes.get_ylim() for axes in panels), strict=True)
+        for axes in panels:
+            axes.set_ylim(min(low), max(high))
+
+
 def metric_scale(axes: Axes, which: str, metric: Metric, values: "pd.Series[float]") -> None:
     """The metric's scale on the axis x or y, with limits that leave some air on both sides of the values."""
     if not len(values):
@@ -162,6 +171,55 @@ def _marks_within(low: float, high: float) -> int:
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
     marks = np.outer(powers, (1, 2, 5))
     return int(((low <= marks) & (marks <= high)).sum())
+
+
+def end_labels(figure: Figure, axes: Axes, ends: Sequence[float], arms: Sequence[str]) -> bool:
+    """Name each arm's line where it ends, at the right of its panel, and tell whether there was room for all names.
+
+    `ends` are the lines' last values. Names that would lie on each other are moved apart.
+    """
+    names, height = [arm_label(arm) for arm in arms], axes.get_position().height * figure.get_figheight() * 72
+    to_share = axes.transScale + axes.transLimits
+    left = axes.get_xlim()[0]
+    places = np.array([to_share.transform((left, end))[1] for end in ends])
+    sizes = np.array([(name.count("\n") + 1) * END_SIZE * 1.3 / height for name in names])
+    if not np.isfinite(places).all() or sizes.sum() > 1:
+        return False
+    for i, place in enumerate(apart(places.clip(0, 1), sizes)):
+        axes.annotate(
+            names[i],
+            (1, places[i]),
+            (1.04, place),
+            "axes fraction",
+            va="center",
+            fontsize=END_SIZE,
+            color=look(i)["color"],
+            arrowprops={"arrowstyle": "-", "color": look(i)["color"], "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
+        )
+    return True
+
+
+def apart(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Places between 0 and 1, in the same order and as near the wanted ones, so that sizes around them do not overlap.
+
+    As blocks: those that touch are one block in the middle of where its parts want to be.
+    """
+    blocks: list[tuple[list[int], float]] = []  # members from below, and the middle of the block
+    for i in np.argsort(places, kind="stable"):
+        members, middle = [int(i)], float(places[i])
+        while True:
+            half = sizes[members].sum() / 2
+            middle = min(max(middle, half), 1 - half)
+            if not blocks or middle - half >= blocks[-1][1] + sizes[blocks[-1][0]].sum() / 2:
+                break
+            members = blocks.pop()[0] + members
+            middle = float(places[members].mean())
+        blocks.append((members, middle))
+    found = np.empty_like(places)
+    for members, middle in blocks:
+        tops = middle - sizes[members].sum() / 2 + sizes[members].cumsum()
+        found[members] = tops - sizes[members] / 2
+    return found
 
 
 def side_legend(figure: Figure, axes: Axes, title: str | None = None, fontsize: int = 8) -> None:

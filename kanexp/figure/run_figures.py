@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from kanexp.figure.panel import (
     log_where_positive,
     picture_row,
+    same_range,
     seed_lines,
 )
 from kanexp.figure.style import AFTER, BEFORE, BLACK, BLUE, ORANGE, RED, SKY, STYLE, axis_label
@@ -27,16 +28,24 @@ RESTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+LOSSES = ("train_loss", "val_loss")
+
+
 def curves(
-    metrics: pd.DataFrame, names: Sequence[str] = ("train_loss", "val_loss"), linear: Sequence[str] = ()
+    metrics: pd.DataFrame,
+    names: Sequence[str] = LOSSES,
+    linear: Sequence[str] = (),
+    alike: Sequence[str] = LOSSES,
 ) -> Figure:
     """One panel per metric over steps: a thin line per seed, a thick one for their median.
 
-    All have a logarithmic scale where they allow it, but for those that are `linear`, such as shares.
+    All have a logarithmic scale where they allow it, but for those that are `linear`, such as shares; those that are
+    `alike` have the same one.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6 * len(names), 2.9), layout="constrained")
-        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        panels = dict(zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True))
+        for name, axes in panels.items():
             table = metrics[metrics["metric"] == name].pivot(index="step", columns="seed", values="value")
             seed_lines(axes, table)
             if name not in linear:
@@ -44,6 +53,7 @@ def curves(
             axes.set(title=metric_label(name), xlabel="step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.legend(fontsize=8)
+        same_range([axes for name, axes in panels.items() if name in alike])
         return figure
 
 

@@ -12,12 +12,14 @@ COLUMNS = {
     "diagnostics": ("step", "seed", "layer", "metric", "value"),
     "spectra": ("step", "seed", "layer", "frequency", "power"),
 }
+FRAMES = {"frames": ("step", "seed", "channel", "point", "value")}  # of runs that are asked for it
+ALL = COLUMNS | FRAMES
 
 Tell = Callable[[int, int, str, float], None]  # step, seed, metric, value
 
 
 class Logs:
-    """The tables of a run that is under way, one for each of COLUMNS."""
+    """The tables of a run that is under way, by their names in ALL."""
 
     def __init__(self, files: Mapping[str, TableFile], tell: Tell | None = None):
         self._tables, self._tell = dict(files), tell
@@ -25,7 +27,7 @@ class Logs:
     def begin(self) -> None:
         """All tables anew."""
         for name, table in self._tables.items():
-            table.begin(COLUMNS[name])
+            table.begin(ALL[name])
 
     def marks(self) -> dict[str, Mark]:
         """What each table holds now, all of it on its way to the disk."""
@@ -63,6 +65,10 @@ class Logs:
         for frequency, p in zip(frequencies, power, strict=True):
             self._tables["spectra"].row((step, seed, layer, frequency, number(p)))
 
+    def frame(self, step: int, seed: int, channel: int, values: Iterable[float]) -> None:
+        for point, value in enumerate(values):
+            self._tables["frames"].row((step, seed, channel, point, f"{value:.4g}"))
+
     def timing(self, step: int, seconds: float, evaluations: int) -> None:
         self._tables["timings"].row((step, f"{seconds:.4f}", evaluations))
         for table in self._tables.values():
@@ -82,6 +88,9 @@ class NoLogs(Logs):
         pass
 
     def spectrum(self, step: int, seed: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
+        pass
+
+    def frame(self, step: int, seed: int, channel: int, values: Iterable[float]) -> None:
         pass
 
     def timing(self, step: int, seconds: float, evaluations: int) -> None:
@@ -119,6 +128,15 @@ class Ledger:
     def spectrum(self, step: int, row: int, layer: int, frequencies: Iterable[int], power: Iterable[float]) -> None:
         logs, seed = self._owners[row]
         logs.spectrum(step, seed, layer, frequencies, power)
+
+    @property
+    def first(self) -> list[int]:
+        """The row of theta of each run's first seed."""
+        return [sum(self._counts[:i]) for i in range(len(self._counts))]
+
+    def frame(self, step: int, row: int, channel: int, values: Iterable[float]) -> None:
+        logs, seed = self._owners[row]
+        logs.frame(step, seed, channel, values)
 
     def timing(self, step: int, rows: Iterable[int], seconds: float, evaluations: Sequence[int]) -> None:
         """Rows of timings.csv: each run's share of the seconds, and its evaluations, given for every row of theta."""

@@ -15,7 +15,7 @@ from kanexp.folder.file import (
     write_json,
 )
 from kanexp.folder.lock import LOOKED_AT, hold, is_held
-from kanexp.folder.logs import COLUMNS, Logs, Tell
+from kanexp.folder.logs import ALL, COLUMNS, Logs, Tell
 from kanexp.folder.names import CHECKPOINT, CONFIG, DIAGNOSIS, FIGURES, LOCK, MODEL, RECORD, RESERVE
 from kanexp.folder.record import Record, read_record
 from kanexp.folder.table import Mark, TableFile, check
@@ -130,28 +130,29 @@ class RunFolder:
         return write_tensors(self.path / MODEL, model)
 
     @contextlib.contextmanager
-    def logs(self, go_on: bool = False, tell: Tell | None = None) -> Iterator[Logs]:
+    def logs(self, go_on: bool = False, tell: Tell | None = None, frames: bool = False) -> Iterator[Logs]:
         """The tables of a run under way, open for rows and flushed with every group of them.
 
         Whoever is to `tell` gets the rows of metrics.csv as well. To `go_on` keeps what is in them, for Logs.go_on to
-        shorten.
+        shorten. With `frames` there is a table of these too.
         """
         with contextlib.ExitStack() as stack:
-            files = {name: stack.enter_context(contextlib.closing(TableFile(self.table(name)))) for name in COLUMNS}
+            names = ALL if frames else COLUMNS
+            files = {name: stack.enter_context(contextlib.closing(TableFile(self.table(name)))) for name in names}
             logs = Logs(files, tell)
             if not go_on:
                 logs.begin()
             yield logs
 
     def read_table(self, name: str, **options: Any) -> "pd.DataFrame":
-        """One of the tables of COLUMNS; of a run that was killed, without a line that it broke off in.
+        """One of the tables of logs.ALL; of a run that was killed, without a line that it broke off in.
 
         Raises UnreadableRun where it is missing or no such table.
         """
         file = self.table(name)
         table = read_csv(file, on_bad_lines="skip", **options)
-        if tuple(table.columns) != COLUMNS[name]:
-            raise UnreadableRun(f"{self.path}: {file.name} is damaged: its columns are not {', '.join(COLUMNS[name])}")
+        if tuple(table.columns) != ALL[name]:
+            raise UnreadableRun(f"{self.path}: {file.name} is damaged: its columns are not {', '.join(ALL[name])}")
         return table
 
     def read_figure(self, name: str) -> "pd.DataFrame":

@@ -133,7 +133,13 @@ def _start_decides(apart: float) -> str:
 def _changes(seconds: float) -> dict[str, Any]:
     """Settings to continue a run by."""
     changes = {"dtype": "float64", "steps": STEPS, "batch_size": None, "refine": None, "patience": None}
-    changes |= {"budget": {"seconds": seconds}, "log_every": 10, "diagnostics": False, "compile": False}
+    changes |= {
+        "budget": {"seconds": seconds},
+        "log_every": 10,
+        "diagnostics": False,
+        "frames": False,
+        "compile": False,
+    }
     return changes
 
 

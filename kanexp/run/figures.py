@@ -10,18 +10,20 @@ import torch
 from kanexp import console
 from kanexp.attribution.learned import Learned
 from kanexp.error import ConfigError
-from kanexp.figure import answer_figures, layer_figures, run_figures, surface
+from kanexp.figure import answer_figures, film, layer_figures, run_figures, surface
 from kanexp.figure.style import Figure, fit, save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.restore import restore
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import answers as measured
+from kanexp.measure.film import screen
 from kanexp.measure.tables import States
 from kanexp.run.drawing import Pen, shown
 from kanexp.score.functions import median_row
 from kanexp.task.base import Scene
 
 Drawn = tuple[str, pd.DataFrame, Figure]
+PART = "val_loss_"  # a part of an equation's validation loss: inside, or the conditions of a name
 MOST_SCORES = 3  # of the validation data, a panel each
 
 
@@ -39,14 +41,27 @@ def draw_again(path: Path, columns: int | None) -> None:
     folder = learned.folder.figures
     folder.mkdir(exist_ok=True)
     more = list(_more(learned))
-    for name, table, _ in more:
+    frames = _film(learned, folder)
+    for name, table, _ in (*more, *frames):
         write_sheet(table, folder / f"{name}.csv", 7)
-    for name, _, figure in (*own, *more):
+    for name, _, figure in (*own, *more, *frames):
         if columns is not None:
             fit(figure, columns)
         save(figure, folder / name, pdf=True)
-    names = ", ".join(name for name, _, _ in (*own, *more))
-    console.say(f"{names}: PNG, SVG and PDF, each with its CSV, in {folder}")
+    names = ", ".join(name for name, _, _ in (*own, *more, *frames))
+    moving = ", and frames.gif" if frames else ""
+    console.say(f"{names}: PNG, SVG and PDF, each with its CSV{moving}, in {folder}")
+
+
+def _film(learned: Learned, folder: Path) -> list[Drawn]:
+    """What the first seed answered while it trained, where that was kept: a strip, and a moving picture."""
+    if not learned.experiment.settings.frames:
+        return []
+    table, scene = learned.folder.read_table("frames"), screen(_scene(learned))
+    table = table[table["seed"] == table["seed"].iloc[0]]
+    drawn = (table, scene.target.numpy(), (scene.kind, scene.shape), learned.encoding.names[0])
+    film.write_gif(*drawn, folder / "frames.gif")
+    return [("frames", table, film.strip(*drawn, f"answers while it trains, seed {table['seed'].iloc[0]}"))]
 
 
 def _own(learned: Learned) -> Iterable[Drawn]:
@@ -83,15 +98,17 @@ def _more(learned: Learned) -> Iterable[Drawn]:
 
 
 def _of_validation(learned: Learned) -> Iterable[Drawn]:
-    """Scores on validation data over steps, of equations the distance from the solution."""
+    """Scores on validation data over steps; of equations the loss inside and of each condition, and the error."""
     metrics = pd.read_csv(learned.folder.metrics)
     logged = set(metrics["metric"])
-    measured_by = [score.name for score in learned.task.scores] + ["solution_error"]  # the last of equations alone
-    names = [name for score in measured_by if (name := f"val_{score}") in logged][:MOST_SCORES]
+    apart = sorted(name for name in logged if name.startswith(PART))  # of equations
+    names = [name for score in learned.task.scores if (name := f"val_{score.name}") in logged][:MOST_SCORES]
+    names = names or [name for name in ("val_loss_inside", *apart, "val_solution_error") if name in logged]
     if names:
+        names = list(dict.fromkeys(names))
         table = metrics[metrics["metric"].isin(names)]
         linear = [f"val_{score.name}" for score in learned.task.scores if score.higher_is_better]
-        yield "validation", table, run_figures.curves(table, names, linear)
+        yield "validation", table, run_figures.curves(table, names, linear, alike=apart)
 
 
 def _of_scene(learned: Learned, scene: Scene, before: torch.Tensor, after: torch.Tensor, title: str) -> Iterable[Drawn]:

@@ -56,6 +56,11 @@ def prepare(jobs: Sequence[RunConfig]) -> Prepared:
 def load(e: Experiment) -> tuple[Data, Scene]:
     """The data of a run. Raises ConfigError where they cannot be had, or its task says too little of its scores."""
     data, scene = e.load_data()
+    if e.settings.frames and scene.kind not in ("curve", "surface", "picture"):
+        raise ConfigError(
+            f"frames: are of curves, surfaces and pictures, and {type(e.task).__name__} is drawn as none here; leave "
+            "frames out"
+        )
     _check_numbers(data.to(torch.device("cpu"), getattr(torch, e.settings.dtype)))
     _check_scores(e.task, data)
     return data, scene

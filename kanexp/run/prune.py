@@ -102,7 +102,7 @@ def retraining(e: Experiment, rule: Rule, network: Network) -> Experiment:
         )
     if why := optimizer.conflict(network.parameters):
         raise ConfigError(f"prune: --optimizer {rule.optimizer}: {why}")
-    settings = replace(e.settings, steps=rule.steps, refine=None, budget=None, diagnostics=False)
+    settings = replace(e.settings, steps=rule.steps, refine=None, budget=None, diagnostics=False, frames=False)
     if rule.optimizer != "own":
         settings = replace(settings, dtype="float64", batch_size=None)
     return replace(e, optimizer=optimizer, settings=settings)
@@ -111,7 +111,7 @@ def retraining(e: Experiment, rule: Rule, network: Network) -> Experiment:
 def marked(e: Experiment, rule: Rule) -> Experiment:
     """The run's experiment as that of the pruned run, whose config.yaml says so: it is another arm."""
     config = replace(e.config, values=e.config.values | {"pruned": str(rule)})
-    return replace(e, config=config, settings=replace(e.settings, diagnostics=False, pruned=str(rule)))
+    return replace(e, config=config, settings=replace(e.settings, diagnostics=False, frames=False, pruned=str(rule)))
 
 
 def command_line(path: Path, rule: Rule) -> str:

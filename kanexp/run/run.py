@@ -160,7 +160,7 @@ class Underway:
         e = self.experiment
         with (
             e.logger.track(self.folder.path, e.config.overrides) as tell,
-            self.folder.logs(go_on, tell) as logs,
+            self.folder.logs(go_on, tell, e.settings.frames) as logs,
         ):
             yield logs
 

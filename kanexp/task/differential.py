@@ -258,6 +258,18 @@ class Equation(Collocation):
             start = end
         return found
 
+    def apart(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Mean squared errors (seeds,) inside the domain, and of the conditions of each name, without weights.
+
+        Of predictions and targets (seeds or 1, 1, values); none where all that is learned is inside.
+        """
+        squares = (prediction - target).square().flatten(1)
+        parts = {name: mask.to(squares.device) for name, mask in self.named(squares.shape[1]).items()}
+        if not parts:
+            return {}
+        inside = ~torch.stack(list(parts.values())).any(0)
+        return {name: squares[:, mask].mean(1) for name, mask in ({"inside": inside} | parts).items()}
+
     def shares(self, values: int) -> Tensor:
         """What each squared error counts in the loss, (values,)."""
         k = self.known_values

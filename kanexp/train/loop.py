@@ -13,6 +13,7 @@ from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger
 from kanexp.folder.record import SeedStatus
 from kanexp.interrupt import interrupts_between_steps
+from kanexp.measure.film import Film
 from kanexp.measure.held_out import score
 from kanexp.measure.layer_log import due, look
 from kanexp.model.network import Network
@@ -59,6 +60,7 @@ def train(
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
     val_loss, last, whole = state.best_val, True, max(e.task.windows, default=0)  # from there all of the domain counts
     steps = CompiledSteps(compiled)
+    film = Film(e.task.scene(data), data) if settings.frames else None
     began = time.perf_counter() - state.seconds
 
     with interrupts_between_steps() as interrupts:
@@ -111,6 +113,8 @@ def train(
             if settings.diagnostics and shown.any():
                 grad = objective(state.theta)[1]
                 look(ledger, step, numbers(shown), stage.network, state.theta, grad, data.train.x)
+            if film and shown.any():
+                film.take(ledger, step, numbers(shown), stage.network, state.theta)
             if looked.any():
                 rows = {"train_loss": loss, "val_loss": val_loss} | stage.val_rows(state.theta, prediction)
                 rows |= _cost_rows(objective, state, loss, batch.x.shape[-1])

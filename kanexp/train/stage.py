@@ -46,11 +46,14 @@ class Stage:
     def val_rows(self, theta: Tensor, prediction: Tensor) -> dict[str, Tensor]:
         """Rows for metrics.csv: the task's metrics of the validation data, and what is found for unknown numbers.
 
-        Of equations how far they are from the solution at those points, which nothing is chosen by.
+        Of equations the loss inside and that of each condition apart, and how far they are from the solution at those
+        points, which nothing is chosen by.
         """
         task = self._task
         metrics = in_own_units(task, task.validation_metrics, self._data, prediction, self._val_y)
         unknown = {name: value.flatten() for name, value in self.network.unknown(theta).items()}
+        if isinstance(task, Equation):
+            metrics |= {f"loss_{name}": loss for name, loss in task.apart(prediction, self._val_y).items()}
         if self._solved is not None:
             x, exact = self._solved
             metrics["solution_error"] = relative_l2(self.network(theta, x)[:, : len(exact)], exact[None])
