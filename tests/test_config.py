@@ -234,6 +234,18 @@ def test_digests_are_those_of_runs_from_before_networks_knew_frequencies(words, 
     assert changed.hash != digest
 
 
+@pytest.mark.parametrize(
+    ("words", "digest"),
+    [
+        (["layer=wavelet"], "eef2bf429f24fedd"),
+        (["task=function", "widths=[2,5,1]", "layers=[wavelet,fourier]"], "54bbe764cb6c2f88"),
+    ],
+)
+def test_digests_are_those_of_runs_from_before_wavelets_had_kinds(words, digest):
+    """As computed on revision b46de8f."""
+    assert load(words, find_catalog())[0].hash == digest
+
+
 def test_the_written_config_repeats_the_run():
     (job,) = load(["layer=bspline", "layer.intervals=9"], CATALOG)
     assert yaml.safe_load(job.yaml) == job.values

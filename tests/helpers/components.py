@@ -125,6 +125,7 @@ BASES = instances(
         BSpline(grid="trained", intervals=7, bound="tanh"),
         Sine(degree=2, residual="silu", scale=True),
         Wavelet(residual="identity", scale=True),
+        *(Wavelet(kind=kind) for kind in ("morlet", "derivative", "difference")),
         MLPEdge(hidden=8),
         MLPEdge(hidden=3, octaves=1, residual="silu"),
     ],
