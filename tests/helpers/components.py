@@ -32,6 +32,7 @@ from kanexp.layer.wavelet import Wavelet
 from kanexp.model.activation import ACTIVATIONS, Activation
 from kanexp.model.base import Model
 from kanexp.model.mlp import MLP
+from kanexp.model.mult_kan import MultKAN
 from kanexp.model.residual_kan import ResidualKAN
 from kanexp.model.vit import ViT
 from kanexp.optimizer.adam import Adam
@@ -147,6 +148,7 @@ MODELS = instances(
     "model",
     [
         MLP(activation="gelu"),
+        MultKAN(share=0.2, arity=3),
         ResidualKAN(skip="linear", norm="layer"),
         ResidualKAN(skip="none", norm="layer"),
         ViT(patch=2, dim=8),

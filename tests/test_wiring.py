@@ -1,0 +1,155 @@
+"""Networks whose layers are no plain row: each against its formula, written out sample by sample and node by node."""
+
+from math import prod
+
+import pytest
+import torch
+from helpers.components import name
+from torch.testing import assert_close
+
+from kanexp.init.default import Default
+from kanexp.layer.chebyshev import Chebyshev
+from kanexp.model.embedding import Embedding
+from kanexp.model.mult_kan import MultKAN
+from kanexp.seeding import generator
+from kanexp.task.jet import Jet
+from kanexp.train import refine
+from kanexp.train.carried import carried
+from kanexp.train.derivatives import jacobian
+
+# One of each model that equations are learned with, all of whose functions are smooth.
+SMOOTH = [MultKAN(share=0.6, arity=3)]
+PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
+
+
+def started(model, widths, basis=None, seeds=3):
+    """A network, and weights at random around its start, so that none is zero."""
+    network = model.network(widths, basis or Chebyshev(degree=3))
+    generators = [generator(seed, "init") for seed in range(seeds)]
+    theta = network.start(Default(), generators, torch.float64)
+    moved = theta + 0.1 * torch.randn(theta.shape, generator=generator(seeds, "move"), dtype=torch.float64)
+    trained = network.trained()
+    return network, moved if trained is None else torch.where(trained, moved, theta)
+
+
+def layers_of(network, theta, seed):
+    """Each edge layer of one seed as a function from a list of numbers to a list, edge by edge."""
+
+    def apply(layer, w):
+        def function(numbers):
+            at = layer.basis.features(torch.stack(numbers)[None, :, None], *(one[seed : seed + 1] for one in w.inner))
+            weights, features = layer.edge_weights(w)[seed], at[0, :, :, 0]
+            return [
+                w.bias[seed, j] + sum(weights[j, :, i] @ features[:, i] for i in range(layer.n_in))
+                for j in range(layer.n_out)
+            ]
+
+        return function
+
+    return [apply(*pair) for pair in zip(network.layers, network.weights(theta), strict=True)]
+
+
+def own_of(network, theta, seed):
+    """The weights of one seed that are no edge's, by name."""
+    return {name: network.unflatten(theta)[name][seed] for name in network.wiring.shapes}
+
+
+def check(network, theta, x, formula):
+    """Outputs are what the formula gives for each sample: formula(numbers, layers, own) -> numbers."""
+    y = network(theta, x)
+    for seed in range(len(theta)):
+        layers, own = layers_of(network, theta, seed), own_of(network, theta, seed)
+        for k in range(x.shape[-1]):
+            expected = formula(list(x[0, :, k]), layers, own)
+            assert_close(y[seed, :, k], torch.stack(expected), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("share", "arity"), [(0.6, 2), (1.0, 3), (0.25, 2)])
+def test_some_nodes_multiply_their_sums(share, arity, randn):
+    network, theta = started(MultKAN(share=share, arity=arity), [2, 4, 5, 3])
+
+    def formula(numbers, layers, own):
+        for width, layer in zip([4, 5], layers[:-1], strict=True):
+            left, numbers = layer(numbers), []
+            multiplied = round(share * width)
+            numbers += left[: width - multiplied]
+            factors = left[width - multiplied :]
+            numbers += [prod(factors[i : i + arity]) for i in range(0, len(factors), arity)]
+            assert len(numbers) == width
+        return layers[-1](numbers)
+
+    check(network, theta, randn(1, 2, 4), formula)
+
+
+def test_without_products_it_is_a_kan(randn):
+    network, theta = started(MultKAN(share=0.0), [2, 4, 3])
+    first, second = layers_of(network, theta, 1)
+    x = randn(1, 2, 1)
+    assert_close(network(theta, x)[1, :, 0], torch.stack(second(first(list(x[0, :, 0])))))
+
+
+def test_slopes_of_products_are_finite_where_factors_are_zero():
+    network, theta = started(MultKAN(share=1.0), [2, 3, 1])
+    theta = torch.zeros_like(theta).requires_grad_()
+    y = network(theta, torch.zeros(1, 2, 4, dtype=torch.float64))
+    assert torch.autograd.grad(y.sum(), theta)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+@pytest.mark.parametrize("model", SMOOTH, ids=name)
+def test_derivatives_in_inputs_and_weights_are_those_of_differences(model, embedded, randn):
+    """Also with inputs that enter as cosines and sines, and with a finish: an equation's two ways to get them."""
+    width = 3 if embedded else 2
+    network, theta = started(model, [width, 4, 4, 2])
+    if embedded:
+        network = network.embedded(Embedding(2, {1: 2.0}))
+    network = network.finished(lambda x, y: x[:, :1] + (1 - x[:, :1] ** 2) * y)
+    x = 0.5 * randn(1, 2, 5).tanh()
+    channels = carried(network, theta, x, PARTIALS).channels
+    known = Jet.of(lambda at: network.plain(theta, at), x.expand(3, -1, -1), PARTIALS, {})
+    assert_close(channels[()], network(theta, x))
+    h = 1e-4
+    for k in (0, 1):
+        step = h * torch.eye(2, dtype=torch.float64)[k][None, :, None]
+        difference = (network(theta, x + step) - network(theta, x - step)) / (2 * h)
+        assert_close(channels[k,], known.partials[k,])
+        assert (channels[k,] - difference).abs().max() < 1e-5 * difference.abs().max()
+        if k == 1:
+            second = (network(theta, x + step) - 2 * network(theta, x) + network(theta, x - step)) / h**2
+            assert (channels[1, 1] - second).abs().max() < 1e-5 * second.abs().max()
+    y, slopes = jacobian(network, theta, x, network.prepare(x))
+    each = torch.func.jacrev(lambda row: network.plain(row[None], x)[0, 1])(theta[2])
+    assert_close(y, network(theta, x))
+    assert_close(slopes[2, :, 1], each.T)
+
+
+@pytest.mark.parametrize("model", SMOOTH, ids=name)
+def test_refinement_keeps_what_they_compute(model, randn):
+    old, theta = started(model, [2, 4, 4, 1])
+    new, x = refine.refine(old, 6), randn(1, 2, 50)
+    assert new.length > old.length
+    assert_close(new(refine.refit(old, theta, new, x), x), old(theta, x), rtol=1e-9, atol=1e-9)
+    state = refine.carry(old, new, theta)
+    assert state.shape == (3, new.length)
+
+
+@pytest.mark.parametrize("model", SMOOTH, ids=name)
+def test_they_learn(model):
+    """A product of two inputs, from one start: the loss falls to a hundredth by plain L-BFGS steps of torch's own."""
+    network, theta = started(model, [2, 4, 4, 1], seeds=1)
+    x = 2 * torch.rand((1, 2, 64), generator=generator(0, "data"), dtype=torch.float64) - 1
+    theta.requires_grad_()
+    optimizer = torch.optim.LBFGS([theta], max_iter=60, line_search_fn="strong_wolfe")
+
+    def loss():
+        return (network(theta, x)[:, 0] - x[:, 0] * x[:, 1]).square().mean()
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    before = loss().item()
+    optimizer.step(closure)
+    assert loss().item() < 0.01 * before
