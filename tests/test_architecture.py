@@ -71,6 +71,7 @@ CONTRACTS = {
         "model.wiring",
         "model.activation",
         "model.layer_norm",
+        "model.gated",
     },
 }
 

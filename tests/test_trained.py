@@ -299,7 +299,7 @@ def test_networks_of_every_layer_are_exported(layer, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["mlp", "residual_kan", "mult_kan", "vit"])
+@pytest.mark.parametrize("model", ["mlp", "residual_kan", "mult_kan", "piratenet", "rga_kan", "vit"])
 def test_networks_of_every_model_are_exported(model, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)

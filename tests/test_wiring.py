@@ -11,6 +11,8 @@ from kanexp.init.default import Default
 from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model.embedding import Embedding
 from kanexp.model.mult_kan import MultKAN
+from kanexp.model.piratenet import PirateNet
+from kanexp.model.rga_kan import RGAKAN
 from kanexp.seeding import generator
 from kanexp.task.jet import Jet
 from kanexp.train import refine
@@ -18,7 +20,7 @@ from kanexp.train.carried import carried
 from kanexp.train.derivatives import jacobian
 
 # One of each model that equations are learned with, all of whose functions are smooth.
-SMOOTH = [MultKAN(share=0.6, arity=3)]
+SMOOTH = [MultKAN(share=0.6, arity=3), PirateNet(width=4, blocks=2), RGAKAN(width=4, blocks=2, alpha=0.3)]
 PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
 
 
@@ -95,6 +97,57 @@ def test_slopes_of_products_are_finite_where_factors_are_zero():
     assert torch.autograd.grad(y.sum(), theta)[0].isfinite().all()
 
 
+def between(opening, u, v):
+    return [f * a + (1 - f) * b for f, a, b in zip(opening, u, v, strict=True)]
+
+
+def mixed(share, one, other):
+    return [share * a + (1 - share) * b for a, b in zip(one, other, strict=True)]
+
+
+def test_a_piratenet_is_its_formula(randn):
+    network, theta = started(PirateNet(width=4, blocks=2), [2, 3])
+
+    def bent(numbers):
+        return [number.tanh() for number in numbers]
+
+    def formula(numbers, layers, own):
+        x = layers[0](numbers)
+        u, v = bent(layers[1](x)), bent(layers[2](x))
+        for i in range(2):
+            first, second, third = layers[3 + 3 * i : 6 + 3 * i]
+            z = between(bent(first(x)), u, v)
+            z = between(bent(second(z)), u, v)
+            x = mixed(own[f"blocks.{i}.alpha"][0], bent(third(z)), x)
+        return layers[-1](x)
+
+    check(network, theta, randn(1, 2, 4), formula)
+
+
+def test_an_rga_kan_is_its_formula(randn):
+    network, theta = started(RGAKAN(width=4, blocks=2, alpha=0.2, beta=0.7), [2, 3])
+
+    def formula(numbers, layers, own):
+        x = layers[0](numbers)
+        u, v = layers[1](x), layers[2](x)
+        for i in range(2):
+            first, second = layers[3 + 2 * i : 5 + 2 * i]
+            z = mixed(own[f"blocks.{i}.beta"][0], between(first(x), u, v), x)
+            x = mixed(own[f"blocks.{i}.alpha"][0], between(second(z), u, v), x)
+        return layers[-1](x)
+
+    check(network, theta, randn(1, 2, 4), formula)
+
+
+@pytest.mark.parametrize("model", [PirateNet(blocks=4), RGAKAN(blocks=4)], ids=name)
+def test_gated_blocks_start_as_if_they_were_not_there(model, randn):
+    network = model.network([2, 1], Chebyshev())
+    theta = network.start(Default(), [generator(0, "init")], torch.float64)
+    first, *_, last = layers_of(network, theta, 0)
+    x = randn(1, 2, 1)
+    assert_close(network(theta, x)[0, :, 0], torch.stack(last(first(list(x[0, :, 0])))))
+
+
 @pytest.mark.parametrize("embedded", [False, True])
 @pytest.mark.parametrize("model", SMOOTH, ids=name)
 def test_derivatives_in_inputs_and_weights_are_those_of_differences(model, embedded, randn):
@@ -123,7 +176,7 @@ def test_derivatives_in_inputs_and_weights_are_those_of_differences(model, embed
     assert_close(slopes[2, :, 1], each.T)
 
 
-@pytest.mark.parametrize("model", SMOOTH, ids=name)
+@pytest.mark.parametrize("model", [model for model in SMOOTH if model.uses_layer], ids=name)
 def test_refinement_keeps_what_they_compute(model, randn):
     old, theta = started(model, [2, 4, 4, 1])
     new, x = refine.refine(old, 6), randn(1, 2, 50)
