@@ -72,6 +72,7 @@ CONTRACTS = {
         "model.activation",
         "model.layer_norm",
         "model.gated",
+        "model.bodies",
     },
 }
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
+from helpers.components import classes
 from PIL import Image as Picture
 
 import kanexp
@@ -299,7 +300,7 @@ def test_networks_of_every_layer_are_exported(layer, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["mlp", "residual_kan", "mult_kan", "piratenet", "rga_kan", "vit"])
+@pytest.mark.parametrize("model", sorted(classes("model")))
 def test_networks_of_every_model_are_exported(model, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)

@@ -9,10 +9,12 @@ from torch.testing import assert_close
 
 from kanexp.init.default import Default
 from kanexp.layer.chebyshev import Chebyshev
+from kanexp.model.deeponet import DeepONet
 from kanexp.model.embedding import Embedding
 from kanexp.model.mult_kan import MultKAN
 from kanexp.model.piratenet import PirateNet
 from kanexp.model.rga_kan import RGAKAN
+from kanexp.model.separable_kan import SeparableKAN
 from kanexp.seeding import generator
 from kanexp.task.jet import Jet
 from kanexp.train import refine
@@ -21,6 +23,7 @@ from kanexp.train.derivatives import jacobian
 
 # One of each model that equations are learned with, all of whose functions are smooth.
 SMOOTH = [MultKAN(share=0.6, arity=3), PirateNet(width=4, blocks=2), RGAKAN(width=4, blocks=2, alpha=0.3)]
+SMOOTH += [SeparableKAN(rank=3), DeepONet(trunk="mlp", rank=5, activation="tanh"), DeepONet(rank=2)]
 PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
 
 
@@ -146,6 +149,33 @@ def test_gated_blocks_start_as_if_they_were_not_there(model, randn):
     first, *_, last = layers_of(network, theta, 0)
     x = randn(1, 2, 1)
     assert_close(network(theta, x)[0, :, 0], torch.stack(last(first(list(x[0, :, 0])))))
+
+
+def through(numbers, layers):
+    for layer in layers:
+        numbers = layer(numbers)
+    return numbers
+
+
+def test_a_separable_kan_is_a_sum_of_products(randn):
+    network, theta = started(SeparableKAN(rank=3), [3, 4, 2])
+
+    def formula(numbers, layers, own):
+        bodies = [through([number], layers[2 * i : 2 * i + 2]) for i, number in enumerate(numbers)]
+        return [sum(prod(body[3 * o + r] for body in bodies) for r in range(3)) for o in range(2)]
+
+    check(network, theta, randn(1, 3, 4), formula)
+
+
+@pytest.mark.parametrize(("branch", "trunk"), [("kan", "mlp"), ("mlp", "kan"), ("mlp", "mlp")])
+def test_a_deeponet_is_branch_times_trunk(branch, trunk, randn):
+    network, theta = started(DeepONet(branch, trunk, coordinates=2, rank=3), [6, 4, 5, 2])
+
+    def formula(numbers, layers, own):
+        b, t = through(numbers[:4], layers[:3]), through(numbers[4:], layers[3:])
+        return [sum(b[3 * o + r] * t[3 * o + r] for r in range(3)) for o in range(2)]
+
+    check(network, theta, randn(1, 6, 4), formula)
 
 
 @pytest.mark.parametrize("embedded", [False, True])

@@ -31,6 +31,7 @@ from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.activation import ACTIVATIONS, Activation
 from kanexp.model.base import Model
+from kanexp.model.deeponet import DeepONet
 from kanexp.model.mlp import MLP
 from kanexp.model.mult_kan import MultKAN
 from kanexp.model.residual_kan import ResidualKAN
@@ -53,6 +54,7 @@ from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.helmholtz import Helmholtz
 from kanexp.task.image import Image
+from kanexp.task.operator import Operator
 from kanexp.task.tabular import BUNDLED, MADE, Tabular
 from kanexp.task.vision import Vision
 
@@ -149,6 +151,8 @@ MODELS = instances(
     [
         MLP(activation="gelu"),
         MultKAN(share=0.2, arity=3),
+        DeepONet(branch="mlp", coordinates=2, rank=3),
+        DeepONet(branch="mlp", trunk="mlp"),
         ResidualKAN(skip="linear", norm="layer"),
         ResidualKAN(skip="none", norm="layer"),
         ViT(patch=2, dim=8),
@@ -184,6 +188,7 @@ TASKS = instances(
         *(Tabular(dataset=name) for name in (*BUNDLED, *MADE)),
         Tabular(dataset="iris", normalize="range", target="sepal length (cm)"),
         Vision(dataset="digits"),
+        Operator(operator="advection", sensors=7, points=3),
         Helmholtz(k=2.5, waves_x=3.0, waves_y=0.5),
         Burgers(viscosity=0.05),
         TypedEquation(
