@@ -87,6 +87,8 @@ def _model(name: str) -> list[str]:
     if name == "vit":
         vit = f"{DIGITS} model=vit model.patch=4 model.dim=8 model.depth=1 model.heads=2"
         return [vit, f"{vit} model.qkv=kan model.head=kan name=learned"]
+    if name == "conv_kan":
+        return [f"{DIGITS} layer=chebyshev model=conv_kan model.channels=2"]
     return [f"{SMALL} layer=chebyshev model={name} widths=[in,4,4,out]"]
 
 

@@ -73,6 +73,7 @@ CONTRACTS = {
         "model.layer_norm",
         "model.gated",
         "model.bodies",
+        "model.picture",
     },
 }
 

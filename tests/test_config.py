@@ -46,8 +46,10 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append("reg.parts={l1: 1}")
     if option.name == "chain":  # or optimizers
         words += ["optimizer.parts={adam: 0.01, lbfgs: {}}", "optimizer.switch=[5]"]
-    if option.name == "vit":  # or inputs that are a square picture
-        words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
+    if option.name in ("vit", "conv_kan"):  # or inputs that are a square picture
+        words += ["task=function", "task.expression=x1+x16"]
+    if option.name == "vit":
+        words.append("model.patch=2")
     if (option.group, option.name) == ("task", "equation"):  # or an equation
         words += ["task.residual=u_x - 1", "task.domain={x: [0, 1]}", "task.known='u(0) = 0'"]
     built = experiment(*words)

@@ -304,11 +304,8 @@ def test_networks_of_every_layer_are_exported(layer, tmp_path, monkeypatch):
 def test_networks_of_every_model_are_exported(model, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
-    task = (
-        ["task=vision", "task.dataset=digits", "batch_size=64", "model.patch=4"]
-        if model == "vit"
-        else ["task=function"]
-    )
+    digits = ["task=vision", "task.dataset=digits", "batch_size=64"]
+    task = {"vit": [*digits, "model.patch=4"], "conv_kan": digits}.get(model, ["task=function"])
     assert ask(*task, f"model={model}", "steps=3", "seeds=2", "diagnostics=false", "name=x")[0] == 0
     for form in ("torch", "onnx"):
         code, said, wrong = ask("export", RUN, "--format", form)

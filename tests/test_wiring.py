@@ -9,8 +9,10 @@ from torch.testing import assert_close
 
 from kanexp.init.default import Default
 from kanexp.layer.chebyshev import Chebyshev
+from kanexp.model.conv_kan import ConvKAN
 from kanexp.model.deeponet import DeepONet
 from kanexp.model.embedding import Embedding
+from kanexp.model.layer_norm import layer_norm
 from kanexp.model.mult_kan import MultKAN
 from kanexp.model.piratenet import PirateNet
 from kanexp.model.rga_kan import RGAKAN
@@ -176,6 +178,67 @@ def test_a_deeponet_is_branch_times_trunk(branch, trunk, randn):
         return [sum(b[3 * o + r] * t[3 * o + r] for r in range(3)) for o in range(2)]
 
     check(network, theta, randn(1, 6, 4), formula)
+
+
+def window(grid, row, column, size):
+    """The numbers around a place of channels of rows of numbers, zeros beyond the edge, channel by channel."""
+    zero, half = torch.zeros((), dtype=torch.float64), size // 2
+    lines = range(-half, half + 1)
+    side = len(grid[0])
+    return [
+        channel[row + i][column + j] if 0 <= row + i < side and 0 <= column + j < side else zero
+        for channel in grid
+        for i in lines
+        for j in lines
+    ]
+
+
+@pytest.mark.parametrize(("stride", "bottleneck"), [(1, 1), (2, 1), (2, 2)])
+def test_a_convolutional_kan_is_its_formula(stride, bottleneck, randn):
+    model = ConvKAN(channels=2, stages=2, stride=stride, bottleneck=bottleneck, norm="none", head="kan")
+    network, theta = started(model, [3 * 4 * 4, 2], seeds=1)
+
+    def formula(numbers, layers, own):
+        grid = [[numbers[16 * c + 4 * i : 16 * c + 4 * i + 4] for i in range(4)] for c in range(3)]
+        count = (len(layers) - 1) // 2
+        for k in range(2):
+            stage = layers[count * k : count * (k + 1)]
+            places = range(0, len(grid[0]), stride)
+
+            def at(i, j, grid=grid, stage=stage):
+                if bottleneck == 1:
+                    return stage[0](window(grid, i, j, 3))
+                side = len(grid[0])
+                inside = [[stage[0]([channel[r][c] for channel in grid]) for c in range(side)] for r in range(side)]
+                squeezed = [[[place[k] for place in line] for line in inside] for k in range(len(inside[0][0]))]
+                left = stage[2](stage[1](window(squeezed, i, j, 3)))
+                return [a + b for a, b in zip(left, stage[3](window(grid, i, j, 3)), strict=True)]
+
+            found = [[at(i, j) for j in places] for i in places]
+            grid = [[[place[c] for place in line] for line in found] for c in range(len(found[0][0]))]
+        return layers[-1]([sum(sum(line) for line in channel) / len(channel) ** 2 for channel in grid])
+
+    check(network, theta, randn(1, 48, 1), formula)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_linear_convolutions_are_torchs(stride, kernel, randn):
+    model = ConvKAN(convolutions="linear", channels=4, kernel=kernel, stride=stride)
+    network, theta = started(model, [3 * 7 * 7, 10], seeds=2)
+    x, named = randn(1, 3 * 7 * 7, 5), network.unflatten(theta)
+    for seed in range(2):
+        z = x[0].T.reshape(5, 3, 7, 7)
+        for i in range(2):
+            weight = named[f"layers.{i}.coef"][seed, :, 0].unflatten(1, (-1, kernel, kernel))
+            z = torch.nn.functional.silu(z) if i else z
+            z = torch.nn.functional.conv2d(z, weight, named[f"layers.{i}.bias"][seed], stride, kernel // 2)
+            z = layer_norm(z.permute(1, 0, 2, 3).flatten(1)[None], named[f"norm.{i}"][seed : seed + 1])[0].unflatten(
+                1, (5, *z.shape[2:])
+            )
+            z = z.permute(1, 0, 2, 3)
+        last = torch.nn.functional.silu(z.mean((2, 3))) @ named["layers.2.coef"][seed, :, 0].T
+        assert_close(network(theta, x)[seed].T, last + named["layers.2.bias"][seed])
 
 
 @pytest.mark.parametrize("embedded", [False, True])

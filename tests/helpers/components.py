@@ -31,6 +31,7 @@ from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.activation import ACTIVATIONS, Activation
 from kanexp.model.base import Model
+from kanexp.model.conv_kan import ConvKAN
 from kanexp.model.deeponet import DeepONet
 from kanexp.model.mlp import MLP
 from kanexp.model.mult_kan import MultKAN
@@ -151,6 +152,8 @@ MODELS = instances(
     [
         MLP(activation="gelu"),
         MultKAN(share=0.2, arity=3),
+        ConvKAN(channels=4, bottleneck=2, stages=1, stride=1, norm="none"),
+        ConvKAN(convolutions="linear", channels=2, kernel=5),
         DeepONet(branch="mlp", coordinates=2, rank=3),
         DeepONet(branch="mlp", trunk="mlp"),
         ResidualKAN(skip="linear", norm="layer"),
