@@ -12,6 +12,7 @@ from kanexp.layer.chebyshev import Chebyshev
 from kanexp.model.conv_kan import ConvKAN
 from kanexp.model.deeponet import DeepONet
 from kanexp.model.embedding import Embedding
+from kanexp.model.kkan import KKAN
 from kanexp.model.layer_norm import layer_norm
 from kanexp.model.mult_kan import MultKAN
 from kanexp.model.piratenet import PirateNet
@@ -26,6 +27,7 @@ from kanexp.train.derivatives import jacobian
 # One of each model that equations are learned with, all of whose functions are smooth.
 SMOOTH = [MultKAN(share=0.6, arity=3), PirateNet(width=4, blocks=2), RGAKAN(width=4, blocks=2, alpha=0.3)]
 SMOOTH += [SeparableKAN(rank=3), DeepONet(trunk="mlp", rank=5, activation="tanh"), DeepONet(rank=2)]
+SMOOTH += [KKAN(width=4, depth=1, functions=5)]
 PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
 
 
@@ -239,6 +241,20 @@ def test_linear_convolutions_are_torchs(stride, kernel, randn):
             z = z.permute(1, 0, 2, 3)
         last = torch.nn.functional.silu(z.mean((2, 3))) @ named["layers.2.coef"][seed, :, 0].T
         assert_close(network(theta, x)[seed].T, last + named["layers.2.bias"][seed])
+
+
+def test_a_kkan_is_outer_functions_of_sums_of_inner_ones(randn):
+    network, theta = started(KKAN(width=4, depth=2, functions=3), [3, 2])
+
+    def formula(numbers, layers, own):
+        sums = [0.0] * 3
+        for p, number in enumerate(numbers):
+            *before, last = layers[4 * p : 4 * p + 4]
+            inner = last([value.tanh() for value in through([number], before)])
+            sums = [a + b for a, b in zip(sums, inner, strict=True)]
+        return layers[-1](sums)
+
+    check(network, theta, randn(1, 3, 3), formula)
 
 
 @pytest.mark.parametrize("embedded", [False, True])
