@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from kanexp.init.default import Default
 from kanexp.layer.chebyshev import Chebyshev
+from kanexp.model.actnet import ActNet
 from kanexp.model.conv_kan import ConvKAN
 from kanexp.model.deeponet import DeepONet
 from kanexp.model.embedding import Embedding
@@ -27,7 +28,7 @@ from kanexp.train.derivatives import jacobian
 # One of each model that equations are learned with, all of whose functions are smooth.
 SMOOTH = [MultKAN(share=0.6, arity=3), PirateNet(width=4, blocks=2), RGAKAN(width=4, blocks=2, alpha=0.3)]
 SMOOTH += [SeparableKAN(rank=3), DeepONet(trunk="mlp", rank=5, activation="tanh"), DeepONet(rank=2)]
-SMOOTH += [KKAN(width=4, depth=1, functions=5)]
+SMOOTH += [KKAN(width=4, depth=1, functions=5), ActNet(omega=2.0)]
 PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
 
 
@@ -241,6 +242,21 @@ def test_linear_convolutions_are_torchs(stride, kernel, randn):
             z = z.permute(1, 0, 2, 3)
         last = torch.nn.functional.silu(z.mean((2, 3))) @ named["layers.2.coef"][seed, :, 0].T
         assert_close(network(theta, x)[seed].T, last + named["layers.2.bias"][seed])
+
+
+def test_an_actnet_mixes_functions_of_its_nodes(randn):
+    network, theta = started(ActNet(omega=3.0), [2, 4, 3])
+
+    def formula(numbers, layers, own):
+        numbers = [3.0 * number for number in numbers]
+        for i, layer in enumerate(layers):
+            each = [layer([number]) for number in numbers]  # by input, then by node
+            mix, bias = own[f"mix.{i}"], own[f"bias.{i}"]
+            nodes, inputs = range(len(bias)), range(len(numbers))
+            numbers = [bias[k] + sum(mix[k, p] * each[p][k] for p in inputs) for k in nodes]
+        return numbers
+
+    check(network, theta, randn(1, 2, 4), formula)
 
 
 def test_a_kkan_is_outer_functions_of_sums_of_inner_ones(randn):
