@@ -82,8 +82,11 @@ def soap(frequency):
     """Algorithm 3 of its paper with the order of eigenvectors of its code, moments kept in the turned space."""
     kept = {}
 
+    def apart(matrix):
+        return matrix + np.diag(np.linspace(1e-3, 0, len(matrix)) * np.trace(matrix) / len(matrix))
+
     def descending(matrix):
-        return np.linalg.eigh(matrix)[1][:, ::-1]
+        return np.linalg.eigh(apart(matrix))[1][:, ::-1]
 
     def direction(grad):
         if not kept:
@@ -102,10 +105,10 @@ def soap(frequency):
         kept["right"] = 0.95 * kept["right"] + 0.05 * grad.T @ grad
         if t % frequency == 0:
             mean = u @ kept["mean"] @ v.T
-            rows = np.argsort(-np.diag(u.T @ kept["left"] @ u))
-            columns = np.argsort(-np.diag(v.T @ kept["right"] @ v))
-            kept["u"] = np.linalg.qr(kept["left"] @ u[:, rows])[0]
-            kept["v"] = np.linalg.qr(kept["right"] @ v[:, columns])[0]
+            rows = np.argsort(-np.diag(u.T @ apart(kept["left"]) @ u))
+            columns = np.argsort(-np.diag(v.T @ apart(kept["right"]) @ v))
+            kept["u"] = np.linalg.qr(apart(kept["left"]) @ u[:, rows])[0]
+            kept["v"] = np.linalg.qr(apart(kept["right"]) @ v[:, columns])[0]
             kept["square"] = kept["square"][rows][:, columns]
             kept["mean"] = kept["u"].T @ mean @ kept["v"]
         return found

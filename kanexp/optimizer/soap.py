@@ -10,13 +10,16 @@ from kanexp.error import require
 from kanexp.optimizer.base import Matrix
 from kanexp.optimizer.matrices import EPSILON, OfMatrices, OfMatricesStepper, anew
 
+SPREAD = 1e-3  # of the mean eigenvalue, by which equal ones are set apart
+
 
 @dataclass(frozen=True, kw_only=True)
 class SOAP(OfMatrices):
     """Adam of u' g v, with u and v the eigenvectors of running means of g g' and g' g, for a matrix with gradient g.
 
     Eigenvectors are found at the first step, and by one power iteration and QR every `frequency` steps from there on.
-    As published the first step only looks. Weights that are no matrix move as in AdamW.
+    As published the first step only looks; other than published, equal eigenvalues are set apart by a thousandth of
+    their mean, so that rounding does not choose directions. Weights that are no matrix move as in AdamW.
 
     Source: Vyas et al. 2024, https://arxiv.org/abs/2409.11321; of equations as in Wang et al. 2025,
     https://arxiv.org/abs/2502.00604
@@ -69,11 +72,11 @@ class SOAPStepper(OfMatricesStepper):
         self.right[i] = torch.lerp(self.right[i], grad.mT @ grad, 1 - self.settings.beta2)
         again = ~first & (self.seen[i] % self.settings.frequency == 0)
         if first.any():
-            self.u[i] = torch.where(first, _eigenvectors(self.left[i]), self.u[i])
-            self.v[i] = torch.where(first, _eigenvectors(self.right[i]), self.v[i])
+            self.u[i] = torch.where(first, _eigenvectors(_apart(self.left[i])), self.u[i])
+            self.v[i] = torch.where(first, _eigenvectors(_apart(self.right[i])), self.v[i])
         if again.any():
-            u, rows = _improved(self.left[i], self.u[i])
-            v, columns = _improved(self.right[i], self.v[i])
+            u, rows = _improved(_apart(self.left[i]), self.u[i])
+            v, columns = _improved(_apart(self.right[i]), self.v[i])
             moved = self.squares[i].gather(1, rows.unsqueeze(2).expand_as(grad))
             moved = moved.gather(2, columns.unsqueeze(1).expand_as(grad))
             kept = ((u, self.u[i]), (v, self.v[i]), (moved, self.squares[i]))
@@ -83,6 +86,16 @@ class SOAPStepper(OfMatricesStepper):
     def forget_matrices(self, rows: Tensor) -> None:
         for name in ("means", "squares", "left", "right", "u", "v", "seen"):
             setattr(self, name, anew(getattr(self, name), rows))
+
+
+def _apart(matrix: Tensor) -> Tensor:
+    """Symmetric matrices (seeds, n, n) whose eigenvalues differ by a little, SPREAD of their mean over all of them.
+
+    Of a few gradients most are zero, and eigenvectors to equal ones are any: rounding would say which.
+    """
+    n = matrix.shape[1]
+    spread = torch.linspace(SPREAD, 0, n, dtype=matrix.dtype, device=matrix.device)
+    return matrix + (matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True) * spread).diag_embed()
 
 
 def _eigenvectors(matrix: Tensor) -> Tensor:
