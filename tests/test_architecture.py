@@ -74,6 +74,7 @@ CONTRACTS = {
         "model.gated",
         "model.bodies",
         "model.picture",
+        "model.residual",
     },
 }
 

@@ -17,6 +17,7 @@ from kanexp.model.kkan import KKAN
 from kanexp.model.layer_norm import layer_norm
 from kanexp.model.mult_kan import MultKAN
 from kanexp.model.piratenet import PirateNet
+from kanexp.model.residual_mlp import ResidualMLP
 from kanexp.model.rga_kan import RGAKAN
 from kanexp.model.separable_kan import SeparableKAN
 from kanexp.seeding import generator
@@ -28,7 +29,7 @@ from kanexp.train.derivatives import jacobian
 # One of each model that equations are learned with, all of whose functions are smooth.
 SMOOTH = [MultKAN(share=0.6, arity=3), PirateNet(width=4, blocks=2), RGAKAN(width=4, blocks=2, alpha=0.3)]
 SMOOTH += [SeparableKAN(rank=3), DeepONet(trunk="mlp", rank=5, activation="tanh"), DeepONet(rank=2)]
-SMOOTH += [KKAN(width=4, depth=1, functions=5), ActNet(omega=2.0)]
+SMOOTH += [KKAN(width=4, depth=1, functions=5), ActNet(omega=2.0), ResidualMLP(activation="tanh")]
 PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
 
 
@@ -242,6 +243,24 @@ def test_linear_convolutions_are_torchs(stride, kernel, randn):
             z = z.permute(1, 0, 2, 3)
         last = torch.nn.functional.silu(z.mean((2, 3))) @ named["layers.2.coef"][seed, :, 0].T
         assert_close(network(theta, x)[seed].T, last + named["layers.2.bias"][seed])
+
+
+@pytest.mark.parametrize("norm", ["none", "layer"])
+@pytest.mark.parametrize("skip", ["identity", "linear", "none"])
+def test_a_residual_mlp_adds_what_goes_around(skip, norm, randn):
+    network, theta = started(ResidualMLP(skip=skip, norm=norm), [3, 4, 4, 2])
+
+    def formula(numbers, layers, own):
+        x = torch.stack(numbers)
+        for i, layer in enumerate(layers):
+            gain, offset = own.get(f"norm.{i}", (None, None))
+            seen = x if gain is None else torch.nn.functional.layer_norm(x, x.shape, gain, offset)
+            y, matrix = torch.stack(layer(list(seen))), own.get(f"skip.{i}")
+            around = x if matrix is None else matrix @ x
+            x = y if skip == "none" else around + y
+        return list(x)
+
+    check(network, theta, randn(1, 3, 4), formula)
 
 
 def test_an_actnet_mixes_functions_of_its_nodes(randn):

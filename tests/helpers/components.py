@@ -36,6 +36,7 @@ from kanexp.model.deeponet import DeepONet
 from kanexp.model.mlp import MLP
 from kanexp.model.mult_kan import MultKAN
 from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.residual_mlp import ResidualMLP
 from kanexp.model.vit import ViT
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
@@ -158,6 +159,7 @@ MODELS = instances(
         DeepONet(branch="mlp", trunk="mlp"),
         ResidualKAN(skip="linear", norm="layer"),
         ResidualKAN(skip="none", norm="layer"),
+        ResidualMLP(activation="tanh", skip="linear", norm="layer"),
         ViT(patch=2, dim=8),
         ViT(ffn="mlp", patch=1, dim=6, heads=3),
         ViT(head="kan", qkv="kan", hidden=5, patch=4, dim=4, depth=1, heads=1),
