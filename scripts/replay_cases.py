@@ -87,6 +87,8 @@ def _model(name: str) -> list[str]:
     if name == "vit":
         vit = f"{DIGITS} model=vit model.patch=4 model.dim=8 model.depth=1 model.heads=2"
         return [vit, f"{vit} model.qkv=kan model.head=kan name=learned"]
+    if name == "conv_kan":
+        return [f"{DIGITS} layer=chebyshev model=conv_kan model.channels=2"]
     return [f"{SMALL} layer=chebyshev model={name} widths=[in,4,4,out]"]
 
 
@@ -112,6 +114,7 @@ def _task(name: str) -> list[str]:
             "'task.unknowns={D: 1}' 'task.exact=\"exp(-pi**2*t)*sin(pi*x)\"' optimizer=levenberg_marquardt",
             f"{usual} {EQUATION} task.residual=u_x-1 'task.domain={{x: [0, 2]}}' 'task.known=\"u(0) = 0\"' name=line",
         ],
+        "operator": [f"{usual} {BRIEF} model=deeponet widths=[in,4,out] task.train=5 task.val=3 task.test=3"],
         "wave": [f"{usual} {EQUATION} optimizer=lbfgs", f"{usual} {EQUATION} task.hard=true name=hard"],
     }
     return commands.get(name, [f"{usual} {EQUATION} optimizer=lbfgs", f"{usual} {EQUATION} task.resample=2 name=drawn"])

@@ -56,7 +56,7 @@ COMPONENTS = ("layer", "init", "reg", "optimizer", "task", "model", "logger")
 CONTRACTS = {
     "layer": set(),
     "init": set(),
-    "optimizer": {"optimizer.quasi_newton", "optimizer.line_search"},
+    "optimizer": {"optimizer.quasi_newton", "optimizer.line_search", "optimizer.matrices"},
     "logger": set(),
     "task": {"task.collocation", "task.differential", "task.condition", "task.jet", "score", "data"},
     "reg": {"layer.base", "model.edge_layer"},
@@ -71,6 +71,10 @@ CONTRACTS = {
         "model.wiring",
         "model.activation",
         "model.layer_norm",
+        "model.gated",
+        "model.bodies",
+        "model.picture",
+        "model.residual",
     },
 }
 

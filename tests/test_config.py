@@ -46,8 +46,10 @@ def test_every_option_builds_and_says_what_it_is(option, tmp_path):
         words.append("reg.parts={l1: 1}")
     if option.name == "chain":  # or optimizers
         words += ["optimizer.parts={adam: 0.01, lbfgs: {}}", "optimizer.switch=[5]"]
-    if option.name == "vit":  # or inputs that are a square picture
-        words += ["task=function", "task.expression=x1+x16", "model.patch=2"]
+    if option.name in ("vit", "conv_kan"):  # or inputs that are a square picture
+        words += ["task=function", "task.expression=x1+x16"]
+    if option.name == "vit":
+        words.append("model.patch=2")
     if (option.group, option.name) == ("task", "equation"):  # or an equation
         words += ["task.residual=u_x - 1", "task.domain={x: [0, 1]}", "task.known='u(0) = 0'"]
     built = experiment(*words)
@@ -232,6 +234,18 @@ def test_digests_are_those_of_runs_from_before_networks_knew_frequencies(words, 
     assert load(words, find_catalog())[0].hash == digest
     changed = load([*words, "model.frequencies=3"], find_catalog())[0]
     assert changed.hash != digest
+
+
+@pytest.mark.parametrize(
+    ("words", "digest"),
+    [
+        (["layer=wavelet"], "eef2bf429f24fedd"),
+        (["task=function", "widths=[2,5,1]", "layers=[wavelet,fourier]"], "54bbe764cb6c2f88"),
+    ],
+)
+def test_digests_are_those_of_runs_from_before_wavelets_had_kinds(words, digest):
+    """As computed on revision b46de8f."""
+    assert load(words, find_catalog())[0].hash == digest
 
 
 def test_the_written_config_repeats_the_run():

@@ -10,6 +10,7 @@ from helpers.own_layers import Gaussians, HermiteWaves, Powers, Waves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev
+from scipy.integrate import quad
 from scipy.interpolate import BSpline as ScipyBSpline
 from scipy.special import (
     eval_chebyt,
@@ -47,6 +48,7 @@ from kanexp.layer.rbf import RBF
 from kanexp.layer.relu import ReLU
 from kanexp.layer.sinc import Sinc
 from kanexp.layer.sine import Sine
+from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
 from kanexp.testing import check_basis
@@ -222,6 +224,35 @@ def test_trained_knots_start_uniform_and_keep_their_order(draws, randn):
     assert_close(knots[:, -4], torch.full((3,), 2.0, dtype=torch.float64))
     inside = torch.linspace(-1, 1.999, 50, dtype=torch.float64).expand(3, 50)
     assert_close(basis.features(inside, 20 * randn(3, 6)).sum(0), torch.ones(3, 50, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+def test_trained_knots_of_any_order_are_scipys_splines(order, randn):
+    """After large moves, between which knots lie a hundredth of a spacing apart: ordered, and the splines on them."""
+    basis = BSpline(grid="trained", intervals=5, order=order, low=-1.0, high=2.0)
+    spacing, x = 4 * randn(1, 5), 1.5 * randn(1, 60).tanh() + 0.5
+    knots = basis.trained_knots(spacing)[0]
+    assert (knots.diff() > 0).all()
+    expected = [ScipyBSpline.basis_element(knots[m : m + order + 2], extrapolate=False) for m in range(basis.terms)]
+    values = torch.tensor(np.stack([np.nan_to_num(spline(x[0].numpy())) for spline in expected]))
+    assert_close(basis.features(x, spacing)[:, 0], values, rtol=1e-8, atol=1e-10)
+
+
+WAVELETS = {
+    "hat": lambda u: 2 / (math.sqrt(3) * math.pi**0.25) * (1 - u**2) * np.exp(-(u**2) / 2),
+    "morlet": lambda u: np.cos(5 * u) * np.exp(-(u**2) / 2),
+    "derivative": lambda u: -u * np.exp(-(u**2) / 2),
+    "difference": lambda u: np.exp(-(u**2) / 2) - np.exp(-(u**2) / 8) / 2,
+}
+
+
+@pytest.mark.parametrize("kind", WAVELETS)
+def test_wavelets_are_those_of_their_name(kind, randn):
+    x, shift, width = 2 * randn(3, 40), randn(4, 3), randn(4, 3)
+    u = ((x - shift.unsqueeze(-1)) / width.unsqueeze(-1)).numpy()
+    assert_close(Wavelet(kind=kind).features(x, shift, width)[0], torch.from_numpy(WAVELETS[kind](u)))
+    integral = quad(WAVELETS[kind], -np.inf, np.inf)[0]
+    assert abs(integral) < (1e-4 if kind == "morlet" else 1e-9)  # published without what would make Morlet's zero
 
 
 @pytest.mark.parametrize(("degree", "points"), [(1, 2), (5, 64), (9, 12)])

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
+from helpers.components import classes
 from PIL import Image as Picture
 
 import kanexp
@@ -299,15 +300,12 @@ def test_networks_of_every_layer_are_exported(layer, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["mlp", "residual_kan", "vit"])
+@pytest.mark.parametrize("model", sorted(classes("model")))
 def test_networks_of_every_model_are_exported(model, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
-    task = (
-        ["task=vision", "task.dataset=digits", "batch_size=64", "model.patch=4"]
-        if model == "vit"
-        else ["task=function"]
-    )
+    digits = ["task=vision", "task.dataset=digits", "batch_size=64"]
+    task = {"vit": [*digits, "model.patch=4"], "conv_kan": digits}.get(model, ["task=function"])
     assert ask(*task, f"model={model}", "steps=3", "seeds=2", "diagnostics=false", "name=x")[0] == 0
     for form in ("torch", "onnx"):
         code, said, wrong = ask("export", RUN, "--format", form)

@@ -16,6 +16,7 @@ from kanexp.config.settings import role_of
 
 # Options that came later, by group and key, with the value that says what was so before.
 LATER: dict[tuple[str, str], Any] = {
+    ("layer", "kind"): "hat",
     ("model", "frequencies"): 0,
     ("model", "bandwidth"): 1.0,
     ("optimizer", "form"): "normal",
@@ -57,6 +58,8 @@ class RunConfig:
         """
         values = {k: v for k, v in self.values.items() if role_of(k) in ("result", "replicate")}
         values = {k: _with_content(_as_before(k, v)) if isinstance(v, dict) else v for k, v in values.items()}
+        if isinstance(layers := values.get("layers"), list):
+            values["layers"] = [_as_before("layer", v) if isinstance(v, dict) else v for v in layers]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def anchored(self) -> "RunConfig":

@@ -87,6 +87,10 @@ class Embedded(Wiring):
     def __init__(self, inner: Wiring, embedding: Embedding):
         self.inner, self.embedding, self.direct = inner, embedding, inner.direct
 
+    @property
+    def row(self) -> bool:
+        return self.inner.row
+
     def enter(self, x: Tensor, own: Mapping[str, Tensor]) -> Tensor:
         # With four axes they are features of the first layer already.
         return x if x.dim() > 3 else self.embedding.of(x, self._drawn(own))

@@ -87,6 +87,16 @@ class Network:
             return None
         return torch.tensor(self._trained).repeat_interleave(torch.tensor(self._sizes)).to(device)
 
+    @property
+    def matrices(self) -> list[tuple[int, int, int]]:
+        """Where weights of layers that multiply as a matrix start in a row of theta, with its rows and columns."""
+        found, start = [], 0
+        for (name, shape), size in zip(self.shapes.items(), self._sizes, strict=True):
+            if name.startswith("layers.") and name.endswith((".coef", ".residual")):
+                found.append((start, shape[0], size // shape[0]))
+            start += size
+        return found
+
     def mask(self, kept: Sequence[Tensor]) -> Tensor:
         """Entries of theta (seeds, length) that are left, bool, with the edges (seeds, n_out, n_in) kept of each layer.
 

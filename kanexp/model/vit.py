@@ -1,6 +1,5 @@
 """The vision transformer, with linear layers or learned functions in each of its parts."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -15,6 +14,7 @@ from kanexp.model.base import Model
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.network import Network
+from kanexp.model.picture import picture
 from kanexp.model.wiring import Apply, Wiring
 
 EPSILON = 1e-6  # of layer normalization, as in the published transformer
@@ -134,7 +134,7 @@ class ViT(Model):
 
     def network(self, widths: Sequence[int], *layers: Basis) -> Network:
         (basis,) = layers
-        channels, side = _picture(widths[0])
+        channels, side = picture(widths[0])
         hidden = self.hidden or self._hidden(basis)
 
         def edges(kind: str, n_in: int, n_out: int, otherwise: Basis = LINEAR) -> EdgeLayer:
@@ -156,7 +156,7 @@ class ViT(Model):
         return max(1, round(4 * self.dim / weights))
 
     def conflict(self, inputs: int) -> str:
-        channels, side = _picture(inputs)
+        channels, side = picture(inputs)
         if self.frequencies:
             return f"pictures are cut into patches of pixels, got {self.frequencies} frequencies; use model=kan"
         if not channels:
@@ -165,13 +165,3 @@ class ViT(Model):
             fits = max((n for n in range(1, side) if side % n == 0), default=1)
             return f"patch {self.patch} does not divide the {side} pixels of a side; use model.patch={fits}"
         return ""
-
-
-def _picture(numbers: int) -> tuple[int, int]:
-    """Channels and side of the square picture of so many numbers; zeros where there is none."""
-    # Never both, for the root of 3 is irrational.
-    for channels in (1, 3):
-        side = math.isqrt(numbers // channels)
-        if channels * side**2 == numbers:
-            return channels, side
-    return 0, 0

@@ -14,6 +14,7 @@ from kanexp.error import require
 
 # theta (seeds, parameters) -> loss (seeds,) and gradient (seeds, parameters) of one batch.
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
+Matrix = tuple[int, int, int]  # where the weights of a matrix start in a row of theta, its rows and its columns
 
 
 class Problem(ABC):
@@ -56,6 +57,13 @@ class Stepper(ABC):
         """
         return False
 
+    def reshape(self, matrices: Sequence[Matrix]) -> None:
+        """Weights of another shape come, whose rows have these matrices: said before `carry`.
+
+        Optimizers that start no other ones have nothing to do.
+        """
+        return
+
     def forget(self, rows: Tensor) -> None:
         """Start these seeds (seeds,), bool, anew from where they are put: what is remembered led them astray.
 
@@ -92,6 +100,10 @@ class Optimizer(ABC):
     @abstractmethod
     def stepper(self, theta: Tensor) -> Stepper:
         """A fresh stepper for an ensemble like theta (seeds, parameters)."""
+
+    def stepper_for(self, theta: Tensor, matrices: Sequence[Matrix]) -> Stepper:
+        """The same for a theta whose rows have these matrices; overridden where those are treated apart."""
+        return self.stepper(theta)
 
 
 # Factor on the learning rate after a share of `schedule_steps`.

@@ -1,13 +1,13 @@
 """Several optimizers, one after the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.optimizer.base import Optimizer, Problem, Stepper
+from kanexp.optimizer.base import Matrix, Optimizer, Problem, Stepper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +56,29 @@ class Chain(Optimizer):
         return "; ".join(f"{name}: {why}" for name, why in found.items() if why)
 
     def stepper(self, theta: Tensor) -> "ChainStepper":
-        return ChainStepper(self)
+        return self.stepper_for(theta, ())
+
+    def stepper_for(self, theta: Tensor, matrices: Sequence[Matrix]) -> "ChainStepper":
+        return ChainStepper(self, matrices)
 
 
 class ChainStepper(Stepper):
     """The part at work, from the first step that it makes, and how many steps were made."""
 
-    def __init__(self, settings: Chain):
-        self.settings, self.steps = settings, 0
+    def __init__(self, settings: Chain, matrices: Sequence[Matrix]):
+        self.settings, self.steps, self.matrices = settings, 0, list(matrices)
         self.at_work: Stepper | None = None
 
     def step(self, theta: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
         switch = self.settings.switch or []
         if self.at_work is None or self.steps in switch:
             parts = list((self.settings.parts or {}).values())
-            self.at_work = parts[sum(at <= self.steps for at in switch)].stepper(theta)
+            self.at_work = parts[sum(at <= self.steps for at in switch)].stepper_for(theta, self.matrices)
         self.steps += 1
         return self.at_work.step(theta, problem)
+
+    def reshape(self, matrices: Sequence[Matrix]) -> None:
+        self.matrices = list(matrices)
 
     def carry(self, resize: Callable[[Tensor], Tensor]) -> bool:
         if self.at_work is not None and not self.at_work.carry(resize):

@@ -68,7 +68,7 @@ def _seconds(ensemble: Ensemble) -> float:
     weight = torch.ones(()).to(start) if e.reg.weight > 0 else None
     seen = view(e.task, network)
     objective = Objective(seen, e.task, e.reg, weight, x, seen.prepare(x), y)
-    stepper = e.optimizer.stepper(start)
+    stepper = e.optimizer.stepper_for(start, network.matrices)
     theta = stepper.step(start, objective)[0]
     began = time.perf_counter()
     for _ in range(STEPS):

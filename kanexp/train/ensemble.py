@@ -57,11 +57,13 @@ class Ensemble:
                 raise ValueError(f"init: {type(e.init).__name__}: {error}") from error
         return torch.cat(parts)
 
-    def stepper(self, theta: Tensor) -> Stepper:
-        """A fresh stepper; where settings differ, one beside the other."""
+    def stepper(self, theta: Tensor, network: Network) -> Stepper:
+        """A fresh stepper for theta of this network; where settings differ, one beside the other."""
+        matrices = network.matrices
         if all(e.optimizer == self.first.optimizer for e in self.experiments):
-            return self.first.optimizer.stepper(theta)
-        steppers = [e.optimizer.stepper(theta[own]) for own, e in zip(self.rows, self.experiments, strict=True)]
+            return self.first.optimizer.stepper_for(theta, matrices)
+        pairs = zip(self.rows, self.experiments, strict=True)
+        steppers = [e.optimizer.stepper_for(theta[own], matrices) for own, e in pairs]
         assert all(isinstance(stepper, FirstOrderStepper) for stepper in steppers)
         return SideBySide(self.rows, cast(list[FirstOrderStepper], steppers))
 

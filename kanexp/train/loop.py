@@ -54,7 +54,7 @@ def train(
     Whatever else ends a seed, ends it alone: what becomes of a seed does not depend on those beside it.
     """
     e, settings = ensemble.first, ensemble.first.settings
-    state, samples = _begin(ensemble, start, data, checkpoint)
+    state, samples = _begin(ensemble, network, start, data, checkpoint)
     data = in_window(e, data, state.step)
     stage = Stage(e, network if state.size is None else refine(network, state.size), data, mask)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
@@ -175,14 +175,14 @@ def train(
 
 
 def _begin(
-    ensemble: Ensemble, start: Tensor, data: Data, checkpoint: Checkpoint | None
+    ensemble: Ensemble, network: Network, start: Tensor, data: Data, checkpoint: Checkpoint | None
 ) -> tuple[TrainingState, Batches]:
     """Where training goes on: at the checkpoint if there is one that can be read, which is said, or at its start."""
     e, settings = ensemble.first, ensemble.first.settings
 
     def fresh() -> tuple[TrainingState, Batches]:
         samples = batches(e.task, data.train, settings.batch_size, ensemble.seeds, settings.data_seed)
-        return TrainingState.begin(ensemble, start), samples
+        return TrainingState.begin(ensemble, network, start), samples
 
     state, samples = fresh()
     if checkpoint and checkpoint.exists:

@@ -41,8 +41,8 @@ class TrainingState:
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
 
     @classmethod
-    def begin(cls, ensemble: Ensemble, start: Tensor) -> "TrainingState":
-        """Before the first step, from start weights (networks, length)."""
+    def begin(cls, ensemble: Ensemble, network: Network, start: Tensor) -> "TrainingState":
+        """Before the first step of a network, from start weights (networks, length)."""
         alive = torch.ones(len(start), dtype=torch.bool, device=start.device)
         return cls(
             theta=start,
@@ -54,7 +54,7 @@ class TrainingState:
             restarted=torch.zeros_like(alive),
             evaluations=torch.zeros(len(start), dtype=torch.int64),
             status=[SeedStatus("ok")] * len(start),
-            stepper=ensemble.stepper(start),
+            stepper=ensemble.stepper(start, network),
         )
 
     def like(self, fresh: "TrainingState") -> "TrainingState":
@@ -70,7 +70,13 @@ class TrainingState:
         return self
 
     def refine(
-        self, old: Network, new: Network, size: int, x: Tensor, carried: bool, fresh: Callable[[Tensor], Stepper]
+        self,
+        old: Network,
+        new: Network,
+        size: int,
+        x: Tensor,
+        carried: bool,
+        fresh: Callable[[Tensor, Network], Stepper],
     ) -> Tensor:
         """Go on with a finer network, whose functions are refitted to those of the old one on inputs x.
 
@@ -80,8 +86,9 @@ class TrainingState:
         fitted = refit(old, self.theta, new, x)
         moved = jump(old, self.theta, new, fitted, x)
         self.best = refit(old, self.best, new, x)
+        self.stepper.reshape(new.matrices)
         if not (carried and self.stepper.carry(partial(carry, old, new))):
-            self.stepper = fresh(fitted)
+            self.stepper = fresh(fitted, new)
         self.theta, self.good, self.size = fitted, fitted, size
         return moved
 

@@ -31,8 +31,12 @@ from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.activation import ACTIVATIONS, Activation
 from kanexp.model.base import Model
+from kanexp.model.conv_kan import ConvKAN
+from kanexp.model.deeponet import DeepONet
 from kanexp.model.mlp import MLP
+from kanexp.model.mult_kan import MultKAN
 from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.residual_mlp import ResidualMLP
 from kanexp.model.vit import ViT
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
@@ -52,6 +56,7 @@ from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.helmholtz import Helmholtz
 from kanexp.task.image import Image
+from kanexp.task.operator import Operator
 from kanexp.task.tabular import BUNDLED, MADE, Tabular
 from kanexp.task.vision import Vision
 
@@ -125,6 +130,7 @@ BASES = instances(
         BSpline(grid="trained", intervals=7, bound="tanh"),
         Sine(degree=2, residual="silu", scale=True),
         Wavelet(residual="identity", scale=True),
+        *(Wavelet(kind=kind) for kind in ("morlet", "derivative", "difference")),
         MLPEdge(hidden=8),
         MLPEdge(hidden=3, octaves=1, residual="silu"),
     ],
@@ -146,8 +152,14 @@ MODELS = instances(
     "model",
     [
         MLP(activation="gelu"),
+        MultKAN(share=0.2, arity=3),
+        ConvKAN(channels=4, bottleneck=2, stages=1, stride=1, norm="none"),
+        ConvKAN(convolutions="linear", channels=2, kernel=5),
+        DeepONet(branch="mlp", coordinates=2, rank=3),
+        DeepONet(branch="mlp", trunk="mlp"),
         ResidualKAN(skip="linear", norm="layer"),
         ResidualKAN(skip="none", norm="layer"),
+        ResidualMLP(activation="tanh", skip="linear", norm="layer"),
         ViT(patch=2, dim=8),
         ViT(ffn="mlp", patch=1, dim=6, heads=3),
         ViT(head="kan", qkv="kan", hidden=5, patch=4, dim=4, depth=1, heads=1),
@@ -181,6 +193,7 @@ TASKS = instances(
         *(Tabular(dataset=name) for name in (*BUNDLED, *MADE)),
         Tabular(dataset="iris", normalize="range", target="sepal length (cm)"),
         Vision(dataset="digits"),
+        Operator(operator="advection", sensors=7, points=3),
         Helmholtz(k=2.5, waves_x=3.0, waves_y=0.5),
         Burgers(viscosity=0.05),
         TypedEquation(
