@@ -108,8 +108,8 @@ def chain(seed: int) -> tuple[str, str]:
             run = load(Path("outputs/x/latest"))
             if not run.seeds:
                 return "refused", "its seed was lost"
-            found = explain_formula(run)
-            write_formulas(found, run.encoding.names, run.path)
+            (found,) = explain_formula(run)
+            write_formulas([found], run.encoding.names, run.path)
             found.sentence()
         except Exception:  # whatever it is, it is what is looked for
             return "wrong", traceback.format_exc()[-1500:]
