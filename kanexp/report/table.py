@@ -163,7 +163,7 @@ def scores(runs: Sequence[Run]) -> dict[str, Score]:
 def figure_files(run: Run) -> list[Path]:
     """The pictures a run left, in the order a reader wants them."""
     order = ["prediction", "error", "confusion", "calibration", "regions", "residuals", "residual", "dependence"]
-    order += ["loss", "validation", "output_spectrum", "spectra", "entering", "edges"]
+    order += ["graph", "columns", "pruning", "loss", "validation", "output_spectrum", "spectra", "entering", "edges"]
     files = [run.folder.figures / f"{name}.png" for name in order]
     return [file for file in files if file.is_file()]
 
