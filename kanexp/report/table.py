@@ -173,7 +173,8 @@ def formulas_of(run: Run) -> list[tuple[str, str, str]]:
     file = run.folder.path / FORMULAS
     try:
         rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-        columns = [rows[name] for name in ("seed", "formula", "rmse_test", "reason")]
+        who = rows["output"] + ", " + rows["seed"] if "output" in rows else rows["seed"]
+        columns = [who, *(rows[name] for name in ("formula", "rmse_test", "reason"))]
     except (OSError, ValueError, KeyError):
         return []
     return [
