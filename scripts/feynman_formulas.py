@@ -26,7 +26,7 @@ from kanexp.cli import main as kanexp
 from kanexp.config.experiment import build_experiment
 from kanexp.formula.explain import explain_formula
 from kanexp.formula.expression import Data, inputs_of, named, refit
-from kanexp.formula.formulas import Formula, Formulas, identifiers, shown
+from kanexp.formula.formulas import Formula, identifiers, shown
 from kanexp.task.base import uniform_points
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.trained.trained import Trained, load
@@ -77,7 +77,7 @@ def row(equation: str, seeds: int, noise: float) -> dict[str, object]:
     begin = time.monotonic()
     run = trained(equation, seeds, noise)
     after = time.monotonic()
-    found: Formulas = explain_formula(run)
+    (found,) = explain_formula(run)
     clean = without_noise(run)
     return {
         **dict(zip(KEY, (equation, seeds, noise), strict=True)),

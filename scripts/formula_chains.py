@@ -26,6 +26,7 @@ import sympy
 from replay import paint_nothing
 
 from kanexp.cli import main as kanexp
+from kanexp.error import ConfigError
 from kanexp.formula.explain import explain_formula
 from kanexp.formula.formulas import Formula
 from kanexp.formula.writing import write_formulas
@@ -108,9 +109,11 @@ def chain(seed: int) -> tuple[str, str]:
             run = load(Path("outputs/x/latest"))
             if not run.seeds:
                 return "refused", "its seed was lost"
-            found = explain_formula(run)
-            write_formulas(found, run.encoding.names, run.path)
+            (found,) = explain_formula(run)
+            write_formulas([found], run.encoding.names, run.path)
             found.sentence()
+        except ConfigError as error:  # classes, of a table whose targets are 0 and 1
+            return "refused", str(error)
         except Exception:  # whatever it is, it is what is looked for
             return "wrong", traceback.format_exc()[-1500:]
         (one,) = found.each

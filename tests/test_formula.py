@@ -3,14 +3,17 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import sympy
 import torch
 
+from kanexp.cli import main
+from kanexp.formula.computed import RECIPROCALS, computed
 from kanexp.formula.curve import Candidate, curve_points, fitted
 from kanexp.formula.distil import centred, fitting, trained
-from kanexp.formula.explain import SHAPES
+from kanexp.formula.explain import SHAPES, explain_formula
 from kanexp.formula.expression import Data, inputs_of, named, refit, simplest
 from kanexp.formula.form import Factor, form
 from kanexp.formula.formulas import Formula, Formulas, identifiers
@@ -18,7 +21,8 @@ from kanexp.formula.merged import Input, merged
 from kanexp.formula.reading import moved, read
 from kanexp.formula.simplified import simplified
 from kanexp.formula.symbol import SYMBOLS
-from kanexp.formula.writing import python
+from kanexp.formula.writing import python, write_formulas
+from kanexp.trained.trained import load
 
 PYKAN = 29  # functions that its library has, constants and duplicates among them
 EVEN = torch.ones_like(curve_points())
@@ -50,6 +54,16 @@ def test_a_symbol_is_what_its_formula_says_and_so_is_its_slope(symbol):
     step = 1e-6
     finite = (symbol.value(points + step) - symbol.value(points - step)) / (2 * step)
     torch.testing.assert_close(symbol.slope(points), finite, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*RECIPROCALS, "asinh", "Abs", "sign", "erf", "exp"])
+def test_what_sympy_may_simplify_to_can_be_computed(name, draws):
+    x = sympy.Symbol("x", real=True)
+    written = getattr(sympy, name)(x + 2 * (name == "acoth"))
+    points = 0.1 + 1.3 * torch.rand(5, generator=draws, dtype=torch.float64)
+    found = computed([x], written)(points)
+    expected = [float(written.subs(x, one)) for one in points.tolist()]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=0)
 
 
 CURVES = {
@@ -294,6 +308,34 @@ def test_seeds_agree_by_values_and_not_by_text():
     assert list(found.table()["status"]) == ["formula", "formula", "formula", "none"]
 
 
+def test_each_output_has_a_formula_of_its_own(tmp_path):
+    first, none = [Formulas((one,), 1.0, "u v") for one in (seed_formula(0, "x + y"), Formula(0, reason="why"))]
+    last = Formulas((seed_formula(0, "y**2"),), 1.0, "w")
+    write_formulas([first, none, last], ["x", "y"], tmp_path)
+    table = pd.read_csv(tmp_path / "formula.csv")
+    assert table[["output", "status"]].values.tolist() == [["u v", "formula"], ["u v", "none"], ["w", "formula"]]
+    assert (tmp_path / "formula.tex").read_text() == "u_{v} = x + y\nw = y^{2}\n"
+    space = {}
+    exec((tmp_path / "formula.py").read_text(), space)
+    assert (space["u_v"](2, 3), space["w"](2, 3)) == (5, 9)
+    write_formulas([none], ["x", "y"], tmp_path)
+    assert not (tmp_path / "formula.py").exists()
+    assert "output" not in pd.read_csv(tmp_path / "formula.csv")
+
+
+def test_two_outputs_of_a_network_are_read_as_two_formulas(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).uniform(-1, 1, (80, 2))
+    table = pd.DataFrame(rows, columns=["a", "b"]).assign(u=rows[:, 0] + rows[:, 1] ** 2, v=2 * rows[:, 0])
+    table.to_csv("table.csv", index=False)
+    words = [word for word in LEARN.split() if not word.startswith("widths")]
+    assert (
+        main([*words, "task=tabular", "task.path=table.csv", "task.target=[u,v]", "widths=[in,out]", "steps=20"]) == 0
+    )
+    found = explain_formula(load(tmp_path / "outputs/x/latest"))
+    assert [(one.output, str(one.best)) for one in found] == [("u", "a + b**2"), ("v", "2*a")]
+
+
 def test_no_formula_is_an_answer_with_its_reason():
     assert Formulas((Formula(0, reason="it is too rough"),), 1.0).sentence() == "no formula: it is too rough"
 
@@ -339,7 +381,7 @@ def test_names_of_a_table_become_names_of_python_and_stay_apart():
     assert names == ["a_b", "a_b_", "_2nd", "_lambda", "x__m_", "Größe", "_math"]
     symbols = [sympy.Symbol(name, real=True) for name in names]
     space = {}
-    exec(python(sum(i * symbol for i, symbol in enumerate(symbols)), columns), space)
+    exec(python({"formula": sum(i * symbol for i, symbol in enumerate(symbols))}, columns), space)
     assert space["formula"](1, 2, 3, 4, 5, 6, 7) == 2 + 6 + 12 + 20 + 30 + 42
 
 
@@ -355,7 +397,7 @@ def test_what_cannot_be_a_formula_is_said_in_a_sentence(asked, tmp_path):
     assert asked("task=tabular", "task.dataset=wine", "steps=2", "seeds=1", "name=x").returncode == 0
     done = asked("formula", "outputs/x/latest")
     assert done.returncode != 0
-    assert "a formula is written for one number that is learned from data" in done.stderr
+    assert "formulas are written for numbers that are learned from data" in done.stderr
     done = asked("formula", "outputs/x/latest", "--seed", "7")
     assert "--seed: must be one of 0, got 7" in done.stderr
     assert "Traceback" not in done.stderr

@@ -156,6 +156,16 @@ def test_the_page_shows_formulas_that_were_found(tmp_path):
     assert "<td>1</td><td><code>none</code></td><td>no small form came within 2 % of the network</td>" in page
 
 
+def test_the_page_says_of_which_output_a_formula_is(tmp_path):
+    make_run(tmp_path / "a")
+    lines = FORMULAS.splitlines()
+    text = "\n".join([f"output,{lines[0]}", f"u,{lines[1]}", f"v,{lines[2]}"])
+    (tmp_path / "a" / "formula.csv").write_text(text)
+    page = (written(tmp_path)[0] / "report.html").read_text()
+    assert "<td>u, 0</td>" in page
+    assert "<td>v, 1</td>" in page
+
+
 @pytest.mark.parametrize("damage", ["", "seed\n0\n", "\x00\xff", '"seed'])
 def test_a_damaged_table_of_formulas_leaves_the_page(damage, tmp_path):
     make_run(tmp_path / "a")

@@ -16,14 +16,15 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as outputs/NAME/latest")
     made.add_argument("--seed", type=int, action="append", help="only this seed; can be given again (default: all)")
+    made.add_argument("--config-dir", action="append", default=[], type=Path, help="a folder with symbols of your own")
     return made
 
 
 def command(arguments: Sequence[str]) -> int:
     given = parser().parse_args(arguments)
-    find_components()
+    find_components(given.config_dir)
     from kanexp.formula.writing import tell_formulas
     from kanexp.trained.trained import load
 
-    tell_formulas(load(given.run), given.seed)
+    tell_formulas(load(given.run), given.seed, given.config_dir)
     return 0

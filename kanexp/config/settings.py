@@ -1,7 +1,7 @@
 """The settings of a run that belong to no component: seeds, steps, budget, precision, where it goes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Literal, TypeVar, get_type_hints
 
@@ -46,12 +46,12 @@ class Settings:
     log_every: Result[int]
     checkpoint: How[float | None]
     diagnostics: How[bool]
+    frames: How[bool] = field(default=False, kw_only=True)  # runs of before it know none
     tune: How[dict[str, object] | None]
     pack: How[bool]
     rerun: How[bool | Literal["failed", "all"]]
     dry_run: How[bool]
     output_dir: Where[str]
-    frames: How[bool] = False
     pruned: Result[str | None] = None  # by which rule a run was pruned; no word, `kanexp prune` writes it
 
     def __post_init__(self):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from kanexp.formula.form import Form, Level, Named
 from kanexp.formula.reading import Read, candidates
+from kanexp.formula.symbol import Symbol
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Choice:
     refused: str
 
 
-def choices(begun: Read, x: Tensor, read: Form, inputs: Sequence[sympy.Expr]) -> tuple[Choice, ...]:
+def choices(
+    begun: Read, x: Tensor, read: Form, inputs: Sequence[sympy.Expr], symbols: Sequence[Symbol]
+) -> tuple[Choice, ...]:
     """Of a form of series at inputs x (n, samples), and the form that it was read as."""
     form = begun.form
     nodes = form.nodes(begun.theta.unsqueeze(-1), x)
     found = []
-    for place, those in zip(form.unread, candidates(form, begun.theta, nodes), strict=True):
+    for place, those in zip(form.unread, candidates(form, begun.theta, nodes, symbols), strict=True):
         layer, i, j = place
         entering = str(inputs[i]) if layer == 0 else "what is inside"
         taken = read.parts[place]

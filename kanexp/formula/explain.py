@@ -12,13 +12,15 @@ from torch import Generator, Tensor
 from kanexp.config.experiment import build_experiment
 from kanexp.error import ConfigError
 from kanexp.formula.choice import Choice, choices
+from kanexp.formula.computed import computed
 from kanexp.formula.distil import trained
-from kanexp.formula.expression import MODULES, Data, Fit, finished, inputs_of
+from kanexp.formula.expression import Data, Fit, finished, inputs_of
 from kanexp.formula.form import Factor, Form, Range, Shape, form
 from kanexp.formula.formulas import Formula, Formulas, identifiers
 from kanexp.formula.merged import Input, merged
 from kanexp.formula.reading import TRIALS, Read, begun, read
 from kanexp.formula.simplified import simplified
+from kanexp.formula.symbol import SYMBOLS, Symbol
 from kanexp.seeding import generator
 from kanexp.task.base import Data as TaskData
 from kanexp.task.base import Split
@@ -52,48 +54,66 @@ class Part:
     slope: Tensor
 
 
-def explain_formula(
-    run: Trained, seeds: Sequence[int] | None = None, watch: Callable[[Formula], None] = lambda found: None
-) -> Formulas:
-    """What each seed's network is as a formula of the features by their names, in own units; `watch` sees each at once.
+@dataclass(frozen=True)
+class Question:
+    """What is read: one output of a run's networks, its data, the names of what goes in, the symbols edges may be."""
 
-    Series are trained on the network's answers at training inputs; symbols and numbers on the training targets.
-    Raises ConfigError where a run has no single number for an answer.
+    run: Trained
+    data: TaskData
+    output: int
+    symbols: tuple[Symbol, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return identifiers(self.run.encoding.names)
+
+    def part(self, split: Split, seed: int) -> Part:
+        features = self.run.encoding.features(split.x).double()
+        entering = features.T.clone().requires_grad_()
+        answer = self.run.networks[seed](entering)[:, self.output]
+        (slope,) = torch.autograd.grad(answer.sum(), entering)
+        return Part(features, self.data.own_units(split.y)[self.output].double(), answer.detach(), slope.T)
+
+
+def explain_formula(
+    run: Trained,
+    seeds: Sequence[int] | None = None,
+    symbols: Sequence[Symbol] = tuple(SYMBOLS.values()),
+    watch: Callable[[str, Formula], None] = lambda output, found: None,
+) -> list[Formulas]:
+    """What each output of each seed's network is as a formula of the features by their names, in own units.
+
+    `watch` sees each at once. Series are trained on the network's answers at training inputs; symbols and numbers on
+    the training targets. Raises ConfigError where answers are no numbers that are learned from data.
     """
-    if run.task.differential or run.encoding.classes or len(run.offset) != 1:
-        raise ConfigError(
-            f"{run.path}: a formula is written for one number that is learned from data, not for this task"
-        )
+    if run.task.differential or run.encoding.classes:
+        raise ConfigError(f"{run.path}: formulas are written for numbers that are learned from data, not for this task")
     data, _ = build_experiment(run.restored.experiment.config).load_data()
-    names = identifiers(run.encoding.names)
+    return [
+        _of_output(Question(run, data, output, tuple(symbols)), name, seeds or run.seeds, watch)
+        for output, name in enumerate(run.encoding.targets)
+    ]
+
+
+def _of_output(asked: Question, name: str, seeds: Sequence[int], watch: Callable[[str, Formula], None]) -> Formulas:
     found, kind = [], None
-    for seed in seeds or run.seeds:
-        one, exact = _of_seed(run, data, names, seed, kind)
+    for seed in seeds:
+        one, exact = _of_seed(asked, seed, kind)
         found.append(one)
         kind = exact or kind
-        watch(one)
-    return Formulas(tuple(found), float(data.own_units(data.test.y)[0].double().std()))
+        watch(name, one)
+    return Formulas(tuple(found), float(asked.data.own_units(asked.data.test.y)[asked.output].double().std()), name)
 
 
-def _part(run: Trained, data: TaskData, split: Split, seed: int) -> Part:
-    features = run.encoding.features(split.x).double()
-    entering = features.T.clone().requires_grad_()
-    answer = run.networks[seed](entering)[:, 0]
-    (slope,) = torch.autograd.grad(answer.sum(), entering)
-    return Part(features, data.own_units(split.y)[0].double(), answer.detach(), slope.T)
-
-
-def _of_seed(
-    run: Trained, data: TaskData, names: list[str], seed: int, first: Kind | None
-) -> tuple[Formula, Kind | None]:
+def _of_seed(asked: Question, seed: int, first: Kind | None) -> tuple[Formula, Kind | None]:
     """A seed's formula, and the kind of form it has where it is exact; the kind `first` is tried before all others."""
-    train, val, test = (_part(run, data, split, seed) for split in (data.train, data.val, data.test))
-    best = _best(names, train, generator(seed, "formula"), first)
+    train, val, test = (asked.part(split, seed) for split in (asked.data.train, asked.data.val, asked.data.test))
+    best = _best(asked, train, generator(seed, "formula"), first)
     if best is None:
         reason = f"no small form came within {100 * CLOSE:g} % of the network"
         return Formula(seed, network_test=_off(test.y, test.answer, test.y), reason=reason), None
     written = simplified(best.fit.written)
-    values = [_values(written, names, part.x) for part in (train, val, test)]
+    values = [_values(written, asked, part.x) for part in (train, val, test)]
     on_train, on_val, on_test = (_off(p.y, v, p.y) for p, v in zip((train, val, test), values, strict=True))
     allowed = max(ENOUGH * _off(val.y, val.answer, val.y), 1e-8)
     reason = "" if on_val <= allowed else f"the best one is off by {on_val:.1e}, more than {allowed:.1e}"
@@ -109,9 +129,8 @@ def _off(target: Tensor, found: Tensor, scale: Tensor) -> float:
     return off if math.isfinite(off) else math.inf
 
 
-def _values(written: sympy.Expr, names: Sequence[str], x: Tensor) -> Tensor:
-    inputs = [sympy.Symbol(name, real=True) for name in names]
-    function = sympy.lambdify(inputs, sympy.N(written, 17), modules=MODULES)
+def _values(written: sympy.Expr, asked: Question, x: Tensor) -> Tensor:
+    function = computed(inputs_of(asked.names), written, asked.symbols)
     return torch.as_tensor(function(*x), dtype=torch.float64).expand(x.shape[1])
 
 
@@ -143,7 +162,7 @@ class Best:
     choices: tuple[Choice, ...]
 
 
-def _best(names: Sequence[str], train: Part, draws: Generator, first: Kind | None) -> Best | None:
+def _best(asked: Question, train: Part, draws: Generator, first: Kind | None) -> Best | None:
     """The expression of the shortest description among the forms read.
 
     Forms that say all that the network says are read with care; those that are only near it with few trials: series
@@ -151,16 +170,16 @@ def _best(names: Sequence[str], train: Part, draws: Generator, first: Kind | Non
     """
     y, network = train.y[:SAMPLES], train.answer[:SAMPLES]
     scale = float(y.std()) or 1.0
-    data = Data(inputs_of(names), train.x[:, :SAMPLES], y)
+    data = Data(inputs_of(asked.names), train.x[:, :SAMPLES], y, asked.symbols)
     own = float((network - y).square().mean()) / scale**2
     reads: list[tuple[Distilled, Read]] = []
     full = 0
-    for one in _distilled(_views(names, train), network / scale, draws, first):
+    for one in _distilled(_views(asked.names, train), network / scale, draws, first):
         if math.sqrt(one.loss) > CLOSE:
             continue
         says = one.loss <= max(ENOUGH**2 * own, ROUNDING)
         full += says
-        reads.append((one, read(one.form, one.theta, one.x, y / scale, TRIALS if says else GLANCE)))
+        reads.append((one, read(one.form, one.theta, one.x, y / scale, TRIALS if says else GLANCE, asked.symbols)))
         if reads[-1][1].loss < ROUNDING or full == READS:
             break
     fine = [(one, found) for one, found in reads if math.isfinite(found.loss)]
@@ -169,7 +188,7 @@ def _best(names: Sequence[str], train: Part, draws: Generator, first: Kind | Non
     one, found = min(fine, key=lambda pair: pair[1].length(len(y), ROUNDING))
     fit = finished(found.form, found.theta, one.kind[0], scale, data)
     start = begun(one.form, one.theta, one.x, y / scale)
-    return Best(fit, one.kind, choices(start, one.x, found.form, one.kind[0]))
+    return Best(fit, one.kind, choices(start, one.x, found.form, one.kind[0], asked.symbols))
 
 
 def _views(names: Sequence[str], train: Part) -> list[tuple[Input, ...]]:

@@ -9,8 +9,10 @@ import sympy
 import torch
 from torch import Tensor
 
+from kanexp.formula.computed import computed
 from kanexp.formula.form import Form, Level, Named, Pass
 from kanexp.formula.least_squares import EachSample, Residuals, minimized
+from kanexp.formula.symbol import Symbol
 
 STEPS = 60
 EXACT = 1e-26  # mean square, relative to the targets', that is rounding: below it a simpler formula is always better
@@ -19,9 +21,6 @@ DOUBT = 100.0  # times that the loss may rise less than is foreseen
 FLAT = 1e-13  # times the largest slope squared, below which a direction changes nothing
 LONGER = 4  # times that an expression may become longer when it is multiplied out
 NUMBER = 6.0  # bits of a simple number; one that is free has log2(n)/2
-MODULES = [{"Abs": torch.abs, "sign": torch.sign, "sech": lambda z: 1 / torch.cosh(z)}, "torch"]
-
-
 UNITS = (
     *(sympy.Integer(1), sympy.pi, 1 / sympy.pi, sympy.sqrt(2), sympy.sqrt(2) / 2, 1 / sympy.sqrt(2 * sympy.pi)),
     sympy.E,
@@ -74,8 +73,7 @@ def _edge(part: object, own: Tensor, entering: sympy.Expr, middle: float, half: 
     assert isinstance(part, Named)
     a, b, c, d = (float(number) for number in part.constants(own))
     z = sympy.expand(sympy.Float(b / half, 17) * entering + sympy.Float(c - b * middle / half, 17))
-    there = sympy.sympify(part.symbol.formula, locals={"z": z})
-    return sympy.Float(a, 17) * there + sympy.Float(d, 17)
+    return sympy.Float(a, 17) * part.symbol.written(z) + sympy.Float(d, 17)
 
 
 def named(written: sympy.Expr) -> tuple[sympy.Expr, dict[sympy.Symbol, float]]:
@@ -92,10 +90,11 @@ class Data:
     inputs: Sequence[sympy.Symbol]
     x: Tensor
     y: Tensor
+    symbols: Sequence[Symbol] = ()  # that an expression may call by their names
 
     def residuals(self, shape: sympy.Expr, names: Sequence[sympy.Symbol]) -> Residuals:
         """Of an expression whose constants are the numbers of a row; their squares add up to the relative loss."""
-        function = sympy.lambdify([*names, *self.inputs], sympy.N(shape, 17), modules=MODULES)
+        function = computed([*names, *self.inputs], shape, self.symbols)
         samples = len(self.y)
         root = samples**0.5 * (float(self.y.std()) or 1.0)
 

@@ -55,10 +55,11 @@ class Formula:
 
 @dataclass(frozen=True)
 class Formulas:
-    """Of all seeds; `deviation` is that of the test targets."""
+    """Of one output of all seeds; `deviation` is that of its test targets."""
 
     each: tuple[Formula, ...]
     deviation: float
+    output: str = "y"
 
     @property
     def groups(self) -> list[list[Formula]]:

@@ -1,7 +1,7 @@
 """Reading: one edge after the other of a form becomes a symbol, all numbers trained again each time."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor
 from kanexp.formula.curve import POINTS, Candidate, curve_points, fitted
 from kanexp.formula.distil import centred, improved
 from kanexp.formula.form import Form, Level, Named, Place, Series
+from kanexp.formula.symbol import SYMBOLS, Symbol
 
+ALL = tuple(SYMBOLS.values())
 CANDIDATES = (6, 3)  # of the edge that is the easiest to read, and of the next one
 SHORTER = 2  # replacements of an edge that are gone on with, of which no more can be right
 TRIALS = 40  # edges replaced, in all
@@ -43,12 +45,14 @@ class Read:
         return samples / 2 * math.log2(max(self.loss, floor)) + bits
 
 
-def read(form: Form, theta: Tensor, x: Tensor, y: Tensor, trials: int = TRIALS) -> Read:
+def read(
+    form: Form, theta: Tensor, x: Tensor, y: Tensor, trials: int = TRIALS, symbols: Sequence[Symbol] = ALL
+) -> Read:
     """The form without series whose description is the shortest that a search finds, for targets y of size 1.
 
-    At most so many edges are replaced.
+    At most so many edges are replaced, by these symbols.
     """
-    search = _Search(x, y, trials)
+    search = _Search(x, y, trials, symbols)
     search.go(begun(form, theta, x, y))
     return search.best or Read(form, theta, math.inf)
 
@@ -65,8 +69,8 @@ class _Search:
     afterwards.
     """
 
-    def __init__(self, x: Tensor, y: Tensor, trials: int):
-        self.x, self.y, self.left = x, y, trials
+    def __init__(self, x: Tensor, y: Tensor, trials: int, symbols: Sequence[Symbol]):
+        self.x, self.y, self.left, self.symbols = x, y, trials, symbols
         self.best: Read | None = None
 
     def go(self, state: Read) -> bool:
@@ -74,7 +78,7 @@ class _Search:
         if not state.form.unread:
             return self._ended(state)
         waiting, before, shorter = [], state.length(len(self.y), EXACT), 0
-        for form, theta in children(state, self.x):
+        for form, theta in children(state, self.x, self.symbols):
             if self.left <= 0:
                 return False
             self.left -= 1
@@ -104,7 +108,7 @@ def again(form: Form, theta: Tensor, x: Tensor, y: Tensor, steps: int) -> Read:
     return Read(form, theta, float(loss))
 
 
-def children(state: Read, x: Tensor) -> Iterator[tuple[Form, Tensor]]:
+def children(state: Read, x: Tensor, symbols: Sequence[Symbol]) -> Iterator[tuple[Form, Tensor]]:
     """The form with a symbol, or a constant, in place of a series: of the edges the easiest to read, the best first."""
     nodes = state.form.nodes(state.theta.unsqueeze(-1), x)
     floor = max(state.loss, FLOOR)
@@ -115,7 +119,7 @@ def children(state: Read, x: Tensor) -> Iterator[tuple[Form, Tensor]]:
 
     options = [
         (place, sorted((one for one in those if not one.refused), key=cost))
-        for place, those in zip(state.form.unread, candidates(state.form, state.theta, nodes), strict=True)
+        for place, those in zip(state.form.unread, candidates(state.form, state.theta, nodes, symbols), strict=True)
     ]
     options.sort(key=lambda option: cost(option[1][0]) if option[1] else math.inf)
     for (place, those), many in zip(options, CANDIDATES, strict=False):
@@ -138,7 +142,9 @@ def _level(state: Read, place: Place, nodes: dict[tuple[int, int], Tensor]) -> f
     return float(part.value(own, _entering(state.form, place, nodes)).mean())
 
 
-def candidates(form: Form, theta: Tensor, nodes: dict[tuple[int, int], Tensor]) -> list[list[Candidate]]:
+def candidates(
+    form: Form, theta: Tensor, nodes: dict[tuple[int, int], Tensor], symbols: Sequence[Symbol] = ALL
+) -> list[list[Candidate]]:
     """The symbols that each unread edge may be, the best first: on its curve where data arrive, weighted by how many.
 
     Their b and c are those of the form's t. `nodes` are what arrives (1, samples).
@@ -155,7 +161,7 @@ def candidates(form: Form, theta: Tensor, nodes: dict[tuple[int, int], Tensor]) 
         at = ((points + 1) * 4).long().clamp(max=7)
         weights.append((counts[at] + 0.02 * len(t)) * (1 - points**2 + 1 / POINTS).sqrt())
         ends.append((middle, half))
-    found = fitted(torch.stack(curves), torch.stack(weights))
+    found = fitted(torch.stack(curves), torch.stack(weights), symbols)
     return [[moved(one, *end) for one in those] for those, end in zip(found, ends, strict=True)]
 
 

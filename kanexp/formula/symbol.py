@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import sympy
 import torch
 from torch import Tensor
 
@@ -16,7 +17,7 @@ class Symbol:
 
     Where f(lambda z) is a multiple of f(z), b is 1 or -1, and where f(z + shift) is one, c is 0: the factor in front
     has it already. `low` and `high` bound z; both ends belong to the domain where `closed`. `bits` is the length of its
-    description.
+    description. Where formulas call it by its name, `target` is the module and function that this stands for.
     """
 
     name: str
@@ -28,6 +29,12 @@ class Symbol:
     high: float = math.inf
     closed: bool = False
     periodic: bool = False
+    target: str = ""
+
+    def written(self, z: sympy.Expr) -> sympy.Expr:
+        """f(z)."""
+        own = {self.name: sympy.Function(self.name)} if self.target else {}
+        return sympy.sympify(self.formula, locals={"z": z, **own})
 
     def slope(self, z: Tensor) -> Tensor:
         """f'(z), of the shape of z."""

@@ -163,7 +163,7 @@ def scores(runs: Sequence[Run]) -> dict[str, Score]:
 def figure_files(run: Run) -> list[Path]:
     """The pictures a run left, in the order a reader wants them."""
     order = ["prediction", "error", "confusion", "calibration", "regions", "residuals", "residual", "dependence"]
-    order += ["loss", "validation", "output_spectrum", "spectra", "entering", "edges"]
+    order += ["graph", "columns", "pruning", "loss", "validation", "output_spectrum", "spectra", "entering", "edges"]
     files = [run.folder.figures / f"{name}.png" for name in order]
     return [file for file in files if file.is_file()]
 
@@ -173,7 +173,8 @@ def formulas_of(run: Run) -> list[tuple[str, str, str]]:
     file = run.folder.path / FORMULAS
     try:
         rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-        columns = [rows[name] for name in ("seed", "formula", "rmse_test", "reason")]
+        who = rows["output"] + ", " + rows["seed"] if "output" in rows else rows["seed"]
+        columns = [who, *(rows[name] for name in ("formula", "rmse_test", "reason"))]
     except (OSError, ValueError, KeyError):
         return []
     return [
