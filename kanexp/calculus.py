@@ -22,11 +22,11 @@ def derivative(function: Callable[[Tensor], Tensor], x: Tensor, order: int = 1, 
         v = torch.zeros_like(values, requires_grad=True)
         mixed = torch.zeros_like(x)
         if values.requires_grad:
-            (mixed,) = torch.autograd.grad(values, x, v, create_graph=True, materialize_grads=True)
+            # Of a sum and not with v as its third argument, for which torch imports sympy: .3 s.
+            (mixed,) = torch.autograd.grad((values * v).sum(), x, create_graph=True, materialize_grads=True)
         if not mixed.requires_grad:  # constants
             return torch.zeros_like(values)
-        ones = torch.ones_like(mixed)
-        return torch.autograd.grad(mixed, v, ones, create_graph=again, materialize_grads=True)[0]
+        return torch.autograd.grad(mixed.sum(), v, create_graph=again, materialize_grads=True)[0]
 
 
 def pulled_back(function: Callable[..., Tensor], grad: Tensor, *arguments: Tensor) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,8 @@ from matplotlib.figure import Figure
 
 from kanexp.figure import arm_figures, panel, published_figures, run_figures
 from kanexp.figure.label import arm_label
-from kanexp.figure.style import embedded, head, save
+from kanexp.figure.power import letters, write_powers
+from kanexp.figure.style import STYLE, embedded, head, save
 from kanexp.score.cost import Metric
 from kanexp.score.score import MSE
 
@@ -63,7 +65,7 @@ def test_published_numbers_far_from_ours_are_within_the_figure(better, scale):
 
 @pytest.mark.parametrize(
     ("low", "high", "first"),
-    [(5.1, 9.0, "6"), (1.2, 1.9, "1.2"), (0.9, 6.0, "10^{0}"), (1e-4, 1.0, "10^{-4}"), (2.1, np.inf, "10^{1}")],
+    [(5.1, 9.0, "6"), (1.2, 1.9, "1.2"), (0.9, 6.0, "10⁰"), (1e-4, 1.0, "10⁻⁴"), (2.1, np.inf, "10¹")],
 )
 def test_ticks_of_a_logarithmic_axis_are_few_and_readable_over_any_range(low, high, first):
     figure = Figure(figsize=(5.0, 1.0))
@@ -72,8 +74,27 @@ def test_ticks_of_a_logarithmic_axis_are_few_and_readable_over_any_range(low, hi
     panel.decades(axes.xaxis, low, high)
     places = [x for x in axes.get_xticks() if low <= x <= high]
     assert 2 <= len(places) <= 6
-    shown = axes.xaxis.get_major_formatter().format_ticks(places)[0]
-    assert shown.removeprefix("$\\mathdefault{").removesuffix("}$") == first
+    assert letters(axes.xaxis.get_major_formatter().format_ticks(places)[0]) == first
+
+
+def test_powers_are_letters_on_every_logarithmic_axis():
+    with mpl.rc_context(STYLE):
+        figure = Figure(layout="constrained")
+        wide, narrow = figure.subplots(1, 2)
+        wide.set(yscale="log", ylim=(1e-4, 1e3), xscale="symlog", xlim=(-100, 100))
+        narrow.set(xscale="log", xlim=(2e-3, 6e-3))
+        figure.colorbar(narrow.pcolormesh([[1.0, 1e5]], norm="log"))
+        write_powers(figure)
+        figure.draw_without_rendering()
+    shown = {
+        text.get_text()
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for text in axis.get_ticklabels(which="both")
+    }
+    assert {"10⁻⁴", "10³", "-10²", "10⁵"} <= shown
+    assert any(text.endswith("\N{MULTIPLICATION SIGN}10⁻³") for text in shown)
+    assert not any("$" in text for text in shown)
 
 
 def test_names_of_arms_are_short_and_wrapped_at_words():

@@ -10,7 +10,8 @@ from scipy.stats import mannwhitneyu, permutation_test
 
 from kanexp.folder.record import SeedStatus
 from kanexp.report import stats
-from kanexp.report.stats import ended_well, median_interval
+from kanexp.report.interval import median_interval
+from kanexp.report.stats import ended_well
 from kanexp.score.cost import LOST, Metric
 from kanexp.score.score import ACCURACY, MSE, PSNR
 

@@ -100,7 +100,7 @@ def _curve(table: pd.DataFrame, shape: Sequence[int]) -> Figure:
             )
         axes.plot(rows["x1"], rows["before"], color=BEFORE, linestyle=":", label="before training" if label else None)
         axes.plot(rows["x1"], rows["after"], color=AFTER, label="after training" if label else None)
-    axes.set(xlabel="$x_1$", ylabel="$y$")
+    axes.set(xlabel="x₁", ylabel="y")
     axes.legend(fontsize=8)
     return figure
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
-from scipy.stats import binom
 
 RESAMPLES = 4999  # of a bootstrap: the ends of a 95 % interval move by about 2 % of its width
 MOST_EXACT = 16  # pairs up to which all patterns of signs are tried
@@ -17,37 +16,12 @@ LEVEL = 0.05
 POWER = 0.8
 
 
-class Interval(NamedTuple):
-    """A median with an interval that covers the true one with probability `coverage`."""
-
-    median: float
-    low: float
-    high: float
-    coverage: float
-
-
 class Estimate(NamedTuple):
     """A number with its 95 % interval."""
 
     value: float
     low: float
     high: float
-
-
-def median_interval(values: ArrayLike, coverage: float = 0.95) -> Interval:
-    """The median of a sample and the narrowest order-statistic interval that reaches the coverage.
-
-    Exact for any continuous distribution: the number of values below the true median is binomial. With fewer than six
-    values no interval reaches 95 %; then it is the whole range, whose coverage 1 - 2^(1-n) is given.
-    """
-    x = np.sort(np.asarray(values, dtype=float))
-    n = len(x)
-    if n == 0 or np.isnan(x).any():
-        return Interval(np.nan, np.nan, np.nan, np.nan)
-    # [x_(k+1), x_(n-k)] misses when at most k values lie on one side of the true median.
-    below = 1 - 2 * binom.cdf(np.arange((n + 1) // 2), n, 0.5)
-    k = max(int((below >= coverage).sum()) - 1, 0)
-    return Interval(float(np.median(x)), x[k], x[n - 1 - k], float(below[k]))
 
 
 def ended_well(status: pd.Series) -> pd.Series:

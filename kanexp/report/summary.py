@@ -6,6 +6,7 @@ import pandas as pd
 
 from kanexp.report import stats
 from kanexp.report.arm import Choice, medians
+from kanexp.report.interval import median_interval
 from kanexp.score.cost import LOST, Metric
 from kanexp.score.score import Score
 
@@ -58,7 +59,7 @@ def summarize(
 
 def _numbers(rows: pd.DataFrame, metric: Metric) -> tuple[float, ...]:
     values = rows[metric.name].where(stats.ended_well(rows["status"]))
-    m = stats.median_interval(values.fillna(metric.value(LOST)))
+    m = median_interval(values.fillna(metric.value(LOST)))
     mean = stats.bootstrap(metric.cost(values), stats.interquartile_mean, RESAMPLES)
     iqm, *ends = (metric.value(cost) for cost in mean)
     return len(rows), int(values.isna().sum()), *m, iqm, min(ends), max(ends)

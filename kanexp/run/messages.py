@@ -14,7 +14,7 @@ from kanexp.config.experiment import Experiment
 from kanexp.config.run_config import default_name
 from kanexp.measure import tables
 from kanexp.model.network import Network
-from kanexp.report.stats import median_interval
+from kanexp.report.interval import median_interval
 from kanexp.score.score import metric_label
 from kanexp.task.base import Data
 from kanexp.train.result import Result

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from kanexp import console
-from kanexp.report.stats import median_interval
+from kanexp.report.interval import median_interval
 from kanexp.score.score import metric_label
 from kanexp.sweep.plan import Job, Plan
 
