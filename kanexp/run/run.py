@@ -226,7 +226,8 @@ class Underway:
 
     def _of_scenes(self, result: Result) -> dict[str, Tensor]:
         """Scores of the best states on what is drawn, and where there is more to compare with than was learned."""
-        task, found = self.experiment.task, {}
+        task = self.experiment.task
+        found: dict[str, Tensor] = {}
         finer = task.finer_scene(self.data)
         for scene in (self.scene, finer and finer.to(self.device, self.start.dtype)):
             if scene is not None:

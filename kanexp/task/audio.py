@@ -121,4 +121,5 @@ class Audio(Task):
 
 def _bell() -> tuple[int, np.ndarray]:
     t = np.arange(BELL_RATE) / BELL_RATE
-    return BELL_RATE, sum(a * np.exp(-d * t) * np.sin(2 * np.pi * f * t) for f, a, d in BELL)
+    waves = [a * np.exp(-d * t) * np.sin(2 * np.pi * f * t) for f, a, d in BELL]
+    return BELL_RATE, np.sum(waves, axis=0)

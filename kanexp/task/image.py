@@ -200,7 +200,8 @@ class Image(Task):
 
 def _one_by_one(prediction: Tensor, target: Tensor, scene: Scene, places: Tensor | None = None) -> Tensor:
     """Structural similarity (seeds,), for one seed at a time: windows hold every pixel eleven times."""
-    return torch.cat([ssim(one[None], target, scene.shape, places) for one in prediction])
+    rows, columns = scene.shape
+    return torch.cat([ssim(one[None], target, (rows, columns), places) for one in prediction])
 
 
 def _eight_bit(picture: Picture.Image) -> Picture.Image:
