@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -20,14 +21,17 @@ from kanexp.layer.relu import ReLU
 from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.model.edge_layer import EdgeLayer
+from kanexp.model.gauss import Gauss
 from kanexp.model.kan import KAN
 from kanexp.model.layer_norm import layer_norm, layer_norm_start
 from kanexp.model.mlp import MLP
 from kanexp.model.network import Network
 from kanexp.model.product import blocks, chunks
 from kanexp.model.residual_kan import ResidualKAN
+from kanexp.model.siren import Siren
 from kanexp.model.sparse_product import suits
 from kanexp.model.vit import ViT
+from kanexp.model.wire import Wire
 from kanexp.seeding import generator
 from kanexp.testing import check_model
 
@@ -339,6 +343,51 @@ def test_mlp_is_torchs(activation, randn):
     theta.requires_grad_()
     gradient = torch.autograd.grad(network(theta, x[None]).sum(), theta)[0]
     assert_close(gradient, torch.autograd.grad(network.plain(theta, x[None]).sum(), theta)[0])
+
+
+def test_siren_is_the_published_one(randn):
+    """Sines of linear layers, and the sizes of their start: all sines but the first see inputs of one size."""
+    model = Siren(first=25.0, omega=20.0)
+    network, theta = network_and_weights(Fourier(), seeds=(0,), widths=(2, 64, 64, 3), model=model)
+    x = randn(2, 30)
+    a, b, c = network.weights(theta)
+    y = torch.sin(25 * (a.coef[0, :, 0] @ x + a.bias[0][:, None]))
+    y = torch.sin(20 * (b.coef[0, :, 0] @ y + b.bias[0][:, None]))
+    assert_close(network(theta, x[None])[0], c.coef[0, :, 0] @ y + c.bias[0][:, None])
+    for w, bound, bias in [(a, 1 / 2, 2**-0.5), (b, (6 / 64) ** 0.5 / 20, 1 / 8), (c, (6 / 64) ** 0.5 / 20, 1 / 8)]:
+        assert 0.95 * bound < w.coef.abs().max() <= bound
+        assert 0.5 * bias < w.bias.abs().max() <= bias
+
+
+def test_gauss_is_bells_of_linear_layers(randn):
+    network, theta = network_and_weights(Fourier(), seeds=(0,), widths=(2, 64, 3), model=Gauss(sharpness=3.0))
+    x = randn(2, 30)
+    a, b = network.weights(theta)
+    y = torch.exp(-((3 * (a.coef[0, :, 0] @ x + a.bias[0][:, None])) ** 2))
+    assert_close(network(theta, x[None])[0], b.coef[0, :, 0] @ y + b.bias[0][:, None])
+    assert 0.95 / 8 < b.coef.abs().max() <= 1 / 8
+
+
+@pytest.mark.parametrize("widths", [(2, 3), (2, 5, 3), (2, 5, 4, 6, 3)])
+def test_wire_is_a_network_of_complex_numbers(widths, randn):
+    """Against torch's own complex numbers; first weights and outputs are real."""
+    model = Wire(omega=7.0, sharpness=1.5)
+    network, theta = network_and_weights(Fourier(), seeds=(0,), widths=widths, model=model)
+    x, named = randn(2, 30), network.unflatten(theta)
+    z = named["layers.0.coef"][0, :, 0] @ x + named["layers.0.bias"][0][:, None]
+    for i in range(1, len(widths) - 1):
+        z = torch.exp(7j * z - (1.5 * z.abs()) ** 2)
+        weight, bias = named[f"layers.{i}.coef"][0, :, 0], named[f"bias.{i + 1}"][0]
+        if i == len(widths) - 2:
+            a, b = weight.chunk(2, dim=1)
+            z = (torch.complex(a, -b) @ z).real + bias[0][:, None]
+        else:
+            z = torch.complex(*weight.chunk(2, dim=0)) @ z + torch.complex(*bias)[:, None]
+        assert 0 < weight.abs().max() <= widths[i] ** -0.5
+    assert_close(network(theta, x[None])[0], z)
+    complexes = [(a + 1) * b for a, b in pairwise(widths[1:-1])]
+    last = 2 * widths[-2] * widths[-1] + widths[-1] if len(widths) > 2 else 0
+    assert network.parameters == 3 * widths[1] + 2 * sum(complexes) + last
 
 
 class NoSlopes(Basis):

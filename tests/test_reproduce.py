@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -340,7 +341,7 @@ def test_a_mistake_in_a_row_is_a_sentence(change, sentence, tmp_path):
 
 
 def remarks():
-    return [(row.name, remark) for row in load_rows(CATALOG, [], False) for remark in row.remarks]
+    return [(row.name, remark) for row in load_rows(CATALOG, ROWS, False) for remark in row.remarks]
 
 
 def test_the_commands_of_remarks_are_right(tmp_path):
@@ -352,10 +353,11 @@ def test_the_commands_of_remarks_are_right(tmp_path):
 
 def test_the_measured_table_shows_every_row_with_its_remarks():
     table = (ROOT / "outputs" / "readme" / "reproductions.md").read_text()
+    later = re.findall("`([a-z_]+)`", table.partition("Not measured in full yet")[2])
     for name in ROWS:
-        assert table.count(f"| `kanexp reproduce {name}` |") == 1
-    for _, remark in remarks():
-        assert remark_text(remark) in table
+        assert table.count(f"| `kanexp reproduce {name}` |") == (name not in later)
+    for name, remark in remarks():
+        assert name in later or remark_text(remark) in table
 
 
 def test_an_unknown_row_is_a_sentence(kanexp):
@@ -523,3 +525,11 @@ def test_what_is_published_is_drawn_beside_its_arm():
     assert "diamonds are published" in axes.get_xlabel()
     front = FIGURES["pareto"].draw(drawn_tables()["pareto"]).axes[0].lines[1]
     assert front.get_xdata().tolist() == [9, 90]
+
+
+def test_rows_of_hours_run_in_full_only_where_they_are_named():
+    unnamed = {row.name for row in load_rows(CATALOG, [], False)}
+    assert "jaxkan_t3" in unnamed
+    assert not {"atlas", "shootout"} & unnamed
+    assert [row.name for row in load_rows(CATALOG, ["atlas"], False)] == ["atlas"]
+    assert {row.name for row in load_rows(CATALOG, [], True)} == set(ROWS)

@@ -1,3 +1,4 @@
+import importlib.util
 import math
 import re
 from dataclasses import replace
@@ -8,13 +9,17 @@ import torch
 from helpers.components import TASKS, name
 from PIL import Image as Picture
 from scipy import special
+from scipy.io import wavfile
 from torch.testing import assert_close
 
 from kanexp.data.feynman import pykan_problems
+from kanexp.score import functions
 from kanexp.seeding import generator
+from kanexp.task.audio import Audio
 from kanexp.task.feynman import EQUATIONS, Feynman
 from kanexp.task.function import Function
 from kanexp.task.image import SAMPLES, Image
+from kanexp.task.sdf import SHAPES, SignedDistance
 from kanexp.testing import check_task
 
 
@@ -239,13 +244,142 @@ def test_every_pixel_is_in_one_part():
     assert len(torch.cat(parts, dim=1).T.unique(dim=0)) == 400
 
 
+def test_all_pixels_train_where_none_are_held_out():
+    data = Image(size=20, val=0.0, test=0.0).load(generator(0, "data"))
+    whole = Image(size=20).scene(data)
+    assert data.val is data.train
+    assert torch.equal(data.test.y, whole.target)
+    assert len(torch.cat([data.train.x, data.train.y]).T.unique(dim=0)) == 400
+    assert [note.split()[1] for note in data.notes[-2:]] == ["task.val=0", "task.test=0"]
+    beside = Image(size=20, val=0.0, test=0.25).load(generator(0, "data"))
+    assert (beside.train.x.shape[1], beside.test.x.shape[1]) == (300, 100)
+
+
+def test_pictures_are_scored_whole_where_they_were_held_out_and_at_twice_the_size():
+    """Errors that are at test pixels alone, and then everywhere in the larger picture."""
+    task = Image(size=[48, 32], test=0.2)
+    data = task.load(generator(0, "data"))
+    scene = task.scene(data)
+    assert torch.equal(scene.target[:, scene.held].flatten().sort()[0], data.test.y.flatten().sort()[0])
+    wrong = scene.target + 0.1 * scene.held
+    found = task.scene_metrics(wrong[None], scene)
+    assert found["picture_psnr"].item() == pytest.approx(-10 * math.log10(0.01 * scene.held.double().mean()))
+    assert set(found) == {"picture_psnr", "picture_ssim", "ssim"}
+    assert 0 < found["ssim"].item() < found["picture_ssim"].item() < 1  # errors are in the middle of its windows
+    finer = task.finer_scene(data)
+    assert finer.shape == (64, 96)
+    found = task.scene_metrics(finer.target[None] + 0.1, finer)
+    assert set(found) == {"twice_psnr", "twice_ssim"}
+    assert found["twice_psnr"].item() == pytest.approx(20)
+
+
+def test_the_larger_picture_lies_over_the_smaller():
+    task = Image(size=[48, 32])
+    data = task.load(generator(0, "data"))
+    scene, finer = task.scene(data), task.finer_scene(data)
+    mean = finer.x.reshape(2, 32, 2, 48, 2).mean(dim=(2, 4)).flatten(1)
+    torch.testing.assert_close(mean, scene.x)
+    pixels = finer.target.reshape(64, 96)
+    likeness = {
+        shift: functions.psnr(
+            pixels.roll(shift, (0, 1)).reshape(1, 1, 32, 2, 48, 2).mean(dim=(3, 5)).flatten(2), scene.target[None]
+        )
+        for shift in [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
+    }
+    assert max(likeness, key=lambda shift: likeness[shift]) == (0, 0)
+
+
+def test_no_larger_picture_is_made_up(tmp_path):
+    task = Image(path=wide(tmp_path), size=[50, 30])
+    assert task.finer_scene(task.load(generator(0, "data"))) is None
+
+
 def test_psnr():
     scores = Image().metrics(torch.full((1, 1, 9), 0.6), torch.full((1, 1, 9), 0.5))
     assert scores["psnr"].item() == pytest.approx(20.0, abs=1e-4)
 
 
+def test_the_signed_distance_of_a_box_is_known():
+    x = 2 * torch.rand((2, 500), generator=generator(0, "check"), dtype=torch.float64) - 1
+    (right, up) = SHAPES["box"][2]
+    beside, above = x[0].abs() - right, x[1].abs() - up
+    outside = torch.hypot(beside.clamp(min=0), above.clamp(min=0))
+    known = outside + torch.maximum(beside, above).clamp(max=0)
+    assert_close(SignedDistance(shape="box").solution(x)[0], known)
+    turned = SignedDistance(
+        corners=[[y, -x] for x, y in reversed(SHAPES["box"])]
+    )  # by a right angle, the other way round
+    assert_close(turned.solution(torch.stack([x[1], -x[0]]))[0], known)
+
+
+@pytest.mark.parametrize("shape", ["circle", "box", "star"])
+def test_signed_distances_grow_by_as_much_as_one_goes(shape):
+    """Their slope has length 1 wherever there is one, and they are negative in the middle alone."""
+    x = (2 * torch.rand((2, 200), generator=generator(1, "check"), dtype=torch.float64) - 1).requires_grad_()
+    y = SignedDistance(shape=shape).solution(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    assert_close(slope.norm(dim=0), torch.ones(200, dtype=torch.float64))
+    corners = torch.tensor([[0.0, 1.0, -1.0], [0.0, 1.0, -1.0]], dtype=torch.float64)
+    assert (SignedDistance(shape=shape).solution(corners) < 0).tolist() == [[True, False, False]]
+
+
+def test_the_inside_of_a_shape_is_compared():
+    task = SignedDistance(shape="circle", scale=True)
+    scene = task.scene(task.load(generator(0, "data")))
+    found = task.scene_metrics(torch.stack([scene.target, scene.target + 0.3, scene.target + 2]), scene)["grid_iou"]
+    assert found.tolist() == [1.0, pytest.approx(0.25, abs=0.02), 0.0]  # half the radius
+
+
+@pytest.mark.parametrize("corners", [[], [[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [1.0, 0.0], [1.0, 1.5]], [[0.0]] * 3])
+def test_corners_that_are_none(corners):
+    with pytest.raises(ValueError, match=r"corners must be three or more of \[x, y\], each from -1 to 1, got"):
+        SignedDistance(corners=corners)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.float32])
+def test_sounds_are_read_from_wav_files(tmp_path, kind):
+    wave = np.sin(np.arange(400) / 7) * np.exp(-np.arange(400) / 150)
+    large = {np.uint8: 100, np.int16: 3e4, np.int32: 2e9, np.float32: 0.3}[kind]
+    written = (large * wave + (128 if kind is np.uint8 else 0)).astype(kind)
+    wavfile.write(tmp_path / "wave.wav", 1000, np.stack([written, written], axis=1))
+    task = Audio(path=str(tmp_path / "wave.wav"), extent=2.0)
+    data = task.load(generator(0, "data"))
+    scene = task.scene(data)
+    assert_close(scene.target[0], torch.from_numpy(wave / np.abs(wave).max()), rtol=0, atol=0.02)
+    assert scene.x[0, [0, -1]].tolist() == [-2.0, 2.0]
+    assert data.notes == ("400 samples, 1000 per second, divided by the largest",)
+    half = Audio(path=task.path, seconds=0.2, rate=500).load(generator(0, "data"))
+    assert half.notes == ("100 samples, 500 per second, divided by the largest",)
+    found = task.scene_metrics(torch.stack([0.9 * scene.target, 0 * scene.target]), scene)["sound_snr"]
+    assert found.tolist() == [pytest.approx(20), pytest.approx(0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "no such file"),
+        (b"text", ""),
+        (b"RIFF....WAVE", ""),
+        (np.zeros(99), "silence"),
+        (np.ones(3), "3 samples"),
+    ],
+)
+def test_unreadable_sounds(tmp_path, content, why):
+    file = tmp_path / "wave.wav"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        wavfile.write(file, 1000, content)
+    with pytest.raises(ValueError, match=rf"path: .*wave.wav.*{why}.*give a "):
+        Audio(path=str(file)).load(generator(0, "data"))
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_samples_are_pictures(sample):
+    if importlib.util.find_spec(SAMPLES[sample][0]) is None:
+        with pytest.raises(ValueError, match="the package scikit-image that brings it is not installed: pip install"):
+            Image(path=sample).load(generator(0, "data"))
+        return
     y = Image(path=sample, size=32).load(generator(0, "data")).train.y
     assert y.std() > 0.1
     assert y.min() >= 0

@@ -14,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
         description="Run the table of published results, or the rows named, and print published against ours. "
         "What has run is not run again.",
     )
-    made.add_argument("rows", nargs="*", metavar="ROW", help="only these rows (default: all)")
+    made.add_argument("rows", nargs="*", metavar="ROW", help="only these rows (default: all but those that take hours)")
     made.add_argument("--quick", action="store_true", help="fewer seeds or steps, wider bands: minutes")
     made.add_argument("--list", action="store_true", help="print the rows and stop")
     made.add_argument("--out", type=Path, default=Path("outputs/reproduce"), help="default: outputs/reproduce")
@@ -25,12 +25,14 @@ def parser() -> argparse.ArgumentParser:
 def command(arguments: Sequence[str]) -> int:
     given = parser().parse_args(arguments)
     catalog = find_catalog(given.config_dir)
-    from kanexp.reproduce.row import load_rows
+    from kanexp.reproduce.row import load_rows, row_files
 
-    rows = load_rows(catalog, given.rows, given.quick)
+    names = given.rows or (list(row_files(catalog)) if given.list else [])
+    rows = load_rows(catalog, names, given.quick)
     if given.list:
         for row in rows:
-            print(f"{row.name:<22} {row.row.title}" + (f"\n{'':<22} quick: {row.differs}" if row.quick else ""))
+            alone = " (hours: only where it is named)" if row.row.alone and not row.quick else ""
+            print(f"{row.name:<22} {row.row.title}{alone}" + (f"\n{'':<22} quick: {row.differs}" if row.quick else ""))
         return 0
     find_components(given.config_dir)
     from kanexp.reproduce.carry_out import carry_out

@@ -15,7 +15,7 @@ from kanexp.folder.sheet import write_sheet
 from kanexp.interrupt import was_asked
 from kanexp.reproduce import latex, markdown, page
 from kanexp.reproduce.outcome import Outcome, judge, whole
-from kanexp.reproduce.row import Reproduction, row_files, split_command
+from kanexp.reproduce.row import Reproduction, load_rows, split_command
 from kanexp.sweep.sweep import sweep
 
 
@@ -27,7 +27,7 @@ def carry_out(rows: Sequence[Reproduction], catalog: Catalog, out: Path) -> int:
     Rows whose data is nowhere to be had are left out, and it is said why.
     Raises ConfigError, before the first run, with the mistakes of all commands, and where no row is left.
     """
-    stem = out / _stem(rows, len(row_files(catalog)))
+    stem = out / _stem(rows, len(load_rows(catalog, [], rows[0].quick)))
     rows, left_out = _with_data(rows)
     commands = _load(rows, catalog, out)
     outcomes: list[Outcome] = []

@@ -52,6 +52,7 @@ class Row:
     quick: dict[str, object]
     link: str = ""
     needs: str = ""  # a set of pictures that must be here or fetched
+    alone: bool = False  # in full it takes hours, and runs where it is named
     remarks: list[object] = field(default_factory=list)  # a Remark each
 
     def __post_init__(self):
@@ -94,7 +95,10 @@ def split_command(command: str) -> list[str]:
 
 
 def load_rows(catalog: Catalog, names: list[str], quick: bool) -> list[Reproduction]:
-    """The rows named, or all, in the table's order. Raises ConfigError with the mistakes of all of them."""
+    """The rows named, in the table's order; else all that run without being named: in full, not those of hours.
+
+    Raises ConfigError with the mistakes of all of them.
+    """
     files = row_files(catalog)
     if wrong := [name for name in names if name not in files]:
         raise ConfigError(*(f"reproduce: there is no row '{n}'{did_you_mean(n, list(files))}" for n in wrong))
@@ -105,7 +109,8 @@ def load_rows(catalog: Catalog, names: list[str], quick: bool) -> list[Reproduct
         mistakes += found
     if mistakes:
         raise ConfigError(*mistakes)
-    return sorted(rows, key=lambda r: (r.row.number, r.name))
+    asked = [row for row in rows if names or quick or not row.row.alone]
+    return sorted(asked, key=lambda r: (r.row.number, r.name))
 
 
 def _load(name: str, file: Path, quick: bool) -> tuple[Reproduction | None, list[str]]:

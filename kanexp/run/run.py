@@ -210,8 +210,7 @@ class Underway:
     def _finish(self, result: Result) -> int:
         self.record.files = (self.record.files or {}) | {MODEL: self._save_model(result)}
         if not result.interrupted:
-            answers = result.network(result.best, self.scene.x[None])
-            result.test |= self.experiment.task.scene_metrics(self.data.own_units(answers).double(), self.scene)
+            result.test |= self._of_scenes(result)
         self._record(result)
         if result.interrupted:
             return 128 + result.interrupted
@@ -224,6 +223,17 @@ class Underway:
             console.say(f"figures: {path / FIGURES}; more of them, and PDF: kanexp figures {path}")
             console.say(str(path))
         return int(bool(self.record.lost) or not drawn)
+
+    def _of_scenes(self, result: Result) -> dict[str, Tensor]:
+        """Scores of the best states on what is drawn, and where there is more to compare with than was learned."""
+        task = self.experiment.task
+        found: dict[str, Tensor] = {}
+        finer = task.finer_scene(self.data)
+        for scene in (self.scene, finer and finer.to(self.device, self.start.dtype)):
+            if scene is not None:
+                answers = result.network(result.best, scene.x[None])
+                found |= task.scene_metrics(self.data.own_units(answers).double(), scene)
+        return found
 
     def _warn(self, result: Result) -> None:
         """Record, and say, where a network learned its rows by heart."""

@@ -76,22 +76,32 @@ def psnr(prediction: Tensor, target: Tensor) -> Tensor:
     return -10 * (prediction - target).square().mean(dim=(1, 2)).log10()
 
 
-def ssim(prediction: Tensor, target: Tensor, shape: tuple[int, int]) -> Tensor:
+def snr(prediction: Tensor, target: Tensor) -> Tensor:
+    """Power of the signal over that of the error in decibels."""
+    return 10 * (target.square().mean(dim=(1, 2)) / (prediction - target).square().mean(dim=(1, 2))).log10()
+
+
+WINDOW = 11  # pixels of a side of the window in which structures are compared
+
+
+def ssim(prediction: Tensor, target: Tensor, shape: tuple[int, int], places: Tensor | None = None) -> Tensor:
     """Structural similarity of pictures (seeds, channels, rows * columns) with values between 0 and 1; 1 is equal.
 
     Local means, variances and covariance under a Gaussian window of 11 x 11 and standard deviation 1.5, at every place
-    where it lies inside; not a number for pictures smaller than the window.
+    where it lies inside, or those of them that `places` (rows * columns,) marks; not a number where there is none, as
+    for pictures smaller than the window.
 
     Source: Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861
     """
-    if min(shape) < 11:
+    if min(shape) < WINDOW:
         return torch.full_like(prediction[:, 0, 0], torch.nan)
-    at = torch.arange(-5, 6, dtype=prediction.dtype, device=prediction.device)
+    edge = WINDOW // 2
+    at = torch.arange(-edge, edge + 1, dtype=prediction.dtype, device=prediction.device)
     bell = (-at.square() / (2 * 1.5**2)).exp()
     bell = bell / bell.sum()
 
     def local(values: Tensor) -> Tensor:
-        return (values.unfold(-2, 11, 1) @ bell).unfold(-1, 11, 1) @ bell
+        return (values.unfold(-2, WINDOW, 1) @ bell).unfold(-1, WINDOW, 1) @ bell
 
     # Half off both: the variances are small differences of squares.
     x, y = (p.unflatten(-1, shape) - 0.5 for p in (prediction, target))
@@ -102,7 +112,10 @@ def ssim(prediction: Tensor, target: Tensor, shape: tuple[int, int]) -> Tensor:
     mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    alike = luminance * structure
+    if places is not None:
+        return alike[:, :, places.reshape(shape)[edge:-edge, edge:-edge]].mean(dim=(1, 2))
+    return alike.mean(dim=(1, 2, 3))
 
 
 def median_row(losses: Sequence[float]) -> int:

@@ -42,7 +42,8 @@ class Score:
 MSE, RMSE, MAE = Score("mse", "lower", squared=True), Score("rmse", "lower"), Score("mae", "lower")
 RELATIVE_L2, MAX_ERROR, R2 = Score("relative_l2", "lower", relative=True), Score("max", "lower"), Score("r2", "higher")
 GRID_RELATIVE_L2 = Score("grid_relative_l2", "lower")
-PSNR, PICTURE_SSIM = Score("psnr", "higher", "dB"), Score("picture_ssim", "higher")
+PSNR, SSIM, PICTURE_SSIM = Score("psnr", "higher", "dB"), Score("ssim", "higher"), Score("picture_ssim", "higher")
+SNR = Score("snr", "higher", "dB")
 ACCURACY, MACRO_F1 = Score("accuracy", "higher", "share"), Score("macro_f1", "higher", "share")
 LOG_LOSS = Score("log_loss", "lower")
 ERRORS = (MSE, RMSE, MAE)
@@ -52,6 +53,14 @@ LOSSES = tuple(Score(name, "lower") for name in ("train_loss", "val_loss", "best
 
 def metric_label(metric: str) -> str:
     """A metric's name as people write it: test MSE, validation loss."""
-    known = {"val": "validation", "psnr": "PSNR (dB)", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "max": "max error"}
-    known |= {"r2": "R²", "f1": "F1", "l2": "L2", "ssim": "SSIM"}
+    known = {
+        "val": "validation",
+        "psnr": "PSNR (dB)",
+        "snr": "SNR (dB)",
+        "mse": "MSE",
+        "rmse": "RMSE",
+        "mae": "MAE",
+        "max": "max error",
+    }
+    known |= {"r2": "R²", "f1": "F1", "l2": "L2", "ssim": "SSIM", "iou": "IoU"}
     return " ".join(known.get(word, word) for word in metric.split("_"))

@@ -74,7 +74,7 @@ class Scene:
 
     x (n_in, points) as it goes in, target (n_out, points) in own units. `shape` is (rows, columns) for pictures and
     surfaces, whose points are in reading order; (points,) for curves, for scatter plots of prediction over target, and
-    for classes, which are named.
+    for classes, which are named. `held` (points,) says which points are test data, where that is asked of a picture.
     """
 
     kind: Literal["picture", "surface", "curve", "scatter", "classes"]
@@ -82,9 +82,11 @@ class Scene:
     target: Tensor
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
+    held: Tensor | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Scene":
-        return replace(self, x=self.x.to(device, dtype), target=self.target.to(device))
+        held = None if self.held is None else self.held.to(device)
+        return replace(self, x=self.x.to(device, dtype), target=self.target.to(device), held=held)
 
 
 def _column(number: float | tuple[float, ...], like: Tensor) -> Tensor:
@@ -229,6 +231,10 @@ class Task(ABC):
     def scene_metrics(self, prediction: Tensor, scene: Scene) -> dict[str, Tensor]:
         """Named scores (seeds,) of all that is drawn (seeds, n_out, points), taken once, at the end."""
         return {}
+
+    def finer_scene(self, data: Data) -> Scene | None:
+        """The scene with more points than there were data, whose answers are known; it goes to `scene_metrics`, too."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ from kanexp.reg.l1 import L1
 from kanexp.reg.l2 import L2
 from kanexp.reg.smooth import Smooth as SmoothPenalty
 from kanexp.reg.sum import Sum
+from kanexp.task.audio import Audio
 from kanexp.task.burgers import Burgers
 from kanexp.task.equation import TypedEquation
 from kanexp.task.feynman import EQUATIONS, Feynman
@@ -57,6 +58,7 @@ from kanexp.task.function import FUNCTIONS, Function
 from kanexp.task.helmholtz import Helmholtz
 from kanexp.task.image import Image
 from kanexp.task.operator import Operator
+from kanexp.task.sdf import SignedDistance
 from kanexp.task.tabular import BUNDLED, MADE, Tabular
 from kanexp.task.vision import Vision
 
@@ -190,6 +192,10 @@ TASKS = instances(
         Image(size=16),
         Image(path="china", size=8, color=True, extent=3.14),
         Image(path="flower", size=8),
+        Image(size=16, val=0.0, test=0.0),
+        Audio(seconds=0.1, rate=4000, val=0.0, test=0.0),
+        SignedDistance(shape="circle"),
+        SignedDistance(corners=[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.6]]),
         *(Tabular(dataset=name) for name in (*BUNDLED, *MADE)),
         Tabular(dataset="iris", normalize="range", target="sepal length (cm)"),
         Vision(dataset="digits"),
