@@ -96,7 +96,7 @@ def curves(found: "Findings") -> list[dict[str, Any]]:
     lines = []
     for own in drawn:
         for label, seeds in own.groupby("run", sort=False):
-            log = curve.spent(runs[str(label)].folder, seeds["seed"], most)
+            log = curve.log(runs[str(label)].folder, seeds["seed"], *curve.OVER, most=most)
             first = seeds.iloc[0]
             for seed, one in log.groupby("seed"):
                 what = {"problem": first["problem"], "arm": first["arm"], "run": label, "seed": int(str(seed))}

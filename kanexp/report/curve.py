@@ -36,28 +36,29 @@ def bands(runs: Sequence[Run], rows: pd.DataFrame, over: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
-def log(folder: RunFolder, seeds: Iterable[int], over: str) -> pd.DataFrame:
-    """The losses of a run as run, seed, metric, value and `over`; of long runs about MOST_STEPS evenly taken steps."""
-    return spent(folder, seeds)[["run", "seed", "metric", "value", over]]
-
-
-def spent(folder: RunFolder, seeds: Iterable[int], most: int = MOST_STEPS) -> pd.DataFrame:
-    """The losses of a run as run, seed, metric and value, with all that was spent by then, a column for each of OVER.
+def log(folder: RunFolder, seeds: Iterable[int], *overs: str, most: int = MOST_STEPS) -> pd.DataFrame:
+    """The losses of a run as run, seed, metric, value and, of OVER, those asked for.
 
     Of runs of more than `most` logged steps about so many, evenly taken.
     """
+    columns = ["run", "seed", "metric", "value", *overs]
     if not folder.metrics.is_file():
-        return pd.DataFrame(columns=["run", "seed", "metric", "value", *OVER])
+        return pd.DataFrame(columns=columns)
     table = _read(folder.path, _mark(folder.metrics))
     table = table[table["seed"].isin(list(seeds))]
     steps = np.unique(table["step"])
     if len(steps) > most:
         table = table[table["step"].isin(steps[np.linspace(0, len(steps) - 1, most).round().astype(int)])]
     losses = table[table["metric"].isin(LOSSES)].assign(run=str(folder.path), metric=lambda t: t["metric"].astype(str))
-    for over in ("evaluations", "samples"):
-        amounts = table.loc[table["metric"] == over, ["step", "seed", "value"]].rename(columns={"value": over})
-        losses = losses.merge(amounts, on=["step", "seed"], how="left")
-    return losses.assign(seconds=losses["step"].map(_seconds(folder)))
+    for over in overs:
+        if over == "seconds":
+            losses[over] = losses["step"].map(_seconds(folder))
+        elif over != "step":
+            spent = table[table["metric"] == over]
+            amounts = dict(zip(zip(spent["step"], spent["seed"], strict=True), spent["value"], strict=True))
+            at = zip(losses["step"], losses["seed"], strict=True)
+            losses[over] = np.array([amounts.get(place, np.nan) for place in at], dtype=float)
+    return losses[columns]
 
 
 @lru_cache(maxsize=256)

@@ -176,6 +176,8 @@ def figure_files(run: Run) -> list[Path]:
 def formulas_of(run: Run) -> list[tuple[str, str, str]]:
     """Seed, formula and test error or reason of what `kanexp formula` found; nothing where its table is damaged."""
     file = run.folder.path / FORMULAS
+    if not file.is_file():
+        return []
     try:
         rows = pd.read_csv(file, dtype=str, keep_default_na=False)
         columns = [rows[name] for name in ("seed", "formula", "rmse_test", "reason")]

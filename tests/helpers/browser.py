@@ -6,6 +6,7 @@ https://chromedevtools.github.io/devtools-protocol/
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -17,7 +18,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OFF = ("gpu", "quic", "background-networking", "component-update", "sync", "extensions", "dev-shm-usage")
-PATIENCE = 60  # seconds until a browser that does not answer is given up
+PATIENCE = 10  # seconds until a browser that does not answer is given up
 
 
 def chromium():
@@ -28,18 +29,26 @@ def chromium():
     return found
 
 
+def _high(number):
+    """The same file under a number that is not 3 or 4."""
+    other = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(number)
+    return other
+
+
 class Browser:
     """One page in a browser of its own, and what it said and tried to fetch."""
 
     def __init__(self, folder, name):
         self.downloads = folder / "downloads"
         self.downloads.mkdir(parents=True)
-        read, self._out = os.pipe()
-        self._in, write = os.pipe()
+        read, self._out = map(_high, os.pipe())
+        self._in, write = map(_high, os.pipe())
         words = [name, "--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in OFF)]
         words += ["--remote-debugging-pipe", f"--user-data-dir={folder / 'profile'}", "about:blank"]
-        # The protocol's pipes are the browser's numbers 3 and 4, whatever their numbers are here.
-        shell = ["sh", "-c", f'exec "$@" 3<&{read} 4>&{write}', "sh", *words]
+        # The protocol's pipes are the browser's numbers 3 and 4, whatever their numbers are here: bash, since other
+        # shells know numbers of one digit alone.
+        shell = ["bash", "-c", f'exec "$@" 3<&{read} 4>&{write}', "sh", *words]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(shell, pass_fds=(read, write), **quiet)
         os.close(read)
@@ -77,7 +86,9 @@ class Browser:
         while b"\0" not in self._bytes:
             ready, _, _ = select.select([self._in], [], [], max(0, end - time.monotonic()))
             assert ready, "the browser does not answer"
-            self._bytes += os.read(self._in, 2**16)
+            more = os.read(self._in, 2**16)
+            assert more, "the browser has ended"
+            self._bytes += more
         text, self._bytes = self._bytes.split(b"\0", 1)
         return json.loads(text)
 
@@ -100,7 +111,7 @@ class Browser:
 
     def resize(self, width, height=1000):
         size = {"width": width, "height": height, "deviceScaleFactor": 1}
-        self.call("Emulation.setDeviceMetricsOverride", mobile=width < 600, **size)
+        self.call("Emulation.setDeviceMetricsOverride", mobile=False, **size)
 
     def run(self, code):
         """The value of an expression in the page."""

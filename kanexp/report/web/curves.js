@@ -71,7 +71,7 @@ function addCurves() {
       width, height: 330 + key.height, marginLeft: 58, marginRight: key.marginRight, marginBottom: key.marginBottom, style: {fontSize: "12px"},
       x: {type: logX.checked ? "log" : "linear", label: OVERS[x], labelOffset: 34, ticks: Math.max(2, width / 130), tickFormat: axis(logX.checked, hover.map(p => p.at)), labelAnchor: "right"},
       y: {type: logY ? "log" : "linear", label: title, grid: true, ticks: 6, tickFormat: axis(logY, each ? hover.map(p => p.value) : hover.flatMap(p => [p.low, p.high]))},
-      marks: [...drawn, ...key.marks, Plot.tip(hover, Plot.pointer({x: "at", y: each ? "value" : "median", maxRadius: 40, title: told}))],
+      marks: [...drawn, ...key.marks, Plot.tip(hover, Plot.pointer({x: "at", y: each ? "value" : "median", maxRadius: 200, lineWidth: 60, title: told}))],
     });
     const cut = arms().length - new Set(here.map(line => line.arm)).size;
     return {

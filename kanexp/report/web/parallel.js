@@ -38,10 +38,10 @@ function addParallel() {
         Plot.line(points, {x: "key", y: "y", z: "i", stroke: "score", strokeWidth: 1, strokeOpacity: p => (runs.length > 300 ? 0.35 : 0.7) * faint(p.arm)}),
         Plot.ruleX(keys, {x: key => key, stroke: "#333"}),
         keys.flatMap((key, k) => scales[k].labels.map(([text, y]) => Plot.text([[key, y]], {x: "0", y: "1", text: [cut(text, 16)], dx: 5, textAnchor: "start", stroke: "white", fill: "#222", strokeWidth: 4}))),
-        Plot.tip(points, Plot.pointer({x: "key", y: "y", maxRadius: 25, title: p => `${p.arm}\n${keys.slice(0, -1).map(key => `${key} ${shown(found.keys[key][p.i])}`).join("\n")}\n${score} ${shown(p.score)}\n${found.runs[p.i]}`})),
+        Plot.tip(points, Plot.pointer({x: "key", y: "y", maxRadius: 25, lineWidth: 60, title: p => `${p.arm}\n${keys.slice(0, -1).map(key => `${key} ${shown(found.keys[key][p.i])}`).join("\n")}\n${score} ${shown(p.score)}\n${found.runs[p.i]}`})),
       ],
     });
-    brush(plot, keys, scales, runs, found, score);
+    brush(plot, keys, scales, runs, found, score, points);
     return {
       plot, click: p => choose(p.arm), names: ["run", "arm", ...keys],
       rows: runs.filter(i => !kept || kept.has(i)).map(i => [found.runs[i], found.arms[i], ...Object.values(found.keys).map(c => c[i]), found.score[i]]),
@@ -49,14 +49,14 @@ function addParallel() {
     };
   });
   made.figure.append(told);
-  function brush(plot, keys, scales, runs, found, score) {
+  function brush(plot, keys, scales, runs, found, score, points) {
     const svg = d3.select(plot.matches("svg") ? plot : plot.querySelector("svg")), x = plot.scale("x"), y = plot.scale("y"), asked = new Map();
     const paths = svg.selectAll("[aria-label=line] path").nodes();
     const [bottom, top] = y.range;
     kept = null; told.textContent = "";
     const show = () => {
       kept = asked.size ? new Set(runs.filter(i => [...asked].every(([k, [a, b]]) => { const at = y.apply(scales[k].at(i)); return at >= a && at <= b; }))) : null;
-      paths.forEach((path, n) => { path.style.opacity = !kept || kept.has(runs[n]) ? "" : 0.06; });
+      paths.forEach(path => { path.style.opacity = !kept || kept.has(points[path.__data__[0]].i) ? "" : 0.06; });
       if (!kept) { told.textContent = ""; return; }
       const scores = [...kept].map(i => found.score[i]);
       told.textContent = `${kept.size} of ${runs.length} runs pass there` + (scores.length ? `; their median ${score} is ${shown(median(scores))}` : "");

@@ -31,7 +31,7 @@ function addPoints() {
         Plot.dot(fine, {x: "value", y: "arm", fill: p => colour[p.arm], fillOpacity: p => 0.75 * faded(p), r: 3.5}),
         Plot.text(medians.filter(m => Number.isFinite(m.median)), {x: "median", y: "arm", text: () => "|", fill: "black", fillOpacity: faded, fontWeight: "bold", fontSize: 15}),
         Plot.text(lost, {y: "0", frameAnchor: "right", dx: 10, textAnchor: "start", text: d => `${d[1]} lost`, fill: "#a33600"}),
-        Plot.tip(fine, Plot.pointer({x: "value", y: "arm", maxRadius: 30, title: p => `${p.arm}\nseed ${p.seed}: ${shown(p.value)}\n${p.run}`})),
+        Plot.tip(fine, Plot.pointer({x: "value", y: "arm", maxRadius: 30, lineWidth: 60, title: p => `${p.arm}\nseed ${p.seed}: ${shown(p.value)}\n${p.run}`})),
       ],
     });
     return {
