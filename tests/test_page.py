@@ -219,8 +219,9 @@ def test_runs_are_kept_by_dragging_along_an_axis(page):
     page.drag((x, y + 1), (x, y + height / 2 - 1))
     said = page.run("document.getElementById('kept').textContent")
     assert said.startswith("4 of 8 runs pass there; their median test MSE is ")
-    dim = "[...document.querySelectorAll('#figure-parallel [aria-label=line] path')].filter(p => p.style.opacity === '0.06')"
-    every = page.run("document.querySelectorAll('#figure-parallel [aria-label=line] path').length")
+    lines = "document.querySelectorAll('#figure-parallel [aria-label=line] path')"
+    dim = f"[...{lines}].filter(p => p.style.opacity === '0.06')"
+    every = page.run(f"{lines}.length")
     assert page.run(f"{dim}.length") == every / 2 > 0
 
 

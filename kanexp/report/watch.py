@@ -37,7 +37,7 @@ class View:
 
     def tag(self) -> str:
         """A short text that is another one whenever there is something new."""
-        marks = [(str(folder.path), self._mark(folder)) for folder in find_runs(self.path)]
+        marks = [(str(folder.path), _mark(folder)) for folder in find_runs(self.path)]
         return f'"{hashlib.sha256(repr(marks).encode()).hexdigest()[:32]}"'
 
     def page(self) -> tuple[str, bytes]:
@@ -68,13 +68,8 @@ class View:
             self._found = told, find(runs, left_out, Question())
         return self._found[1]  # type: ignore[return-value]
 
-    def _mark(self, folder: RunFolder) -> Mark:
-        _, known, _ = self._runs.get(folder.path, ((), None, ""))
-        at_work = folder.held if known and known.record.status in ("running", "lost") else None
-        return (_stat(folder.path / RECORD), _stat(folder.config), at_work, _stat(folder.metrics))
-
     def _read(self, folder: RunFolder) -> tuple[Mark, table.Run | None, str]:
-        mark = self._mark(folder)
+        mark = _mark(folder)
         known = self._runs.get(folder.path)
         if known is None or known[0][:-1] != mark[:-1]:
             try:
@@ -83,6 +78,10 @@ class View:
                 known = mark, None, str(error)
             self._runs[folder.path] = known
         return known
+
+
+def _mark(folder: RunFolder) -> Mark:
+    return (_stat(folder.path / RECORD), _stat(folder.config), folder.held, _stat(folder.metrics))
 
 
 def _stat(file: Path) -> tuple[int, int] | None:
