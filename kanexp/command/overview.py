@@ -11,6 +11,7 @@ COMMANDS = {
     "runs": ("[PATH]", "what there is: status, what differs, score, age, size; --remove"),
     "resume": ("DIR", "go on with a run or sweep that was stopped or killed"),
     "report": ("PATH ...", "tables, figures, statistics and a page about finished runs"),
+    "watch": ("[PATH]", "the page of a report in a browser, while its runs go on"),
     "figures": ("RUN", "all its figures for a paper, as PDF too, and more than a run draws"),
     "compare": ("A B", "is one better than the other?"),
     "audit": ("FILE|PATH ...", "what is wrong with somebody's results: a CSV file, or runs"),

@@ -1,6 +1,8 @@
 """Training curves of arms: their median and range over seeds, along what was spent."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,24 +36,43 @@ def bands(runs: Sequence[Run], rows: pd.DataFrame, over: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
-def log(folder: RunFolder, seeds: Iterable[int], over: str) -> pd.DataFrame:
-    """The losses of a run as run, seed, metric, value and `over`; of long runs about MOST_STEPS evenly taken steps."""
-    columns = ["run", "seed", "metric", "value", over]
+def log(folder: RunFolder, seeds: Iterable[int], *overs: str, most: int = MOST_STEPS) -> pd.DataFrame:
+    """The losses of a run as run, seed, metric, value and, of OVER, those asked for.
+
+    Of runs of more than `most` logged steps about so many, evenly taken.
+    """
+    columns = ["run", "seed", "metric", "value", *overs]
     if not folder.metrics.is_file():
         return pd.DataFrame(columns=columns)
-    table = folder.read_table("metrics", dtype={"metric": "category"})
-    table = table[table["metric"].isin([*LOSSES, over]) & table["seed"].isin(list(seeds))]
-    table = table.assign(value=pd.to_numeric(table["value"], errors="coerce")).dropna()
+    table = _read(folder.path, _mark(folder.metrics))
+    table = table[table["seed"].isin(list(seeds))]
     steps = np.unique(table["step"])
-    if len(steps) > MOST_STEPS:
-        table = table[table["step"].isin(steps[np.linspace(0, len(steps) - 1, MOST_STEPS).round().astype(int)])]
-    spent = table.loc[table["metric"] == over, ["step", "seed", "value"]].rename(columns={"value": over})
-    table = table[table["metric"].isin(LOSSES)].assign(run=str(folder.path), metric=lambda t: t["metric"].astype(str))
-    if over == "seconds":
-        table[over] = table["step"].map(_seconds(folder))
-    elif over != "step":
-        table = table.merge(spent, on=["step", "seed"], how="left")
-    return table[columns]
+    if len(steps) > most:
+        table = table[table["step"].isin(steps[np.linspace(0, len(steps) - 1, most).round().astype(int)])]
+    losses = table[table["metric"].isin(LOSSES)].assign(run=str(folder.path), metric=lambda t: t["metric"].astype(str))
+    for over in overs:
+        if over == "seconds":
+            losses[over] = losses["step"].map(_seconds(folder))
+        elif over != "step":
+            spent = table[table["metric"] == over]
+            amounts = dict(zip(zip(spent["step"], spent["seed"], strict=True), spent["value"], strict=True))
+            at = zip(losses["step"], losses["seed"], strict=True)
+            losses[over] = np.array([amounts.get(place, np.nan) for place in at], dtype=float)
+    return losses[columns]
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, mark: tuple[int, int]) -> pd.DataFrame:
+    """What curves need of metrics.csv, as it was at this mark: figures and the page ask for it one after the other."""
+    table = RunFolder(path).read_table("metrics", dtype={"metric": "category"})
+    table = table[table["metric"].isin([*LOSSES, *OVER])]
+    return table.assign(value=pd.to_numeric(table["value"], errors="coerce")).dropna()
+
+
+def _mark(file: Path) -> tuple[int, int]:
+    """Another one whenever the file has changed."""
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _seconds(folder: RunFolder) -> "pd.Series[float]":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from kanexp.folder.file import write
 from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs, new_version
 from kanexp.report import arm, gallery, latex, page, pair, rank, stats, table
+from kanexp.report.importance import Importance, importances
 from kanexp.report.methods import methods
 from kanexp.report.summary import summarize
 from kanexp.report.warning import warnings
@@ -43,6 +45,11 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # a sentence for each folder that could not be read
     firsts: list[str] = field(default_factory=list)  # the arms that all others are compared with, if there are some
+
+    @cached_property
+    def importances(self) -> dict[str, Importance]:
+        """By problem, what settings its scores vary with."""
+        return importances(self.runs, self.rows, self.arms, self.metrics)
 
     @property
     def rankings(self) -> list[str]:

@@ -86,12 +86,17 @@ def read(folders: Sequence[RunFolder]) -> tuple[list[Run], list[str]]:
     runs, problems = [], []
     for folder in folders:
         try:
-            record = folder.read_record()
-            folder.check_tables(record)
-            runs.append(Run(folder, record, flat(folder.read_config(record))))
+            runs.append(read_one(folder))
         except UnreadableRun as error:
             problems.append(str(error))
     return with_later_options(runs), problems
+
+
+def read_one(folder: RunFolder) -> Run:
+    """A run with its own options alone. Raises UnreadableRun where it is not as a run left it."""
+    record = folder.read_record()
+    folder.check_tables(record)
+    return Run(folder, record, flat(folder.read_config(record)))
 
 
 def with_later_options(runs: Sequence[Run]) -> list[Run]:
@@ -171,6 +176,8 @@ def figure_files(run: Run) -> list[Path]:
 def formulas_of(run: Run) -> list[tuple[str, str, str]]:
     """Seed, formula and test error or reason of what `kanexp formula` found; nothing where its table is damaged."""
     file = run.folder.path / FORMULAS
+    if not file.is_file():
+        return []
     try:
         rows = pd.read_csv(file, dtype=str, keep_default_na=False)
         who = rows["output"] + ", " + rows["seed"] if "output" in rows else rows["seed"]

@@ -35,7 +35,7 @@ from kanexp.search.trial import objective, settle, space, study, was_pruned
 from kanexp.sweep import plan
 from kanexp.sweep.launch import LOCAL, require_launcher
 from kanexp.sweep.plan import Job, Plan
-from kanexp.sweep.sweep import announce, carry_out, claim, threads
+from kanexp.sweep.sweep import announce, carry_out, claim, invite, threads
 from kanexp.sweep.sweep import check as check_jobs
 
 WORKER = "kanexp.search.worker"
@@ -110,6 +110,7 @@ def _begin(todo: Plan, base: RunConfig, command: str, again: bool = False) -> in
     todo.update(command)
     _ask(todo, again)
     announce(todo)
+    invite(todo)
     code = carry_out(todo, launcher_options(base), str(base.values["device"]), command, WORKER)
     _settle(todo)
     _conclude(todo)

@@ -82,6 +82,7 @@ def resume(folder: SweepFolder) -> int:
 
 def _begin(todo: Plan, config: RunConfig, command: str) -> int:
     announce(todo)
+    invite(todo)
     launcher, device = launcher_options(config), str(config.values["device"])
     while True:
         interrupted = _carry_out(todo, launcher, device, command)
@@ -280,6 +281,12 @@ def announce(todo: Plan, failed_too: bool = False) -> None:
         text += f"; until all is decided, up to {most} jobs"
         text += f" in {_duration(seconds * most / running)}" if running and seconds is not None else ""
     console.say(text)
+
+
+def invite(todo: Plan) -> None:
+    """Say how those jobs can be followed that are to run."""
+    if todo.to_run():
+        console.say(f"follow them: kanexp watch {todo.folder.path}")
 
 
 def _duration(seconds: float) -> str:
