@@ -65,3 +65,13 @@ def test_samples_are_functions_at_sensors_and_coordinates():
     assert_close(own[:5, ::3], waves(k, a, b, task.places[None]).T, rtol=1e-12, atol=1e-12)
     assert task.places.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert Operator(operator="advection", sensors=4).places.tolist() == [0, 0.25, 0.5, 0.75]
+
+
+def test_coordinates_that_the_model_takes_for_sensors_are_a_mistake(asked, tmp_path):
+    words = ("task=operator", "task.operator=advection", "model=deeponet", "layer=chebyshev")
+    done = asked(*words)
+    assert done.returncode == 2
+    assert "model.coordinates: must be 2, as many as Operator has after its sensors, got 1" in done.stderr
+    assert not list(tmp_path.iterdir())
+    assert asked("--cfg", *words, "model.coordinates=2").returncode == 0
+    assert asked("--cfg", "task=operator", "model=kan", "layer=chebyshev").returncode == 0  # which sets none apart

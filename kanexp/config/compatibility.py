@@ -38,6 +38,11 @@ def check_together(
     depth = max(1, len(widths) - 1)
     if widths and (why := model.conflict(widths[0])):
         mistakes.append(f"model: {type(model).__name__}: {why}")
+    if 0 < task.coordinate_inputs != model.coordinates > 0:
+        mistakes.append(
+            f"model.coordinates: must be {task.coordinate_inputs}, as many as {type(task).__name__} has after its "
+            f"sensors, got {model.coordinates}"
+        )
     if layers and len(layers) > 1 and not model.uses_widths:
         mistakes.append(f"layers: {type(model).__name__} has one option for all its parts; use layer=")
     elif widths and layers and len(layers) not in (1, depth):

@@ -20,10 +20,12 @@ from kanexp.figure.panel import (
     median_bar,
     metric_scale,
     picture_row,
+    same_range,
     seed_points,
     side_legend,
     spectrum,
 )
+from kanexp.figure.run_figures import LOSSES
 from kanexp.figure.style import BLACK, CYCLE, RED, STYLE
 from kanexp.score.cost import Metric
 from kanexp.score.score import metric_label
@@ -58,10 +60,11 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             else:
                 axes.set_xscale("log")
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(", ".join(part for part in (title, "median and range over seeds") if part), fontsize=9)
+        same_range([axes for axes, name in zip(panels, names, strict=True) if name in LOSSES])
         last = {i: own["median"].iloc[-1] for i, arm in enumerate(arms) if len(own := here[here["arm"] == arm])}
         if not (len(last) == len(arms) <= MOST_ENDS and end_labels(figure, panels[-1], list(last.values()), arms)):
-            side_legend(figure, panels[0], "median and range over seeds")
+            side_legend(figure, panels[0])
         return figure
 
 

@@ -20,6 +20,7 @@ class Model(ABC):
     bandwidth: float = 1.0
 
     size: ClassVar[str] = ""  # the option that `match` raises; empty where hidden widths are
+    coordinates = 0  # of the inputs so many, the last, are coordinates of a function; 0: the model sets none apart
     uses_widths: ClassVar[bool] = True  # False: of the widths only inputs and outputs have a meaning for this model
 
     def __post_init__(self):

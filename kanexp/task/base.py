@@ -133,6 +133,7 @@ class Task(ABC):
     partials: ClassVar[tuple[tuple[int, ...], ...]] = ()  # its derivatives, each as the inputs in which it is taken
     windows: ClassVar[Mapping[int, float]] = {}  # step -> share of the time in which data lie from there on
     before: ClassVar[Mapping[str, Any]] = {}  # options whose words lack them: as it was when there were none
+    coordinate_inputs = 0  # of the inputs so many, the last, are coordinates of a function that depends on the others
     unknowns: ClassVar[Mapping[str, float]] = {}  # numbers that are trained with the network: where they start
     truths: ClassVar[Mapping[str, float]] = {}  # what they are, where that is known
 

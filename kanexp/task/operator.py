@@ -89,8 +89,12 @@ class Operator(Task):
         return self.kind.frequency == 2 * math.pi
 
     @property
+    def coordinate_inputs(self) -> int:  # type: ignore[override]
+        return len(self.kind.coordinates)
+
+    @property
     def inputs(self) -> int:
-        return self.sensors + len(self.kind.coordinates)
+        return self.sensors + self.coordinate_inputs
 
     @property
     def outputs(self) -> int:
