@@ -278,7 +278,7 @@ def test_targets_that_are_learned_together_have_a_panel_each():
     one = pd.DataFrame({"x1": x, "target": x, "before": 0 * x, "after": x**2})
     table = pd.concat([one.assign(channel=k) for k in range(5)])
     drawn = run_figures.prediction(table, "scatter", (6,), "t", outputs=["cost_$", "y1", "a", "b", "c"])
-    assert [axes.get_title() for axes in drawn.axes] == ["cost_$", "$y_1$", "a", "b", "c"]
+    assert [axes.get_title() for axes in drawn.axes] == ["cost_$", "y₁", "a", "b", "c"]
     (alone,) = run_figures.prediction(one.assign(channel=0), "scatter", (6,), "t", outputs=["y"]).axes
     assert alone.get_title() == ""
 

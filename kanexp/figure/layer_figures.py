@@ -88,8 +88,10 @@ def _edge_cells(axes: Axes, rows: pd.DataFrame, inputs: Sequence[str], categorie
     axes.set_ylabel("output", fontsize=7)
     axes.grid(False)
     axes.tick_params(length=0)
-    axes.vlines(range(wide + 1), 0, tall, color="#DDDDDD", linewidth=0.5, zorder=0)
-    axes.hlines(range(tall + 1), 0, wide, color="#DDDDDD", linewidth=0.5, zorder=0)
+    for edge in (*range(wide + 1),):
+        axes.axvline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
+    for edge in (*range(tall + 1),):
+        axes.axhline(edge, color="#DDDDDD", linewidth=0.5, zorder=0)
 
 
 def spectra(table: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
