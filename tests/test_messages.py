@@ -46,11 +46,14 @@ def test_a_run_that_overfits_says_so_and_writes_it(tmp_path, monkeypatch, capsys
     assert "overfits" in (tmp_path / "outputs" / "fit" / "latest" / "run.json").read_text()
 
 
-@pytest.mark.parametrize(("normalize", "shown"), [("range", False), ("standard", True)])
-def test_the_signal_is_shown_where_something_is_wrong_with_it(normalize, shown, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("normalize", "verbose", "shown"), [("range", "false", False), ("range", "true", True), ("standard", "false", True)]
+)
+def test_the_signal_is_shown_where_something_is_wrong_with_it(normalize, verbose, shown, tmp_path, monkeypatch, capsys):
     """Standardized inputs lie beyond the grid of splines."""
     monkeypatch.chdir(tmp_path)
-    assert main([*WORDS, "layer=bspline", "steps=2", "widths=[in,3,out]", f"task.normalize={normalize}"]) == 0
+    words = ["layer=bspline", "steps=2", "widths=[in,3,out]", f"task.normalize={normalize}", f"verbose={verbose}"]
+    assert main([*WORDS, *words]) == 0
     assert ("signal at the start" in capsys.readouterr().out) == shown
 
 

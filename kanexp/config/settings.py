@@ -47,6 +47,7 @@ class Settings:
     checkpoint: How[float | None]
     diagnostics: How[bool]
     frames: How[bool] = field(default=False, kw_only=True)  # runs of before it know none
+    verbose: How[bool] = field(default=False, kw_only=True)
     tune: How[dict[str, object] | None]
     pack: How[bool]
     rerun: How[bool | Literal["failed", "all"]]

@@ -18,7 +18,7 @@ class Film:
 
     def __init__(self, scene: Scene, data: Data):
         self._data = data
-        self._x = screen(scene).x.to(data.train.x.device, data.train.x.dtype)[None]
+        self._x = coarse(scene).x.to(data.train.x.device, data.train.x.dtype)[None]
 
     def take(self, ledger: Ledger, step: int, rows: Sequence[int], network: Network, theta: Tensor) -> None:
         """Write what the first seeds answer in own units, as far as they are among these rows of theta."""
@@ -32,7 +32,7 @@ class Film:
                 ledger.frame(step, row, channel, values)
 
 
-def screen(scene: Scene) -> Scene:
+def coarse(scene: Scene) -> Scene:
     """Every so many points of a curve, surface or picture, the same number along each side."""
     most = LENGTH if scene.kind == "curve" else SIDE
     stride = -(-max(scene.shape) // most)

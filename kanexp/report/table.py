@@ -167,8 +167,9 @@ def scores(runs: Sequence[Run]) -> dict[str, Score]:
 
 def figure_files(run: Run) -> list[Path]:
     """The pictures a run left, in the order a reader wants them."""
-    order = ["prediction", "error", "confusion", "calibration", "regions", "residuals", "residual", "dependence"]
-    order += ["graph", "columns", "pruning", "loss", "validation", "output_spectrum", "spectra", "entering", "edges"]
+    order = ["prediction", "frames", "error", "confusion", "calibration", "regions", "residuals", "residual"]
+    order += ["dependence", "graph", "columns", "pruning", "loss", "validation", "output_spectrum", "spectra"]
+    order += ["entering", "edges"]
     files = [run.folder.figures / f"{name}.png" for name in order]
     return [file for file in files if file.is_file()]
 

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from kanexp import console
 from kanexp.config.experiment import Experiment
-from kanexp.figure import class_figures, layer_figures, run_figures
+from kanexp.figure import class_figures, film, layer_figures, run_figures
 from kanexp.figure.style import Figure, save
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured
+from kanexp.measure.film import coarse
 from kanexp.model.network import Network
 from kanexp.score.functions import median_row
 from kanexp.task.base import Data, Scene
@@ -47,6 +49,8 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
         if not len(made["edges"]):
             console.say(f"edges: not drawn, the network has more than {measured.MAX_EDGES}")
             del made["edges"]
+    if experiment.settings.frames:
+        made["frames"] = folder.read_table("frames")
     for name, table in made.items():
         write_sheet(table, folder.figures / f"{name}.csv", 7)
     layers = result.network.wiring.names(len(result.network.layers))
@@ -54,6 +58,8 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
     for name, figure in pen.figures.items():
         if name in made:
             save(figure(made[name]), folder.figures / name)
+    if "frames" in made:
+        film.write_gif(made["frames"], *pen.screen, folder.figures / "frames.gif")
 
 
 def shown(seeds: Sequence[int], row: int) -> str:
@@ -71,6 +77,12 @@ class Pen:
     layers: Sequence[str]  # their names
 
     @property
+    def screen(self) -> tuple[np.ndarray, tuple[str, tuple[int, ...]], str]:
+        """What answers while it trains are drawn on: targets, kind and shape of the scene, and its first axis."""
+        screen = coarse(self.scene)
+        return screen.target.cpu().numpy(), (screen.kind, screen.shape), self.data.inputs_as().names[0]
+
+    @property
     def figures(self) -> dict[str, Callable[[pd.DataFrame], Figure]]:
         """A function from its table for each figure, in the order in which they are drawn."""
         encoding, scene = self.data.inputs_as(), self.scene
@@ -83,6 +95,9 @@ class Pen:
             "regions": lambda table: class_figures.regions(table, scene.classes, self.shown, names),
             "prediction": lambda table: run_figures.prediction(
                 table, scene.kind, scene.shape, self.shown, names, outputs
+            ),
+            "frames": lambda table: film.strip(
+                table, *self.screen, f"answers while it trains, seed {table['seed'].iloc[0]}"
             ),
             "layers": lambda table: layer_figures.layers(table, self.layers),
             "training_spectra": lambda table: layer_figures.training_spectra(table, self.layers),

@@ -10,13 +10,12 @@ import torch
 from kanexp import console
 from kanexp.attribution.learned import Learned
 from kanexp.error import ConfigError
-from kanexp.figure import answer_figures, film, layer_figures, run_figures, surface
+from kanexp.figure import answer_figures, layer_figures, run_figures, surface
 from kanexp.figure.style import Figure, fit, save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.restore import restore
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import answers as measured
-from kanexp.measure.film import screen
 from kanexp.measure.tables import States
 from kanexp.run.drawing import Pen, shown
 from kanexp.score.functions import median_row
@@ -41,27 +40,14 @@ def draw_again(path: Path, columns: int | None) -> None:
     folder = learned.folder.figures
     folder.mkdir(exist_ok=True)
     more = list(_more(learned))
-    frames = _film(learned, folder)
-    for name, table, _ in (*more, *frames):
+    for name, table, _ in more:
         write_sheet(table, folder / f"{name}.csv", 7)
-    for name, _, figure in (*own, *more, *frames):
+    for name, _, figure in (*own, *more):
         if columns is not None:
             fit(figure, columns)
         save(figure, folder / name, pdf=True)
-    names = ", ".join(name for name, _, _ in (*own, *more, *frames))
-    moving = ", and frames.gif" if frames else ""
-    console.say(f"{names}: PNG, SVG and PDF, each with its CSV{moving}, in {folder}")
-
-
-def _film(learned: Learned, folder: Path) -> list[Drawn]:
-    """What the first seed answered while it trained, where that was kept: a strip, and a moving picture."""
-    if not learned.experiment.settings.frames:
-        return []
-    table, scene = learned.folder.read_table("frames"), screen(_scene(learned))
-    table = table[table["seed"] == table["seed"].iloc[0]]
-    drawn = (table, scene.target.numpy(), (scene.kind, scene.shape), learned.encoding.names[0])
-    film.write_gif(*drawn, folder / "frames.gif")
-    return [("frames", table, film.strip(*drawn, f"answers while it trains, seed {table['seed'].iloc[0]}"))]
+    names = ", ".join(name for name, _, _ in (*own, *more))
+    console.say(f"{names}: PNG, SVG and PDF, each with its CSV, in {folder}")
 
 
 def _own(learned: Learned) -> Iterable[Drawn]:

@@ -45,7 +45,7 @@ def introduce(e: Experiment, data: Data, network: Network, start: Tensor) -> Non
     if data.notes:
         console.say(f"data: {'; '.join(data.notes)}")
     signal = tables.signal({"before": (network, start)}, data.train.x, seeds)
-    if _is_wrong(signal):
+    if e.settings.verbose or _is_wrong(signal):
         _show_signal(signal)
     share = signal.loc[signal["layer"] == 0, "outside"].median()
     if share > NOTABLE_SHARE:

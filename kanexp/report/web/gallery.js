@@ -1,5 +1,5 @@
 // The figures that the runs left, side by side: one kind of all arms, or all of one arm; a click enlarges.
-const KINDS = {prediction: "prediction", error: "error", loss: "losses", spectra: "spectra before and after", training_spectra: "spectra over steps", layers: "layers over steps", edges: "edge functions"};
+const KINDS = {prediction: "prediction", frames: "answers while it trains", error: "error", loss: "losses", spectra: "spectra before and after", training_spectra: "spectra over steps", layers: "layers over steps", edges: "edge functions"};
 
 function addGallery() {
   const section = document.getElementById("gallery"), bar = element("div", undefined, "bar"), tiles = element("div", undefined, "tiles");
