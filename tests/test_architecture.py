@@ -58,7 +58,7 @@ CONTRACTS = {
     "init": set(),
     "optimizer": {"optimizer.quasi_newton", "optimizer.line_search", "optimizer.matrices"},
     "logger": set(),
-    "task": {"task.collocation", "task.differential", "task.condition", "task.jet", "score", "data"},
+    "task": {"task.collocation", "task.differential", "task.condition", "task.jet", "task.shares", "score", "data"},
     "reg": {"layer.base", "model.edge_layer"},
     "model": {
         "layer.base",

@@ -265,8 +265,17 @@ def test_rows_were_found():
     assert set(ROWS) <= set(CATALOG.options["experiment"])
 
 
-@pytest.mark.parametrize("quick", [False, True])
-@pytest.mark.parametrize("name", ROWS)
+LONG = ("atlas",)  # thousands of jobs, each of which is composed
+
+
+@pytest.mark.parametrize(
+    ("name", "quick"),
+    [
+        pytest.param(name, quick, marks=[pytest.mark.slow] * (name in LONG and not quick))
+        for name in ROWS
+        for quick in (False, True)
+    ],
+)
 def test_a_row_is_right(name, quick):
     """Its commands compose, every claim finds exactly one run for each of its arms, and quick is another command."""
     (row,) = load_rows(CATALOG, [name], quick)

@@ -29,6 +29,7 @@ READERS = (
     "prune",
     "runs",
     "audit",
+    "watch",
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
