@@ -6,13 +6,14 @@
     python scripts/originals.py formulas 0 1           pykan: from networks to formulas on the Feynman equations
 
 The numbers are seeds. `formulas` fills a table of outputs/readme/feynman_formulas.md (see scripts/pykan_chain.py);
---equations I.12.11 II.2.42 does some of them. Needs `pip install 'kanexp[bench]'`.
+--equations I.12.11 II.2.42 does some of them, --simplicity 0 lets symbols be chosen by their fit alone. Needs
+`pip install 'kanexp[bench]'`.
 """
 
 import argparse
 
 import torch
-from pykan_chain import compare
+from pykan_chain import SIMPLICITY, compare
 
 from kanexp.task.feynman import EQUATIONS
 
@@ -84,11 +85,11 @@ def init_small(seed: int) -> list[float]:
     return [float(loss(model))]
 
 
-def formulas(seeds: list[int], equations: list[str]) -> str:
+def formulas(seeds: list[int], equations: list[str], simplicity: float) -> str:
     from kan import KAN
 
     torch.set_num_threads(1)
-    return compare(seeds, equations, KAN)
+    return compare(seeds, equations, simplicity, KAN)
 
 
 def main() -> None:
@@ -97,9 +98,10 @@ def main() -> None:
     parser.add_argument("seeds", nargs="+", type=int)
     parser.add_argument("--stay", action="store_true")
     parser.add_argument("--equations", nargs="+", default=[], choices=list(EQUATIONS), metavar="EQUATION")
+    parser.add_argument("--simplicity", type=float, default=SIMPLICITY, choices=[SIMPLICITY, 0.0])
     given = parser.parse_args()
     if given.row == "formulas":
-        print(formulas(given.seeds, given.equations))
+        print(formulas(given.seeds, given.equations, given.simplicity))
         return
     for seed in given.seeds:
         found = poisson(seed, given.stay) if given.row == "poisson" else init_small(seed)

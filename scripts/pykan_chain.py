@@ -33,10 +33,23 @@ from kanexp.seeding import generator
 from kanexp.task.base import Split
 from kanexp.task.feynman import EQUATIONS, Feynman
 
+SIMPLICITY = 0.8  # what pykan's choice of symbols weighs complexity by where nothing is said; the fit by 1 less this
 LIMIT = 120.0  # seconds after which a chain is stopped
 STEPS, SPARSITY = 50, 1e-3  # of each training with L-BFGS; of the penalty in the first
 TABLE, PAGE = Path("outputs/pykan_chain.csv"), "outputs/readme/feynman_formulas.md"
-COLUMNS = ["equation", "seed", "ended", "stage", "seconds", "network_rmse", "rmse", "exact", "right", "formula"]
+COLUMNS = [
+    "equation",
+    "seed",
+    "simplicity",
+    "ended",
+    "stage",
+    "seconds",
+    "network_rmse",
+    "rmse",
+    "exact",
+    "right",
+    "formula",
+]
 
 
 class OutOfTime(Exception):
@@ -88,7 +101,7 @@ def loaded(equation: str) -> tuple[Split, Split, list[sympy.Symbol]]:
 
 
 def chain(make: Callable[..., Any], train: Split, test: Split, names: Sequence[sympy.Symbol], said: dict) -> sympy.Expr:
-    """The formula that one network comes to; `said` holds the stage it is at and its error on test data before symbols.
+    """The formula that one network comes to; `said` holds its seed and simplicity, and gets stage and error on test data.
 
     `make` is pykan's KAN. Raises NotANumber, and whatever pykan does.
     """
@@ -109,7 +122,7 @@ def chain(make: Callable[..., Any], train: Split, test: Split, names: Sequence[s
         model = model.prune()
         said["network_rmse"] = fitted("refit after prune") / float(test.y.std())
         said["stage"] = "auto_symbolic"
-        model.auto_symbolic()
+        model.auto_symbolic(weight_simple=said["simplicity"])
         fitted("refit of symbols")
         said["stage"] = "symbolic_formula"
         found = model.symbolic_formula(var=list(names))
@@ -136,10 +149,10 @@ def right(written: sympy.Expr, names: Sequence[sympy.Symbol], x: Tensor, y: Tens
         return False
 
 
-def row(equation: str, seed: int, make: Callable[..., Any], limit: float = LIMIT) -> dict[str, object]:
+def row(equation: str, seed: int, simplicity: float, make: Callable[..., Any], limit: float = LIMIT) -> dict[str, Any]:
     """What one chain came to; failures are `ended`: their exception, or that numbers or the time ended."""
     train, test, names = loaded(equation)
-    said: dict[str, Any] = {"seed": seed, "stage": "start", "network_rmse": math.inf}
+    said: dict[str, Any] = {"seed": seed, "simplicity": simplicity, "stage": "start", "network_rmse": math.inf}
     found, begin = None, time.process_time()
     try:
         with quiet(), float64(), at_most(limit):
@@ -152,7 +165,8 @@ def row(equation: str, seed: int, make: Callable[..., Any], limit: float = LIMIT
     if found is not None and error == math.inf:
         ended = "no numbers"
     return {
-        **{"equation": equation, "seed": seed, "ended": ended, "stage": said["stage"], "seconds": round(seconds, 1)},
+        **{"equation": equation, "seed": seed, "simplicity": simplicity},
+        **{"ended": ended, "stage": said["stage"], "seconds": round(seconds, 1)},
         **{"network_rmse": said["network_rmse"], "rmse": error, "exact": error <= EXACT},
         "right": ended == "formula" and (error <= EXACT or right(found, names, test.x, test.y[0])),
         "formula": "" if found is None else str(shown(found)),
@@ -206,16 +220,21 @@ def _sentences(found: pd.DataFrame) -> list[str]:
     ]
 
 
-def compare(seeds: Sequence[int], equations: Sequence[str], make: Callable[..., Any]) -> str:
+def of(simplicity: float) -> pd.DataFrame:
+    found = rows()
+    return found[found["simplicity"] == simplicity]
+
+
+def compare(seeds: Sequence[int], equations: Sequence[str], simplicity: float, make: Callable[..., Any]) -> str:
     """Do what has no row yet, one seed of all equations after the other; the table of all rows, put into the page."""
     for seed in seeds:
         for equation in equations or EQUATIONS:
-            done = rows()
+            done = of(simplicity)
             if not len(done[(done["equation"] == equation) & (done["seed"] == seed)]):
-                new = row(equation, seed, make)
+                new = row(equation, seed, simplicity, make)
                 TABLE.parent.mkdir(parents=True, exist_ok=True)
                 pd.DataFrame([new]).to_csv(TABLE, mode="a", header=not TABLE.is_file(), index=False)
                 print(*(f"{name}={value}" for name, value in new.items()), flush=True)
-    text = page(rows(), seconds_of_ours((ROOT / PAGE).read_text()))
-    fill(PAGE, "pykan", text)
+    text = page(of(simplicity), seconds_of_ours((ROOT / PAGE).read_text()))
+    fill(PAGE, f"pykan {simplicity:g}", text)
     return text

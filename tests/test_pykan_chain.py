@@ -9,6 +9,9 @@ import sympy
 import torch
 from conftest import ROOT
 
+from kanexp.seeding import generator
+from kanexp.task.feynman import Feynman
+
 sys.path.insert(0, str(ROOT / "scripts"))
 import pykan_chain
 
@@ -50,8 +53,8 @@ class Stand:
         print("pruned")
         return self._at("prune") or self
 
-    def auto_symbolic(self):
-        self._at("auto_symbolic")
+    def auto_symbolic(self, **options):
+        self._at("auto_symbolic", **options)
 
     def symbolic_formula(self, var):
         self._at("symbolic_formula")
@@ -72,15 +75,18 @@ def spin():
 
 def test_pykan_is_asked_for_its_stages_in_order_on_our_data(capsys):
     stand = Stand()
-    found = pykan_chain.row("II.38.3", 3, stand)
+    found = pykan_chain.row("II.38.3", 3, 0.8, stand)
     stages = ["fit1", "prune", "fit2", "auto_symbolic", "fit3", "symbolic_formula"]
     assert [stage for stage, _ in stand.calls] == stages
     assert (stand.options["width"], stand.options["seed"]) == ([2, 5, 1], 3)
     assert stand.calls[0][1] == {"dtype": torch.float64, "opt": "LBFGS", "steps": 50, "lamb": 1e-3}
     assert "lamb" not in stand.calls[2][1]
+    assert stand.calls[3][1] == {"weight_simple": 0.8}
     x, y = stand.rows["train_input"], stand.rows["train_label"]
     assert x.shape == (800, 2)
     assert torch.allclose(y, x[:, :1] / x[:, 1:])
+    ours = Feynman(equation="II.38.3").load(generator(0, "data"))
+    assert torch.allclose(ours.encoding.features(ours.train.x), x.T)
     assert torch.get_default_dtype() == torch.float32
     assert capsys.readouterr().out == ""
     assert (found["ended"], found["exact"], found["right"], found["formula"]) == ("formula", True, True, "a/b")
@@ -91,7 +97,7 @@ def test_pykan_is_asked_for_its_stages_in_order_on_our_data(capsys):
     [("a/b + 1.0e-12", True, True), ("1.001*a/b", False, True), ("1.001*a/b**2", False, False)],
 )
 def test_formulas_are_judged_as_ours(written, exact, right):
-    found = pykan_chain.row("II.38.3", 0, Stand(written))
+    found = pykan_chain.row("II.38.3", 0, 0.8, Stand(written))
     assert (found["ended"], found["exact"], found["right"]) == ("formula", exact, right)
 
 
@@ -105,14 +111,14 @@ def test_formulas_are_judged_as_ours(written, exact, right):
     ],
 )
 def test_failures_are_counted_as_what_they_are(fault, ended, stage):
-    found = pykan_chain.row("II.38.3", 0, Stand(**fault), limit=0.2)
+    found = pykan_chain.row("II.38.3", 0, 0.8, Stand(**fault), limit=0.2)
     assert (found["ended"], found["stage"], found["formula"]) == (ended, stage, "")
     assert (found["rmse"], found["exact"], found["right"]) == (float("inf"), False, False)
 
 
 @pytest.mark.parametrize("written", ["a/0", "sqrt(a - 5)", "a/b + nan", "log(-b)", "sqrt(-2)*a", "zoo*a"])
 def test_a_formula_without_numbers_is_none(written):
-    found = pykan_chain.row("II.38.3", 0, Stand(written))
+    found = pykan_chain.row("II.38.3", 0, 0.8, Stand(written))
     assert (found["ended"], found["exact"], found["right"]) == ("no numbers", False, False)
 
 
@@ -124,7 +130,7 @@ def test_seconds_of_ours_are_those_of_a_seed():
 
 def test_the_page_counts_chains_and_equations():
     def of(equation, seed, ended, seconds, error, exact, right):
-        cells = (equation, seed, ended, "prune", seconds, 1e-3, error, exact, right, "a")
+        cells = (equation, seed, 0.8, ended, "prune", seconds, 1e-3, error, exact, right, "a")
         return dict(zip(pykan_chain.COLUMNS, cells, strict=True))
 
     found = pd.DataFrame(
@@ -149,9 +155,11 @@ def test_a_chain_with_a_row_is_not_done_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     filled = []
     monkeypatch.setattr(pykan_chain, "fill", lambda page, name, text: filled.append((page, name, text)))
-    first, again = Stand(), Stand()
-    text = pykan_chain.compare([0], ["II.38.3"], first)
-    assert pykan_chain.compare([0], ["II.38.3"], again) == text
+    first, again, other = Stand(), Stand(), Stand()
+    text = pykan_chain.compare([0], ["II.38.3"], 0.8, first)
+    assert pykan_chain.compare([0], ["II.38.3"], 0.8, again) == text
+    pykan_chain.compare([0], ["II.38.3"], 0.0, other)
     assert first.calls
     assert not again.calls
-    assert filled == [(pykan_chain.PAGE, "pykan", text)] * 2
+    assert other.calls[3] == ("auto_symbolic", {"weight_simple": 0.0})
+    assert [name for _, name, _ in filled] == ["pykan 0.8", "pykan 0.8", "pykan 0"]
