@@ -101,7 +101,7 @@ def loaded(equation: str) -> tuple[Split, Split, list[sympy.Symbol]]:
 
 
 def chain(make: Callable[..., Any], train: Split, test: Split, names: Sequence[sympy.Symbol], said: dict) -> sympy.Expr:
-    """The formula that one network comes to; `said` holds its seed and simplicity, and gets stage and error on test data.
+    """The formula that one network comes to; `said` holds seed and simplicity, and gets stage and error on test data.
 
     `make` is pykan's KAN. Raises NotANumber, and whatever pykan does.
     """
