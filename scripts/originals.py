@@ -3,13 +3,19 @@
     python scripts/originals.py poisson 1 2 3          pykan: MSE to the solution after each size of the grid
     python scripts/originals.py poisson --stay 1 2 3   the same with knots that stay where they start
     python scripts/originals.py init_small 0 1 2       jaxKAN: training MSE of f1 = x y from the power start
+    python scripts/originals.py formulas 0 1           pykan: from networks to formulas on the Feynman equations
 
-The numbers are seeds. Needs `pip install 'kanexp[bench]'`.
+The numbers are seeds. `formulas` fills a table of outputs/readme/feynman_formulas.md (see scripts/pykan_chain.py);
+--equations I.12.11 II.2.42 does some of them, --simplicity 0 lets symbols be chosen by their fit alone. Needs
+`pip install 'kanexp[bench]'`.
 """
 
 import argparse
 
 import torch
+from pykan_chain import SIMPLICITY, compare
+
+from kanexp.task.feynman import EQUATIONS
 
 GRIDS, STEPS, MOVES = (5, 10, 20), 50, range(0, 20, 5)  # L-BFGS steps of up to 20 iterations; before which knots move
 
@@ -79,12 +85,24 @@ def init_small(seed: int) -> list[float]:
     return [float(loss(model))]
 
 
+def formulas(seeds: list[int], equations: list[str], simplicity: float) -> str:
+    from kan import KAN
+
+    torch.set_num_threads(1)
+    return compare(seeds, equations, simplicity, KAN)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("row", choices=["poisson", "init_small"])
+    parser.add_argument("row", choices=["poisson", "init_small", "formulas"])
     parser.add_argument("seeds", nargs="+", type=int)
     parser.add_argument("--stay", action="store_true")
+    parser.add_argument("--equations", nargs="+", default=[], choices=list(EQUATIONS), metavar="EQUATION")
+    parser.add_argument("--simplicity", type=float, default=SIMPLICITY, choices=[SIMPLICITY, 0.0])
     given = parser.parse_args()
+    if given.row == "formulas":
+        print(formulas(given.seeds, given.equations, given.simplicity))
+        return
     for seed in given.seeds:
         found = poisson(seed, given.stay) if given.row == "poisson" else init_small(seed)
         print(f"seed {seed}:", *(f"{value:.3g}" for value in found), flush=True)
