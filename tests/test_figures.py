@@ -271,3 +271,23 @@ def test_how_much_of_a_target_is_explained():
     table = pd.DataFrame({"target": [0.0, 2.0, 4.0], "residual": [1.0, 0.0, -1.0]})
     assert answer_figures.r2(table) == pytest.approx(1 - 2 / 8)
     assert np.isnan(answer_figures.r2(table.assign(target=1.0)))
+
+
+def test_names_of_inputs_are_whole_below_their_cells_and_upright_where_there_is_no_room():
+    def drawn(names):
+        at = [
+            {"state": state, "layer": 0, "output": 0, "input": j, "x": x, "y": x}
+            for state in ("before", "after")
+            for j in range(len(names))
+            for x in (0.0, 1.0)
+        ]
+        figure = layer_figures.edges(pd.DataFrame(at), "", inputs=names)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        label = axes.xaxis.label.get_window_extent()
+        return [(text.get_text(), text.get_rotation()) for text in axes.get_xticklabels()], label.y0 >= 0
+
+    few = ["sepal length (cm)", "sepal width (cm)"]
+    assert drawn(few) == ([(name, 0) for name in few], True)
+    many = [f"a rather long name {i}" for i in range(10)]
+    assert drawn(many) == ([(name, 90) for name in many], True)

@@ -1,7 +1,6 @@
 """Figures of what is inside a network: its edge functions, their spectra, what enters its layers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -27,6 +26,9 @@ from kanexp.figure.style import SKY, STYLE, axis_label
 MOST_ACROSS = 5  # panels side by side
 
 
+LETTERS, LETTER = 24, 0.062  # most letters of an input's name below its cells, and the inches that each takes
+
+
 def edges(
     table: pd.DataFrame,
     title: str,
@@ -46,18 +48,24 @@ def edges(
     # Cells of few edges are large enough for the words below them, those of many small enough for a page.
     cell = min(1.6, 12 / (sum(columns) + 0.4 * len(columns)), max(0.75, 5 / max(heights)))
     with mpl.rc_context(STYLE):
-        size = (max(5.6, cell * sum(columns) + 0.4 * len(columns) + 0.1), max(1.9, cell * max(heights) + 1.3))
+        named = [axis_label(name, LETTERS) for name in inputs] if len(inputs) == columns[0] else []
+        longest = max(map(len, named), default=0)
+        turned = longest > cell / LETTER  # names that have no room below their cells stand upright
+        below = LETTER * longest if turned else 0.0
+        size = (max(5.6, cell * sum(columns) + 0.4 * len(columns) + 0.1), max(1.9, cell * max(heights) + 1.3 + below))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1, len(layers), width_ratios=columns, squeeze=False)[0]
         for axes, layer, rows in zip(grid, numbers, layers, strict=True):
             first = layer == 0
-            _edge_cells(axes, rows, inputs if first else (), categories if first else ())
+            _edge_cells(axes, rows, named if first else (), categories if first else ())
+            if first and turned:
+                axes.tick_params(axis="x", rotation=90)
             axes.set_title(_name(names, layer), loc="left")
         figure.suptitle(title, fontsize=9)
         return figure
 
 
-def _edge_cells(axes: Axes, rows: pd.DataFrame, inputs: Sequence[str], categories: Sequence[bool]) -> None:
+def _edge_cells(axes: Axes, rows: pd.DataFrame, named: Sequence[str], categories: Sequence[bool]) -> None:
     after = rows.loc[rows["state"] == "after", "x"]
     wide, tall = rows["input"].max() + 1, rows["output"].max() + 1
     low, high = (after.min(), after.max()) if after.notna().any() else (0.0, 0.0)  # of a lost seed no curve is left
@@ -80,9 +88,7 @@ def _edge_cells(axes: Axes, rows: pd.DataFrame, inputs: Sequence[str], categorie
             place = j + (0.34 if state == "before" else 0.62)
             axes.bar(place, -adds * scale, 0.24, output + 0.5, color=colour)
     axes.set(xlim=(0, wide), ylim=(tall, 0), aspect="equal", anchor="N")
-    shown = [axis_label(name, 12) for name in inputs] if len(inputs) == wide else [f"{j + 1}" for j in range(wide)]
-    turned: dict[str, Any] = {"rotation": 90} if max(map(len, shown)) > 7 else {}
-    axes.set_xticks(np.arange(wide) + 0.5, shown, fontsize=7, **turned)
+    axes.set_xticks(np.arange(wide) + 0.5, named or [f"{j + 1}" for j in range(wide)], fontsize=7)
     axes.set_yticks(np.arange(tall) + 0.5, np.arange(tall) + 1, fontsize=7)
     axes.set_xlabel(f"input, over [{low:.2g}, {high:.2g}];\na cell is {most / 0.46:.2g} high", fontsize=7)
     axes.set_ylabel("output", fontsize=7)
