@@ -9,7 +9,7 @@ from PIL import Image as Picture
 
 from kanexp.cli import main
 from kanexp.data.encoding import Column, Encoding
-from kanexp.figure import answer_figures, layer_figures, run_figures, surface
+from kanexp.figure import answer_figures, film, layer_figures, run_figures, surface
 from kanexp.figure.style import fit, save
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
@@ -291,3 +291,15 @@ def test_names_of_inputs_are_whole_below_their_cells_and_upright_where_there_is_
     assert drawn(few) == ([(name, 0) for name in few], True)
     many = [f"a rather long name {i}" for i in range(10)]
     assert drawn(many) == ([(name, 90) for name in many], True)
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("curve", (4,)), ("surface", (2, 2)), ("picture", (2, 2))])
+def test_answers_of_a_lost_seed_are_drawn_without_a_known_solution(kind, shape, tmp_path):
+    table = pd.DataFrame(
+        [(step, 0, 0, point, value) for step, value in ((0, 1.0), (1, np.nan)) for point in range(4)],
+        columns=["step", "seed", "channel", "point", "value"],
+    )
+    drawn = (table, np.full((1, 4), np.nan), (kind, shape), "x")
+    assert [axes.get_title() for axes in film.strip(*drawn, "").axes] == ["step 0", "step 1"]
+    film.write_gif(*drawn, tmp_path / "frames.gif")
+    assert (tmp_path / "frames.gif").stat().st_size > 0

@@ -82,4 +82,6 @@ def _draw(
         axes.plot(at, values[0], color=BLUE)
         low, high = reference[0].min(), reference[0].max()
         air = 0.1 * (high - low) or 1.0
-        axes.set(title=title, xticks=[], ylim=(low - air, high + air), xlabel=axis_label(axis))
+        axes.set(title=title, xticks=[], xlabel=axis_label(axis))
+        if np.isfinite([low, high]).all():  # of a lost seed nothing is left to scale by where no solution is known
+            axes.set_ylim(low - air, high + air)
