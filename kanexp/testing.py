@@ -67,6 +67,14 @@ def check_basis(basis: Basis, slope_tolerance: float = 1e-5) -> None:
     assert one_by_one, "every term must be a function of one number: shuffling the batch must shuffle the features"
     if basis.orders is not None:
         _check_orders(basis, basis.orders, inner)
+    if pairs := basis.closed_slopes(x):
+        sums = [torch.einsum("mk,skib->smib", D[:, :-1], features) + D[:, -1:, None] for _, D in pairs]
+        found = sum(
+            a.reshape(-1, 1, *x.shape[1:]) * own if a.dim() else a * own
+            for (a, _), own in zip(pairs, sums, strict=True)
+        )
+        worst = float((found - slopes).abs().amax() / slopes.abs().amax().clamp(min=1))
+        assert worst < 1e-9, f"closed_slopes differ from slopes by {worst:.2g} of the largest"
     drawn = basis.draw_coef(4, 3, generator(1, "check"))
     _same(tuple(drawn.shape), (4, basis.terms, 3), "draw_coef must be (n_out, terms, n_in)")
 

@@ -5,7 +5,8 @@ every 100 steps included. Runs in turn; medians over stretches of 100 steps, and
 
 usage: OMP_NUM_THREADS=1 python scripts/bench_steps.py [--repeats N] [--steps N] [CASE ...]
 
-A case is LAYER:MEMBERS, as chebyshev:20; without any, those of issue 20.
+A case is LAYER:MEMBERS, as chebyshev:20, or with another optimizer than Adam, LAYER:MEMBERS:OPTIMIZER, and another task
+than a function, LAYER:MEMBERS:OPTIMIZER:TASK; of these a step is compared to that of operations one by one.
 """
 
 import argparse
@@ -26,31 +27,36 @@ from kanexp.train.loop import train
 from kanexp.train.result import Progress
 
 LOOK = 100
+SLOWER = {"lbfgs": 10, "levenberg_marquardt": 25, "hessian_free": 50}  # and how many steps of Adam a step stands for
 CASES = ["chebyshev:1", "chebyshev:5", "chebyshev:20", "chebyshev:100", "bspline:5", "fourier:5", "rbf:5"]
+SECOND = [f"chebyshev:{members}:{name}" for name in SLOWER for members in (5, 100)]
+SECOND += [f"chebyshev:5:{name}:burgers" for name in ("adam", *SLOWER)]
 SIZES = {"chebyshev": ([2, 6, 6, 1], 800)}
 OTHER_SIZES = ([2, 10, 10, 1], 3276)
 
 Side = Callable[[], list[float]]  # seconds a step, one for each stretch
 
 
-def kanexp(layer: str, members: int, steps: int, compiled: bool) -> Side:
+def kanexp(layer: str, members: int, steps: int, compiled: bool, optimizer: str = "adam", task: str = "") -> Side:
     """Training as `kanexp` does it, without a folder."""
     widths, samples = SIZES.get(layer, OTHER_SIZES)
-    words = [f"layer={layer}", "task=function", f"task.train={samples}", f"widths={widths}", f"seeds={members}"]
-    words += [f"steps={steps}", f"log_every={LOOK}", "diagnostics=false", "device=cpu", f"compile={compiled}"]
+    steps, look = max(3, steps // SLOWER.get(optimizer, 1)), max(1, LOOK // SLOWER.get(optimizer, 1))
+    words = [f"task={task}"] if task else ["task=function", f"task.train={samples}", f"widths={widths}"]
+    words += [f"layer={layer}", f"optimizer={optimizer}", f"seeds={members}", f"steps={steps}", f"log_every={look}"]
+    words += ["diagnostics=false", "device=cpu", f"compile={compiled}"]
     ready = prepare(load(words, find_catalog()))
 
     def run() -> list[float]:
         seen: list[float] = []
 
         def watch(progress: Progress) -> None:
-            if progress.step % LOOK == 0:
+            if progress.step % look == 0:
                 seen.append(time.perf_counter())
 
         ledger = Ledger([NoLogs()], [ready.ensemble.seeds])
         train(ready.ensemble, ready.network, ready.start, ready.data, ledger, watch, compiled=ready.compiled)
         # The first stretch holds the compiling, and steps at which somebody might look.
-        return [(after - before) / LOOK for before, after in itertools.pairwise(seen[1:])]
+        return [(after - before) / look for before, after in itertools.pairwise(seen[1:])]
 
     return run
 
@@ -135,19 +141,20 @@ FEATURES: dict[str, Callable[[Any, Any, Any], list[Any]]] = {
 
 def sides(case: str, steps: int) -> dict[str, Side]:
     """The ways to train of a case; raises ValueError where it is none."""
-    layer, _, members = case.partition(":")
-    if layer not in FEATURES or not members.isdigit() or int(members) < 1:
+    layer, _, others = case.partition(":")
+    members, *rest = others.split(":")
+    if layer not in FEATURES or not members.isdigit() or int(members) < 1 or len(rest) > 2:
         raise ValueError(f"a case is one of {', '.join(FEATURES)} and a number of members, as rbf:5, got '{case}'")
-    found = {"one by one": kanexp(layer, int(members), steps, False)}
-    found["compiled"] = kanexp(layer, int(members), steps, True)
-    if importlib.util.find_spec("jax"):
+    found = {"one by one": kanexp(layer, int(members), steps, False, *rest)}
+    found["compiled"] = kanexp(layer, int(members), steps, True, *rest)
+    if not rest and importlib.util.find_spec("jax"):
         found["scan"] = scan(layer, int(members), steps)
     return found
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("cases", nargs="*", default=CASES)
+    parser.add_argument("cases", nargs="*", default=[*CASES, *SECOND])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=500)
     given = parser.parse_args(words)

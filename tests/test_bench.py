@@ -13,6 +13,7 @@ from kanexp.config.catalog import find_catalog
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import bench
+import bench_steps
 
 CATALOG = find_catalog()
 LAYERS = list(CATALOG.options["layer"])
@@ -136,3 +137,14 @@ def test_the_table():
         "| own | 40.0 / **30.0** (4.0 of matmul of shared functions) | - |",
         "| *JAX's matmul alone* | 0.9 | 0.7 |",
     ]
+
+
+@pytest.mark.parametrize("case", ["chebyshev", "chebyshev:0", "chebyshev:x", "nothing:5", "rbf:5:adam:burgers:more"])
+def test_what_is_no_case_of_training_steps(case):
+    with pytest.raises(ValueError, match="a case is one of chebyshev, bspline, fourier, rbf and a number of members"):
+        bench_steps.sides(case, 100)
+
+
+@pytest.mark.parametrize("words", [(), ("lbfgs",), ("levenberg_marquardt", "poisson")], ids=" ".join)
+def test_training_steps_are_timed_from_look_to_look(words):
+    assert all(0 < seconds < 10 for seconds in bench_steps.kanexp("chebyshev", 1, 300, False, *words)())

@@ -1,6 +1,8 @@
 """Compiled steps: the same as those taken one by one, whatever is asked of them; and programs, which are kept."""
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -20,19 +22,27 @@ from kanexp.model.residual_kan import ResidualKAN
 from kanexp.optimizer.adam import Adam
 from kanexp.optimizer.adamw import AdamW
 from kanexp.optimizer.base import AdaptiveStepper, FirstOrder
+from kanexp.optimizer.chain import Chain
+from kanexp.optimizer.hessian_free import HessianFree
 from kanexp.optimizer.lbfgs import LBFGS
+from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
+from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.reg.activation import Activation
 from kanexp.reg.l1 import L1
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Split
+from kanexp.task.burgers import Burgers
 from kanexp.task.function import Function
 from kanexp.task.poisson import Poisson
-from kanexp.train import compiled, program
+from kanexp.train import compiled, given, program
 from kanexp.train import loop as training
+from kanexp.train.batches import Batch
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.ensemble import Ensemble
-from kanexp.train.program import Program
+from kanexp.train.evaluated import CompiledProblem
+from kanexp.train.program import Program, Programs
+from kanexp.train.stage import Stage
 
 
 class Followed:
@@ -115,6 +125,17 @@ CASES = {
     "seconds": {"budget": {"seconds": 1000.0}},
     "many looks": {"log_every": 3},
     "one member": {"seeds": 1},
+    "L-BFGS": {"optimizer": LBFGS()},
+    "self-scaled Broyden": {"optimizer": SSBroyden()},
+    "Levenberg-Marquardt": {"optimizer": LevenbergMarquardt(), "steps": 6},
+    "hessian-free": {"optimizer": HessianFree(), "steps": 6},
+    "a chain": {"optimizer": Chain(parts={"adam": Adam(), "lbfgs": LBFGS()}, switch=[5])},
+    "an equation": {"task": Poisson(points=40)},
+    "an equation by L-BFGS": {"task": Poisson(points=40), "optimizer": LBFGS(), "steps": 8},
+    "an equation by Levenberg-Marquardt": {"task": Poisson(points=40), "optimizer": LevenbergMarquardt(), "steps": 5},
+    "an equation hessian-free": {"task": Poisson(points=40), "optimizer": HessianFree(), "steps": 4},
+    "an equation with new points": {"task": Burgers(points=40, resample=3), "steps": 8},
+    "weights of errors": {"task": Poisson(points=40, weighing="balance"), "optimizer": LBFGS(), "steps": 8},
 }
 
 
@@ -138,8 +159,8 @@ def test_optimizers_side_by_side_go_the_same_way(followed, tmp_path):
 
 def test_blocks_of_members_reach_back_and_go_the_same_way(followed, tmp_path, monkeypatch):
     whole, _ = train([experiment(seeds=7)], tmp_path / "whole", True)
-    monkeypatch.setattr(compiled, "BLOCK", 3 * 60 * compiled.features(experiment().network()))
-    assert compiled._blocks(slice(0, 7), compiled.BLOCK // 3) == [slice(0, 3), slice(3, 6), slice(4, 7)]
+    monkeypatch.setattr(given, "BLOCK", 3 * 60 * given.features(experiment().network()))
+    assert given.blocks(slice(0, 7), given.BLOCK // 3) == [slice(0, 3), slice(3, 6), slice(4, 7)]
     _, fast = same([experiment(seeds=7)], tmp_path)
     assert_close(fast.best, whole.best, rtol=1e-12, atol=1e-12)
 
@@ -250,11 +271,49 @@ OTHERS = [Other(), *(one for one in ALL if one not in FIRST_ORDER)]
 
 
 @pytest.mark.parametrize("optimizer", OTHERS, ids=name)
-def test_an_optimizer_that_says_nothing_of_tensors_steps_as_it_does(optimizer, followed, tmp_path):
-    plain, _ = train([experiment(optimizer=optimizer, steps=6)], tmp_path / "plain", False)
-    fast, _ = train([experiment(optimizer=optimizer, steps=6)], tmp_path / "fast", True)
-    assert not fast.compiled
-    assert torch.equal(fast.last, plain.last)
+def test_of_an_optimizer_that_says_nothing_of_tensors_evaluations_are_compiled(optimizer, followed, tmp_path):
+    same([experiment(optimizer=optimizer, steps=6)], tmp_path)
+
+
+def test_evaluations_go_through_in_blocks(followed, monkeypatch):
+    e = experiment(optimizer=HessianFree(), seeds=5)
+    stage, theta = begun(e)
+    monkeypatch.setattr(given, "BLOCK", 2 * 60 * given.features(e.network()))
+    objective = stage.objective(Batch.of(stage._data.train), None)
+    fast, v = CompiledProblem(objective, Programs(True)), torch.randn_like(theta)
+    assert_close(fast(theta), objective(theta))
+    assert_close(fast.trial(theta), objective.trial(theta))
+    assert_close(fast.jacobian(theta), objective.jacobian(theta))
+    for found, wanted in zip(fast.linear(theta)[:2], objective.linear(theta)[:2], strict=True):
+        assert_close(found, wanted)
+    assert_close(fast.linear(theta).product(v), objective.linear(theta).product(v))
+    lost = theta.clone()
+    lost[1] = torch.nan
+    others = [0, 2, 3, 4]
+    assert torch.equal(fast(lost)[1][others], fast(theta)[1][others])
+    assert not fast(lost)[0][1].isfinite()
+
+
+def begun(e):
+    """A stage and the start (seeds, parameters) of an experiment."""
+    network, loaded = e.network(), e.task.load(generator(0, "data"))
+    return Stage(e, network, loaded), Ensemble((e,)).start(network, loaded.train.x)
+
+
+def test_evaluations_without_a_compiler_are_those_of_the_objective(monkeypatch, capsys):
+    def fails(graph, examples, file):
+        raise RuntimeError("no working C++ compiler")
+
+    monkeypatch.setattr(program, "_made", fails)
+    stage, theta = begun(experiment(optimizer=HessianFree()))
+    objective = stage.objective(Batch.of(stage._data.train), None)
+    fast = CompiledProblem(objective, Programs(True))
+    linear, wanted = fast.linear(theta), objective.linear(theta)
+    assert torch.equal(linear.slope, wanted.slope)
+    assert torch.equal(linear.product(theta), wanted.product(theta))
+    assert all(map(torch.equal, fast.jacobian(theta), objective.jacobian(theta)))
+    assert torch.equal(fast.trial(theta), objective.trial(theta))
+    assert capsys.readouterr().out.count("warning: steps are not compiled") == 1
 
 
 class Branching(Fourier):
@@ -293,12 +352,10 @@ def test_compiled_is_what_words_ask_for_and_auto_where_it_pays(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "device", "samples"),
     [
-        ({"optimizer": LBFGS()}, "cpu", 60),
-        ({"task": Poisson()}, "cpu", 60),
         ({}, "cuda", 60),
         ({}, "cpu", 10**7),  # a gradient that keeps them all would take more memory than today's
     ],
-    ids=["second order", "equation", "GPU", "memory"],
+    ids=["GPU", "memory"],
 )
 def test_what_is_never_compiled_as_a_whole(words, device, samples):
     assert not worth(experiment(compile=True, steps=10**9, **words), 1, samples, device)
@@ -320,19 +377,39 @@ def made(monkeypatch):
     return files
 
 
-def test_a_program_is_compiled_once_for_all_who_want_it_at_the_same_time(made):
+def test_a_program_is_compiled_once(made):
     x = torch.ones(3)
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: Program(lambda x: (2 * x,), [x])([x])[0].sum().item(), range(1)))
-    found += [Program(lambda x: (2 * x,), [x])([x])[0].sum().item() for _ in range(3)]
-    assert found == [6.0] * 4
+    assert [Program(lambda x: (2 * x,), [x])([x])[0].sum().item() for _ in range(4)] == [6.0] * 4
     assert len(made) == 1
+
+
+def _double(place):
+    """A program that takes its time to be compiled, in a process of its own; each that is leaves a line."""
+
+    def make(graph, examples, file):
+        with (place / "made.txt").open("a") as log:
+            log.write("made\n")
+        time.sleep(0.3)
+        file.write_bytes(b"program")
+        return Followed(graph)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "_made", make)
+        patch.setattr(program, "_load", lambda file: Followed(lambda x: (2 * x,)) if file.is_file() else None)
+        x = torch.ones(3)
+        return Program(lambda x: (2 * x,), [x])([x])[0].sum().item()
+
+
+def test_of_processes_that_want_a_program_at_the_same_time_one_compiles(tmp_path):
+    with ProcessPoolExecutor(3, multiprocessing.get_context("fork")) as pool:
+        assert list(pool.map(_double, [tmp_path] * 3)) == [6.0] * 3
+    assert (tmp_path / "made.txt").read_text() == "made\n"
 
 
 def test_other_operations_numbers_and_shapes_are_other_programs(made):
     constant = torch.tensor([1.0, 2.0, 3.0])
     x = torch.ones(3)
-    for function, given in [
+    for function, own in [
         (lambda x: (x + constant,), x),
         (lambda x: (x * constant,), x),
         (lambda x: (x + 2 * constant,), x),
@@ -340,7 +417,7 @@ def test_other_operations_numbers_and_shapes_are_other_programs(made):
         (lambda x: (x + constant,), x.double()),
         (lambda x: (x + constant,), x.expand(2, 3)),
     ]:
-        assert_close(Program(function, [given])([given])[0], function(given)[0])
+        assert_close(Program(function, [own])([own])[0], function(own)[0])
     assert len(set(made)) == len(made) == 6
 
 

@@ -62,6 +62,41 @@ def test_battery(basis):
     check_basis(basis)
 
 
+class Halved(Fourier):
+    """Slopes that are claimed to be half of what they are."""
+
+    def closed_slopes(self, x):
+        return tuple((a / 2, D) for a, D in super().closed_slopes(x))
+
+
+def test_wrong_closed_slopes_are_seen():
+    with pytest.raises(AssertionError, match="closed_slopes differ from slopes by 0.5"):
+        check_basis(Halved())
+
+
+CLOSED = [Chebyshev, ChebyshevSecond, Legendre, Gegenbauer, Jacobi, Gram, Fourier, RBF, Bernstein]
+
+
+@pytest.mark.parametrize("kind", CLOSED, ids=lambda kind: kind.__name__)
+def test_closed_slopes_of_many_terms_in_single_precision(kind, randn):
+    """As exact as slopes term by term are: a handful of outputs of a large basis."""
+    basis = kind(**{kind.size: 60})
+    x, weight = randn(1, 2, 500), randn(3, basis.terms)
+    exact = torch.einsum("om,smib->soib", weight, basis.slopes(x, basis.features(x)))
+    found = 0
+    low = x.float()
+    features = basis.features(low)
+    for a, D in basis.closed_slopes(low):
+        combined = weight.float() @ D.float()
+        sums = torch.einsum("ok,skib->soib", combined[:, :-1], features) + combined[:, -1, None, None]
+        found = found + a.reshape(-1, 1, *a.shape[1:]) * sums if a.dim() else found + a * sums
+    assert (found - exact).abs().max() < 1e-4 * exact.abs().max()
+
+
+def test_closed_slopes_are_those_that_have_them():
+    assert {type(basis) for basis in BASES if basis.closed_slopes(torch.zeros(1, 1))} == set(CLOSED)
+
+
 def test_orders_are_claimed_by_those_that_have_them():
     claimed = {type(basis) for basis in BASES + ACTIVATION_BASES if basis.orders is not None}
     polynomials = {Bessel, Chebyshev, ChebyshevSecond, Fibonacci, Gegenbauer, Gram, Hermite, Jacobi, Laguerre}

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import ClassVar, Literal
 
 import torch
@@ -69,6 +70,15 @@ class Basis(ABC):
         """
         higher = (derivative(lambda x: self.features(x, *weights), x, k) for k in range(1, order + 1))
         return (self.features(x, *weights), *higher)
+
+    def closed_slopes(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Slopes as sums of the functions themselves: phi_m' = sum over pairs (a, D) of a(x) (sum_k D_mk phi_k + D_m0).
+
+        Each a is like x, or one number, and each D (terms, terms + 1), float64, whose last column is D_m0. Empty where
+        slopes are not of this kind. Where outputs are few a layer's gradient in x is found from sums over terms then,
+        and no slope is made.
+        """
+        return ()
 
     # All below do the same without gradients, for the fast path, so that numbers stay in the processor's cache: the
     # first three for functions that all edges share, in memory that is given, the others for functions per edge.
@@ -164,6 +174,7 @@ class Polynomials(Basis):
 
     size: ClassVar[str] = "degree"
     unrolled: ClassVar[bool] = True
+    bounded: ClassVar[bool] = False  # True: polynomials and slopes on [-1, 1] are so small that sums of them are exact
     degree: int = 5
 
     @property
@@ -205,6 +216,10 @@ class Polynomials(Basis):
             before, last = last, new
         return tuple(torch.stack(terms, dim=-3) for terms in zip(*found, strict=True))
 
+    def closed_slopes(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """By 1 - t^2, the slope of t = tanh(x), and the slopes of polynomials of t, which are of lower degree."""
+        return ((1 - torch.tanh(x).square(), _slope_matrix(tuple(self.recurrence))),) if self.bounded else ()
+
     def fill(self, x: Tensor, out: Tensor) -> None:
         (a, b, _), *others = self.recurrence
         first, *rest = out.unbind(-3)
@@ -235,6 +250,25 @@ class Polynomials(Basis):
             if m >= 2:
                 G[m - 2].sub_(G[m], alpha=c)
         return total.addcmul_(total, t.square(), value=-1)
+
+
+@cache
+def _slope_matrix(recurrence: tuple[tuple[float, float, float], ...]) -> Tensor:
+    """D (terms, terms + 1), float64, with P_m' = sum_k D_mk P_k for polynomials of a recurrence; P_0 stands last."""
+    degree = len(recurrence)
+    a, b, c = torch.tensor([*recurrence, (1, 0, 0)], dtype=torch.float64).T
+
+    def times_t(of: Tensor) -> Tensor:  # t P_k = (P_{k+1} - b_{k+1} P_k + c_{k+1} P_{k-1}) / a_{k+1}
+        found = -of * b / a
+        found[1:] += (of / a)[:-1]
+        found[:-1] += (of * c / a)[1:]
+        return found
+
+    D = torch.zeros(degree + 1, degree + 1, dtype=torch.float64)  # P_0 first
+    for m, (a_m, b_m, c_m) in enumerate(recurrence, 1):
+        D[m] = a_m * times_t(D[m - 1]) + b_m * D[m - 1] - (c_m * D[m - 2] if m > 1 else 0)
+        D[m, m - 1] += a_m
+    return torch.cat([D[1:, 1:], D[1:, :1]], 1)
 
 
 def _leibniz(one: Sequence[Tensor], other: Sequence[Tensor], order: int) -> Tensor:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from kanexp.error import require
 from kanexp.layer.base import Basis, weighted_sums
@@ -49,6 +50,11 @@ class Bernstein(Basis):
     def pull(self, x: Tensor, features: Tensor, grad: Tensor) -> Tensor:
         mass, moment = weighted_sums(([1.0] * self.terms, range(self.terms)), grad.mul_(features))
         return torch.addcmul(moment, mass, torch.sigmoid(x), value=-self.degree)
+
+    def closed_slopes(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        m = torch.arange(self.terms, dtype=torch.float64)
+        pairs = ((-self.degree * torch.sigmoid(x), torch.ones_like(m)), (x.new_ones(()), m))
+        return tuple((a, functional.pad(D.diag(), (0, 1))) for a, D in pairs)
 
     def slopes(self, x: Tensor, features: Tensor) -> Tensor:
         """d B_m / dx = (m - degree s) B_m: the slope s (1 - s) of the sigmoid cancels both divisions."""

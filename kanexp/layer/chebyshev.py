@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
@@ -15,6 +16,8 @@ class Chebyshev(Polynomials):
 
     Source: SS et al. 2024, https://arxiv.org/abs/2405.07200
     """
+
+    bounded: ClassVar[bool] = True
 
     def __post_init__(self):
         require(self._degree_is_right)

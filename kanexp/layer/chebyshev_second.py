@@ -1,6 +1,7 @@
 """Chebyshev polynomials of the second kind of tanh(x)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kanexp.error import require
 from kanexp.layer.base import Polynomials
@@ -12,6 +13,8 @@ class ChebyshevSecond(Polynomials):
 
     Source: Abramowitz and Stegun 1964, chapter 22, https://dlmf.nist.gov/18.9
     """
+
+    bounded: ClassVar[bool] = True
 
     def __post_init__(self):
         require(self._degree_is_right)

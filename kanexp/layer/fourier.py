@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from kanexp.error import require
 from kanexp.layer.base import Basis, normal, weighted_sums
@@ -59,6 +60,12 @@ class Fourier(Basis):
         for _ in range(order):  # a derivative's own is found as that of the cosines and sines it is made of
             found.append(self.slopes(x, found[-1]))
         return tuple(found)
+
+    def closed_slopes(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        k = torch.arange(1, self.frequencies + 1, dtype=torch.float64).diag()
+        zero = torch.zeros_like(k)
+        D = torch.cat([torch.cat([zero, -k], 1), torch.cat([k, zero], 1)])
+        return ((x.new_ones(()), functional.pad(D, (0, 1))),)
 
     def fill(self, x: Tensor, out: Tensor) -> None:
         cos, sin = out.split(self.frequencies, dim=-3)

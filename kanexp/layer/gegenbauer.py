@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kanexp.error import require
 from kanexp.layer.base import Polynomials
@@ -17,6 +18,7 @@ class Gegenbauer(Polynomials):
     Source: Abramowitz and Stegun 1964, chapter 22, https://dlmf.nist.gov/18.9
     """
 
+    bounded: ClassVar[bool] = True
     a: float = 1.5
 
     def __post_init__(self):

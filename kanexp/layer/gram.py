@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from kanexp.error import require
 from kanexp.layer.base import Polynomials
@@ -18,6 +19,7 @@ class Gram(Polynomials):
     Source: KAGN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
     """
 
+    bounded: ClassVar[bool] = True
     points: int = 64
 
     def __post_init__(self):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ class Jacobi(Polynomials):
     Source: JacobiKAN in torch-conv-kan, https://github.com/IvanDrokin/torch-conv-kan
     """
 
+    bounded: ClassVar[bool] = True
     a: float = 1.0
     b: float = 1.0
 

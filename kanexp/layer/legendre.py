@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
@@ -15,6 +16,8 @@ class Legendre(Polynomials):
 
     Source: jaxKAN, https://jaxkan.readthedocs.io
     """
+
+    bounded: ClassVar[bool] = True
 
     def __post_init__(self):
         require(self._degree_is_right)

@@ -60,6 +60,17 @@ class RBF(Bounded):
         """-(x - center) / std^2 times the feature."""
         return self._distance(x) * features * (-1 / self._std)
 
+    def closed_slopes(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        # Counted from the middle of all centers, so that little cancels.
+        middle, centers = (
+            (self.low + self.high) / 2,
+            torch.linspace(self.low, self.high, self.centers, dtype=torch.float64),
+        )
+        return tuple(
+            (a, functional.pad(D.diag() / self._std**2, (0, 1)))
+            for a, D in ((middle - x, torch.ones_like(centers)), (x.new_ones(()), centers - middle))
+        )
+
     def fill(self, x: Tensor, out: Tensor) -> None:
         centers = torch.linspace(self.low, self.high, self.centers, dtype=x.dtype, device=x.device)
         for center, bump in zip(centers.unbind(), out.unbind(-3), strict=True):

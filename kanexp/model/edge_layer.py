@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import torch
@@ -36,6 +36,9 @@ class LayerWeights(NamedTuple):
 
 # Numbers in a layer that is quickly drawn; torch takes a second before it can do without memory.
 SMALL = 2**22
+
+# Terms from which on sums over them are worth a matmul of their own.
+MANY = 16
 
 # A recurrence is compiled as one long expression: minutes at 120 terms, and nothing gained over the fast path.
 MOST_UNROLLED = 32
@@ -202,6 +205,30 @@ class EdgeLayer:
         last = grad[..., -1, :, :]
         total, *others = self._pull(x, features[..., :-1, :, :], grad[..., :-1, :, :], *inner)
         return total.addcmul_(RESIDUALS[self.basis.residual][1](x), last), *others
+
+    @cached_property
+    def few_outputs(self) -> bool:
+        """Whether the gradient in the inputs is found by `pull_sums` instead of by slopes of all terms."""
+        if self.terms < max(MANY, 2 * self.n_out) or self.inner_shapes:
+            return False
+        return bool(self.basis.closed_slopes(torch.zeros(self.n_in, 1)))
+
+    def pull_sums(self, x: Tensor, features: Tensor, weight: Tensor, grad: Tensor) -> Tensor:
+        """The gradient in x (seeds, n_in, batch), given that of the outputs (seeds, n_out, batch).
+
+        Slopes are sums of the functions themselves: the sums over terms come first, for a handful of outputs.
+        """
+        pairs, terms = self.basis.closed_slopes(x), self.basis.terms
+        of_inputs = weight[:, :, :terms].permute(0, 3, 1, 2)  # (seeds, n_in, n_out, terms)
+        combined = torch.cat([of_inputs @ D.to(weight) for _, D in pairs], dim=2)
+        sums = combined[..., :-1] @ features[:, :terms].transpose(1, 2)  # (seeds, n_in, pairs * n_out, batch)
+        sums += combined[..., -1:]
+        sums *= torch.cat([grad] * len(pairs), 1).unsqueeze(1)
+        parts = zip(pairs, sums.split(self.n_out, 2), strict=True)
+        total = reduce(torch.add, (a * own.sum(2) for (a, _), own in parts))
+        if self.basis.residual == "none":
+            return total
+        return total.addcmul_(RESIDUALS[self.basis.residual][1](x), weight[:, :, -1].mT @ grad)
 
     def _pull(self, x: Tensor, features: Tensor, grad: Tensor, *inner: Tensor) -> tuple[Tensor, ...]:
         if inner:

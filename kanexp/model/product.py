@@ -114,7 +114,9 @@ class Product(torch.autograd.Function):
             features = kept[i] if kept else layer.kernels.features(at, memory, *inner)
             if grad_weight is not None:
                 grad_weight.flatten(2).baddbmm_(pulled, features.flatten(1, 2).mT)
-            if grad_x is not None or inner:
+            if grad_x is not None and layer.few_outputs:
+                grad_x[..., chunk] = layer.pull_sums(at, features, weight, pulled)
+            elif grad_x is not None or inner:
                 of_features = (weight.flatten(2).mT @ pulled).view_as(features)
                 of_x, *of_inner = layer.kernels.pull(at, features, of_features, *inner)
                 if grad_x is not None:

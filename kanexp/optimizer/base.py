@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from kanexp.error import require
+from kanexp.optimizer.linear import Linear
 
 # theta (seeds, parameters) -> loss (seeds,) and gradient (seeds, parameters) of one batch.
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -32,6 +33,10 @@ class Problem(ABC):
         """The residuals once more, only to see whether they are smaller there; overridden where that takes less."""
         with torch.no_grad():
             return self.residuals(theta)
+
+    def linear(self, theta: Tensor) -> Linear:
+        """The residuals as a linear function around theta."""
+        return Linear.of(self.residuals, theta)
 
     @abstractmethod
     def jacobian(self, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,6 +97,7 @@ class Optimizer(ABC):
     least_squares: ClassVar[bool] = False  # True: it needs a loss that is a sum of squares
     double: ClassVar[str] = ""  # why it needs double precision, if it does: "squares the rounding errors"
     jacobian: ClassVar[bool] = False  # True: it needs the derivatives of every residual
+    programs: ClassVar[int] = 1  # how many functions of theta it asks a problem for
 
     def conflict(self, parameters: int) -> str:
         """Why this optimizer cannot train that many parameters; empty where it can."""

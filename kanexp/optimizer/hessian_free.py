@@ -18,9 +18,8 @@ MAX_REJECTIONS = 12  # in a row: by then the damping has grown so much that no s
 class HessianFree(Optimizer):
     """Steps d of (G + damping I) d = -g / 2 with G = J J^T, solved by at most `iterations` conjugate gradients.
 
-    G is never formed: a backward pass of a backward pass gives J^T v, a backward pass J v. Each solution starts from
-    the last one and ends when the quadratic model has stopped falling; the damping follows the ratio of the loss' fall
-    to the model's.
+    G is never formed ([linear.py](linear.py)). Each solution starts from the last one and ends when the quadratic model
+    has stopped falling; the damping follows the ratio of the loss' fall to the model's.
 
     Source: Martens 2010, https://www.cs.toronto.edu/~jmartens/docs/Deep_HessianFree.pdf
     """
@@ -29,6 +28,7 @@ class HessianFree(Optimizer):
     renews: ClassVar[bool] = True
     least_squares: ClassVar[bool] = True
     double: ClassVar[str] = "squares the rounding errors"
+    programs: ClassVar[int] = 3
     damping: float = 1e-2
     iterations: int = 30
     tolerance: float = 5e-4
@@ -64,8 +64,8 @@ class HessianFreeStepper(Stepper):
         self.stopped = torch.zeros_like(self.stopped)
 
     def step(self, theta: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
-        residuals, product = _linearize(problem, theta)
-        loss, slope = residuals.square().sum(1), product.pull(residuals)
+        residuals, slope, product = problem.linear(theta)
+        loss = residuals.square().sum(1)
         active = ~self.stopped & loss.isfinite() & (slope != 0).any(1)
         self.stopped = self.stopped | (~active & loss.isfinite())
 
@@ -73,8 +73,7 @@ class HessianFreeStepper(Stepper):
             return product(v) + self.damping[:, None] * v
 
         move, left, products = _conjugate_gradients(damped, -slope, self.last, active, self.settings)
-        with torch.no_grad():
-            found = problem.residuals(theta + move).square().sum(1)
+        found = problem.trial(theta + move).square().sum(1)
         better = active & (found < loss)  # NaN compares false
         # |r|^2 - |r + J^T move|^2, by the equation that the move solves but for what is left.
         promised = (move * (self.damping[:, None] * move + left - slope)).sum(1)
@@ -87,31 +86,6 @@ class HessianFreeStepper(Stepper):
         self.last = torch.where(better[:, None], move, 0.0)
         # One evaluation gave the residuals and their slope, each product costs as much, and one judged the step.
         return torch.where(better[:, None], theta + move, theta), loss, products + 1 + active.cpu()
-
-
-class _Products:
-    """v -> J J^T v from the graph of the residuals (seeds, residuals) over theta (seeds, parameters)."""
-
-    def __init__(self, residuals: Tensor, theta: Tensor):
-        self.residuals, self.theta = residuals, theta
-        self.u = torch.zeros_like(residuals, requires_grad=True)
-        # J u is linear in u: its own gradient in u, weighted by v, is J^T v.
-        (self.pulled,) = torch.autograd.grad(residuals, theta, self.u, create_graph=True)
-
-    def __call__(self, v: Tensor) -> Tensor:
-        (pushed,) = torch.autograd.grad(self.pulled, self.u, v, retain_graph=True)
-        return self.pull(pushed)
-
-    def pull(self, u: Tensor) -> Tensor:
-        """J u."""
-        return torch.autograd.grad(self.residuals, self.theta, u, retain_graph=True)[0]
-
-
-def _linearize(problem: Problem, theta: Tensor) -> tuple[Tensor, _Products]:
-    with torch.enable_grad():
-        theta = theta.detach().requires_grad_()
-        residuals = problem.residuals(theta)
-        return residuals.detach(), _Products(residuals, theta)
 
 
 def _conjugate_gradients(

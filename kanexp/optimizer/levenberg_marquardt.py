@@ -37,6 +37,7 @@ class LevenbergMarquardt(Optimizer):
     least_squares: ClassVar[bool] = True
     double: ClassVar[str] = "squares the rounding errors"
     jacobian: ClassVar[bool] = True
+    programs: ClassVar[int] = 2
     renews: ClassVar[bool] = True
     damping: float = 1e-2
     floor: float = 1e-2

@@ -117,6 +117,11 @@ def carried(network: Network, theta: Tensor, x: Tensor, partials: Iterable[Parti
     return (ByLayers if is_fixed_row(network) else ByTorch)(network, theta, x, _needed(partials))
 
 
+def channels(partials: Iterable[Partial]) -> int:
+    """How many derivatives, the value included, are carried through the layers for these."""
+    return len(_needed(partials))
+
+
 def _needed(partials: Iterable[Partial]) -> list[Partial]:
     """What these partials are made from, and they themselves, by order: (1, 1) from (1,) and the value ()."""
     parts = {part for p in partials for size in range(len(p) + 1) for part in combinations(sorted(p), size)}

@@ -1,61 +1,31 @@
-"""Compiled steps: loss, gradient, and the optimizer's update of a first-order step as one program."""
+"""Compiled steps: loss, gradient, and the update of a first-order step as one program; else the evaluations alone."""
 
-import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from kanexp import console
 from kanexp.config.experiment import Experiment
 from kanexp.model.network import Network
-from kanexp.optimizer.base import FirstOrder, FirstOrderStepper, SideBySide, Stepper
+from kanexp.optimizer.base import FirstOrderStepper, SideBySide, Stepper
 from kanexp.task.differential import Equation
 from kanexp.train.batches import Batches
+from kanexp.train.carried import channels
+from kanexp.train.evaluated import CompiledProblem
+from kanexp.train.given import Given, blocks, features
 from kanexp.train.objective import Objective
-from kanexp.train.program import Program
+from kanexp.train.program import Program, Programs
 from kanexp.train.stage import Stage
 from kanexp.train.state import TrainingState
 
-# Features of all layers that one program makes of its members: what it goes through stays in a processor's cache.
-BLOCK = 2**19
 # Features of one member, above which those that a compiled gradient keeps are memory that the way without saves.
 LARGE = 2**23
 
 # What `auto` reckons with, in seconds (scripts/bench_steps): what compiling takes, and what it saves in each step for
 # every layer and for every feature.
 COMPILING, OVERHEAD, SAVED = 20.0, 3e-4, 2e-9
-
-
-class Given(NamedTuple):
-    """The tensors of an objective, with one row for all members or with one for each; what has none is None."""
-
-    x: Tensor
-    y: Tensor
-    prepared: Tensor | None  # None where x is
-    sample_weight: Tensor | None
-    weight: Tensor | None  # of the penalty
-    mask: Tensor | None
-    trained: Tensor | None
-
-    @classmethod
-    def of(cls, o: Objective, trained: Tensor | None) -> "Given":
-        weight = None if o.weight is None else torch.as_tensor(o.weight).to(o.y).reshape(-1)
-        prepared = None if o.prepared is o.x else o.prepared
-        return cls(o.x, o.y, prepared, o.sample_weight, weight, o.mask, None if trained is None else trained[None])
-
-    def rows(self, rows: slice, members: int) -> "Given":
-        """The part of some members, of so many."""
-        return Given(*(one if one is None or len(one) < members else one[rows] for one in self))  # type: ignore[arg-type]
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Those that there are, in their order."""
-        return [one for one in self if one is not None]
 
 
 class Moved(NamedTuple):
@@ -81,21 +51,21 @@ class Moved(NamedTuple):
 
 
 class CompiledSteps:
-    """Takes the steps of a stepper: by a program where one is wanted and can be made, as they are where not.
+    """Takes the steps of a stepper: by programs where they are wanted and can be made, as they are where not.
 
+    Of an optimizer whose step is no function of tensors alone the evaluations are programs.
     Members move in blocks of equal size, each by the same program; the last block reaches back into the one before it.
     Whatever keeps a program from being made is said once, and all goes on without.
     """
 
     def __init__(self, wanted: bool):
-        self._wanted = wanted
-        self._programs: dict[tuple[object, ...], Program] = {}
+        self._programs = Programs(wanted)
         self._careful = 0  # the step before which none are taken at once
 
     @property
     def used(self) -> bool:
         """Whether programs take the steps."""
-        return self._wanted and bool(self._programs)
+        return self._programs.used
 
     def step(
         self, stepper: Stepper, theta: Tensor, stage: Stage, objective: Objective
@@ -103,7 +73,8 @@ class CompiledSteps:
         """What `Stepper.step` returns, and leaves in the stepper."""
         found = self._moved(stepper, theta, stage, [objective])
         if not found:
-            return stepper.step(theta, objective)
+            problem = CompiledProblem(objective, self._programs) if self._programs.wanted else objective
+            return stepper.step(theta, problem)
         _remember(stepper, found, 1)
         moved = Moved.joined(found, memory=False)
         return moved.theta, moved.losses[:, 0], torch.ones(len(theta), dtype=torch.int64)
@@ -138,13 +109,11 @@ class CompiledSteps:
 
     def _moved(self, stepper: Stepper, theta: Tensor, stage: Stage, objectives: Sequence[Objective]) -> list[Moved]:
         """What steps make of the rows of each stepper, which does not know yet; nothing where none are compiled."""
-        pairs = _pairs(stepper, len(theta)) if self._wanted else []
+        pairs = _pairs(stepper, len(theta)) if self._programs.wanted else []
         try:
             return [self._rows(own, rows, theta, stage, objectives) for rows, own in pairs]
         except Exception as error:  # torch has no class for what it cannot compile
-            self._wanted = False
-            why = next(iter(str(error).strip().splitlines()), "")
-            console.say(f"warning: steps are not compiled, which takes them longer: {type(error).__name__}: {why}")
+            self._programs.give_up(error)
             return []
 
     def _rows(
@@ -154,9 +123,9 @@ class CompiledSteps:
         rates = torch.tensor(
             [stepper.first_order.rate(stepper.steps + k) for k in range(len(objectives))], dtype=torch.float64
         ).unbind()
-        given = _given(objectives, stage.trained)
+        given = Given.each(objectives, stage.trained)
         whole, found, done = stepper.memory or (), [], rows.start
-        for block in _blocks(rows, features(stage.network) * objectives[0].x.shape[-1]):
+        for block in blocks(rows, features(stage.network) * objectives[0].x.shape[-1]):
             own = slice(block.start - rows.start, block.stop - rows.start)
             begin, memory = theta[block], [one[own] for one in whole]
             parts = {id(one): one.rows(block, len(theta)) for one in given}
@@ -169,11 +138,8 @@ class CompiledSteps:
     def _program(
         self, stepper: FirstOrderStepper, objective: Objective, given: Given, inputs: Sequence[Tensor]
     ) -> Program:
-        there = tuple(one is not None for one in given)
-        key = (objective.view, type(stepper), repr(stepper.first_order), there, *(one.shape for one in inputs))
-        if key not in self._programs:
-            self._programs[key] = Program(_step(stepper, objective, there), inputs)
-        return self._programs[key]
+        key = (objective.view, type(stepper), repr(stepper.first_order), given.there)
+        return self._programs.get(key, _step(stepper, objective, given.there), inputs)
 
 
 def _step(stepper: FirstOrderStepper, objective: Objective, there: Sequence[bool]) -> Callable[..., tuple[Tensor, ...]]:
@@ -181,27 +147,14 @@ def _step(stepper: FirstOrderStepper, objective: Objective, there: Sequence[bool
     remembered = len(stepper.memory or ())
 
     def step(rate: Tensor, theta: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        left = iter(others[remembered:])
-        given = Given(*(next(left) if one else None for one in there))  # type: ignore[arg-type]
-        x, prepared = given.x, given.x if given.prepared is None else given.prepared
-        own = replace(objective, x=x, prepared=prepared, y=given.y, mask=given.mask)
-        own = replace(own, sample_weight=given.sample_weight, weight=given.weight)
-        loss, grad = own(theta)
+        given = Given.again(there, others[remembered:])
+        loss, grad = given.put_into(objective)(theta)
         new, *memory = stepper.moved(theta, stepper.clipped(grad), rate, *others[:remembered])
         for kept in (given.trained, given.mask):
             new = new if kept is None else torch.where(kept, new, theta)
         return loss, new, *memory
 
     return step
-
-
-def _given(objectives: Sequence[Objective], trained: Tensor | None) -> list[Given]:
-    """The tensors of each, the very same where nothing changes."""
-    found = [Given.of(objectives[0], trained)]
-    for before, o in pairwise(objectives):
-        same = o.x is before.x and o.sample_weight is before.sample_weight and o.weight is None
-        found.append(found[-1] if same else Given.of(o, trained))
-    return found
 
 
 def _run(
@@ -237,14 +190,6 @@ def _of_tensors(stepper: FirstOrderStepper) -> bool:
     return "moved" in vars(home) and all(own) and stepper.memory is not None
 
 
-def _blocks(rows: slice, each: int) -> list[slice]:
-    """Rows in blocks of equal size with about BLOCK features, of which each member has so many."""
-    members = rows.stop - rows.start
-    size = math.ceil(members / math.ceil(members * each / BLOCK))
-    ends = [min(start + size, rows.stop) for start in range(rows.start, rows.stop, size)]
-    return [slice(end - size, end) for end in ends]
-
-
 def _finite(moved: Moved) -> Tensor:
     """Whether all numbers of each member are finite (members,)."""
     return moved.losses.sum(1).isfinite() & moved.theta.isfinite().all(1)
@@ -256,16 +201,11 @@ def worth_compiling(e: Experiment, network: Network, members: int, samples: int,
     By an estimate from shapes and words, for the same command must give the same bytes.
     """
     batch = min(samples, e.settings.batch_size or samples)
-    each = features(network) * batch
-    if device != "cpu" or not isinstance(e.optimizer, FirstOrder) or isinstance(e.task, Equation) or each > LARGE:
+    each = features(network) * batch * (channels(e.task.partials) if isinstance(e.task, Equation) else 1)
+    if device != "cpu" or each > LARGE:
         return False
     if e.settings.compile != "auto":
         return bool(e.settings.compile)
-    programs = 1 + len(e.settings.refine or {})
+    programs = e.optimizer.programs * (1 + len(e.settings.refine or {}))
     saved = e.settings.steps * (OVERHEAD * len(network.layers) + SAVED * members * each)
     return saved >= programs * COMPILING and shutil.which("c++") is not None
-
-
-def features(network: Network) -> int:
-    """Features of all layers for one member and sample; of functions on edges, of every edge."""
-    return sum(layer.n_in * layer.terms * (layer.n_out if layer.basis.per_edge else 1) for layer in network.layers)

@@ -1,4 +1,4 @@
-"""Program: a function of tensors as compiled code, made once and kept in the user's cache."""
+"""Program: a function of tensors as compiled code, made once and kept in the user's cache; and those of a training."""
 
 import contextlib
 import hashlib
@@ -12,12 +12,41 @@ from torch import Tensor
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from kanexp import console
 from kanexp.folder.lock import hold
 from kanexp.machine import processor
 
 # By the exponential, tanh takes half the time; near zero its absolute error is what numbers near one are rounded by.
 OPTIONS = {"cpp.use_decompose_tanh": True}
 KEPT = 256  # programs in the cache, of about 2 MB each; the oldest make room
+
+
+class Programs:
+    """The programs of a training, each made when it is first asked for; none any more once one cannot be."""
+
+    def __init__(self, wanted: bool):
+        self.wanted = wanted
+        self._made: dict[tuple[object, ...], Program] = {}
+
+    @property
+    def used(self) -> bool:
+        """Whether there are any, and all could be made."""
+        return self.wanted and bool(self._made)
+
+    def get(
+        self, key: tuple[object, ...], function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]
+    ) -> "Program":
+        """That of a function, which the key names, for inputs of these shapes."""
+        whole = (*key, *(one.shape for one in inputs))
+        if whole not in self._made:
+            self._made[whole] = Program(function, inputs)
+        return self._made[whole]
+
+    def give_up(self, error: Exception) -> None:
+        """Say once why what comes is not compiled."""
+        self.wanted = False
+        why = next(iter(str(error).strip().splitlines()), "")
+        console.say(f"warning: steps are not compiled, which takes them longer: {type(error).__name__}: {why}")
 
 
 class Program:
