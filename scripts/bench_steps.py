@@ -1,7 +1,8 @@
 """Milliseconds of a training step: as operations one by one, compiled as a whole, and in what a skilled user writes.
 
 That is a jitted scan over vmapped members in JAX, where JAX can be imported; in kanexp it is the whole loop, its looks
-every 100 steps included. Runs in turn; medians over stretches of 100 steps, and ratios to the scan.
+every 100 steps included. Runs in turn; medians over stretches of 100 steps, and ratios to the scan. Times are what the
+processor spent on all threads of the process, one of which works, so that other programs hardly count.
 
 usage: OMP_NUM_THREADS=1 python scripts/bench_steps.py [--repeats N] [--steps N] [CASE ...]
 
@@ -51,7 +52,7 @@ def kanexp(layer: str, members: int, steps: int, compiled: bool, optimizer: str 
 
         def watch(progress: Progress) -> None:
             if progress.step % look == 0:
-                seen.append(time.perf_counter())
+                seen.append(time.process_time())
 
         ledger = Ledger([NoLogs()], [ready.ensemble.seeds])
         train(ready.ensemble, ready.network, ready.start, ready.data, ledger, watch, compiled=ready.compiled)
@@ -104,9 +105,9 @@ def scan(layer: str, members: int, steps: int) -> Side:
     trained(keys).block_until_ready()
 
     def run() -> list[float]:
-        began = time.perf_counter()
+        began = time.process_time()
         trained(keys).block_until_ready()
-        return [(time.perf_counter() - began) / steps]
+        return [(time.process_time() - began) / steps]
 
     return run
 

@@ -70,7 +70,7 @@ class Halved(Fourier):
 
 
 def test_wrong_closed_slopes_are_seen():
-    with pytest.raises(AssertionError, match="closed_slopes differ from slopes by 0.5"):
+    with pytest.raises(AssertionError, match=r"closed_slopes differ from slopes by 0\.5"):
         check_basis(Halved())
 
 
