@@ -59,6 +59,7 @@ words of sweeps, beside WORD=V1,V2:
 options:
   --config-dir DIR   look for options of your own in DIR/<group>/*.yaml as well
   --cfg              print the composed configuration, checked, and stop
+  --profile FILE     write where the time goes, function by function, to FILE.csv or FILE.prof
   --version, -h, --help
 
 {EXAMPLES}"""

@@ -10,6 +10,7 @@ from kanexp.command.overview import page
 from kanexp.config.catalog import Catalog, find_catalog
 from kanexp.error import ConfigError
 from kanexp.paths import find_components
+from kanexp.profile import check, profiled
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-m", "--multirun", action="store_true")
     made.add_argument("--config-dir", action="append", default=[], type=Path)
     made.add_argument("--cfg", action="store_true")
+    made.add_argument("--profile", type=Path)
     made.add_argument("-h", "--help", action="store_true")
     made.add_argument("--version", action="store_true")
     return made
@@ -32,6 +34,14 @@ def command(arguments: Sequence[str]) -> int:
     if given.help:
         print(page(catalog), flush=True)
         return 0
+    if given.profile:
+        check(given.profile)
+        return profiled(lambda: _runs(given, catalog, arguments), given.profile)
+    return _runs(given, catalog, arguments)
+
+
+def _runs(given: Namespace, catalog: Catalog, arguments: Sequence[str]) -> int:
+    """One run or several; the exit code."""
     find_components(given.config_dir)
     if given.multirun:
         return _many(given, catalog, " ".join(["kanexp", *arguments]))
