@@ -47,9 +47,7 @@ def _write(profile: cProfile.Profile, file: Path) -> None:
     table = _table(pstats.Stats(profile))
     table.to_csv(file, index=False)
     own = table["own_seconds"]
-    console.say(
-        f"profile: {own.sum():.1f} s of the processor; {file} has all {len(table)} functions, these take most of it themselves"
-    )
+    console.say(f"profile: {own.sum():.1f} s of the processor; {file} has all {len(table)} functions, most of it here:")
     for row in table.head(SHOWN).itertuples():
         console.say(f"{row.own_seconds:8.2f} s  {row.calls:9,} calls  {row.function}  ({row.where})")
 

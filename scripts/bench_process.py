@@ -50,7 +50,7 @@ def measure(repeats: int, steps: int) -> None:
     run = [*TASK, f"steps={steps}"]
     ways = {
         "five runs of 20 seeds": [[*run, "seeds=20", f"init={init}"] for init in STARTS],
-        "as one sweep": [["-m", *run, "seeds=20", f"init={','.join(STARTS)}"]],
+        "as one sweep": [["-m", "rerun=all", *run, "seeds=20", f"init={','.join(STARTS)}"]],
         "one run of 100 seeds": [[*run, "seeds=100"]],
     }
     with tempfile.TemporaryDirectory() as folder:

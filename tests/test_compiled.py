@@ -125,6 +125,7 @@ CASES = {
     "seconds": {"budget": {"seconds": 1000.0}},
     "many looks": {"log_every": 3},
     "one member": {"seeds": 1},
+    "many frequencies": {"layer": Fourier(frequencies=20)},
     "L-BFGS": {"optimizer": LBFGS()},
     "self-scaled Broyden": {"optimizer": SSBroyden()},
     "Levenberg-Marquardt": {"optimizer": LevenbergMarquardt(), "steps": 6},
