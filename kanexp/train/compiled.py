@@ -25,7 +25,7 @@ LARGE = 2**23
 
 # What `auto` reckons with, in seconds (scripts/bench_steps): what compiling takes, and what it saves in each step for
 # every layer and for every feature.
-COMPILING, OVERHEAD, SAVED = 20.0, 3e-4, 2e-9
+COMPILING, OVERHEAD, SAVED = 10.0, 3e-4, 2e-9
 
 
 class Moved(NamedTuple):
