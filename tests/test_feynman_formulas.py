@@ -115,7 +115,7 @@ def test_a_chain_with_a_row_is_not_done_again_and_what_is_wrong_is_named(tmp_pat
     monkeypatch.chdir(tmp_path)
     done, ends = [], {3: ("wrong", "Traceback"), 4: ("none", "why, and why")}
     monkeypatch.setattr(formula_chains, "chain", lambda seed: done.append(seed) or ends.get(seed, ("formula", "")))
-    monkeypatch.setattr(formula_chains, "paint_nothing", lambda: None)
+    monkeypatch.setattr(formula_chains, "draw_nothing", lambda: None)
     monkeypatch.setattr(sys, "argv", ["formula_chains", "--seed", "4", "--count", "2"])
     formula_chains.main()
     assert "2 chains: 1 formula, 1 none, 0 refused, 0 wrong; 0.0 s of one in the median" in capsys.readouterr().out
