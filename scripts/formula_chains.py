@@ -30,6 +30,7 @@ from kanexp.error import ConfigError
 from kanexp.formula.explain import explain_formula
 from kanexp.formula.formulas import Formula
 from kanexp.formula.writing import write_formulas
+from kanexp.interrupt import was_asked
 from kanexp.run import run as one_run
 from kanexp.trained.trained import load
 
@@ -99,7 +100,10 @@ def _table(rng: np.random.Generator, inputs: int) -> pd.DataFrame:
 
 
 def chain(seed: int) -> tuple[str, str]:
-    """How a chain ended (formula, none, refused or wrong), and what was wrong or the reason."""
+    """How a chain ended (formula, none, refused or wrong), and what was wrong or the reason.
+
+    Raises KeyboardInterrupt where its run was asked to end.
+    """
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         said = io.StringIO()
@@ -107,6 +111,8 @@ def chain(seed: int) -> tuple[str, str]:
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 code = kanexp(given)
+            if was_asked(code):
+                raise KeyboardInterrupt
             if code or not Path("outputs/x/latest/model.pt").is_file():
                 return ("wrong", said.getvalue()[-800:]) if "Traceback" in said.getvalue() else ("refused", f"{given}")
             run = load(Path("outputs/x/latest"))
@@ -190,8 +196,11 @@ def main() -> None:
     for seed in range(given.seed, given.seed + given.count):
         if time.monotonic() - begin > 60 * given.minutes:
             break
-        if seed not in done:
-            add(seed)
+        try:
+            if seed not in done:
+                add(seed)
+        except KeyboardInterrupt:  # what it has come to is said all the same
+            break
     found = rows()
     print(sentence(found))
     if given.readme:

@@ -126,6 +126,15 @@ def test_a_chain_with_a_row_is_not_done_again_and_what_is_wrong_is_named(tmp_pat
     assert "Wrong: seeds 3." in capsys.readouterr().out
 
 
+def test_a_chain_that_is_asked_to_end_leaves_no_row(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(formula_chains, "kanexp", lambda words: 143)
+    monkeypatch.setattr(formula_chains, "draw_nothing", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["formula_chains"])
+    formula_chains.main()
+    assert "0 chains" in capsys.readouterr().out
+
+
 def test_a_chain_ends_well():
     how, why = formula_chains.chain(2)
     assert how in ("formula", "none"), why
