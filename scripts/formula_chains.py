@@ -1,12 +1,13 @@
 """Reads small random networks as formulas, one after the other, and says whether anything was NaN or a traceback.
 
-    scripts/formula_chains [--minutes 10] [--seed 0] [--count N]
+    scripts/formula_chains [--minutes 10] [--seed 0] [--count N] [--readme]
     scripts/formula_chains --repeat SEED
 
 A chain: a random formula with or without noise, or a table whose columns are of any size, of few values or the same; a
 network of random layers and widths trained on it for 1 to 20 steps; then distilled, read, written and put into a
 folder. Right is a formula whose numbers are finite, or none with a reason. Each chain has a seed, from which it can be
-repeated.
+repeated; outputs/formula_chains.csv gets a row for it, and what has one is not done again. --readme puts what all rows
+come to into outputs/readme/feynman_formulas.md.
 """
 
 import argparse
@@ -17,21 +18,24 @@ import os
 import tempfile
 import time
 import traceback
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import sympy
-from replay import paint_nothing
+from marked import ROOT, fill
 
 from kanexp.cli import main as kanexp
 from kanexp.error import ConfigError
 from kanexp.formula.explain import explain_formula
 from kanexp.formula.formulas import Formula
 from kanexp.formula.writing import write_formulas
+from kanexp.interrupt import was_asked
+from kanexp.run import run as one_run
 from kanexp.trained.trained import load
 
+TABLE, PAGE = Path("outputs/formula_chains.csv"), "outputs/readme/feynman_formulas.md"
+ENDS = ("formula", "none", "refused", "wrong")
 LAYERS = ("bspline", "chebyshev", "fourier", "rbf", "piecewise_linear", "sine")
 OPTIMIZERS = ("levenberg_marquardt", "adam", "lbfgs")
 PARTS = (
@@ -96,7 +100,10 @@ def _table(rng: np.random.Generator, inputs: int) -> pd.DataFrame:
 
 
 def chain(seed: int) -> tuple[str, str]:
-    """How a chain ended (formula, none, refused or wrong), and what was wrong or the reason."""
+    """How a chain ended (formula, none, refused or wrong), and what was wrong or the reason.
+
+    Raises KeyboardInterrupt where its run was asked to end.
+    """
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         said = io.StringIO()
@@ -104,6 +111,8 @@ def chain(seed: int) -> tuple[str, str]:
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 code = kanexp(given)
+            if was_asked(code):
+                raise KeyboardInterrupt
             if code or not Path("outputs/x/latest/model.pt").is_file():
                 return ("wrong", said.getvalue()[-800:]) if "Traceback" in said.getvalue() else ("refused", f"{given}")
             run = load(Path("outputs/x/latest"))
@@ -141,30 +150,64 @@ def _float(number: sympy.Expr) -> float:
         return math.nan
 
 
+def draw_nothing() -> None:
+    """Have runs end without figures, which are no part of a chain and take a third of its time."""
+    one_run.draw = lambda *given: None
+
+
+def rows() -> pd.DataFrame:
+    columns = ["seed", "ended", "seconds", "why"]
+    return pd.read_csv(TABLE, keep_default_na=False) if TABLE.is_file() else pd.DataFrame(columns=columns)
+
+
+def add(seed: int) -> None:
+    """Do a chain, and give it its row."""
+    begin = time.monotonic()
+    how, why = chain(seed)
+    if how == "wrong":
+        print(f"seed {seed}: {why}", flush=True)
+    new = {"seed": seed, "ended": how, "seconds": round(time.monotonic() - begin, 1), "why": why}
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame([new]).to_csv(TABLE, mode="a", header=not TABLE.is_file(), index=False)
+
+
+def sentence(found: pd.DataFrame) -> str:
+    """What all chains come to."""
+    counts = ", ".join(f"{(found['ended'] == how).sum()} {how}" for how in ENDS)
+    median, most = found["seconds"].median(), found["seconds"].max()
+    wrong = ", ".join(map(str, found.loc[found["ended"] == "wrong", "seed"]))
+    said = f"{len(found)} chains: {counts}; {median:.1f} s of one in the median, {most:.0f} s at most."
+    return f"{said} Wrong: seeds {wrong}." if wrong else said
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/formula_chains", description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--count", type=int, default=1000, help="chains at most (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the first chain; each next one has the next seed")
     parser.add_argument("--repeat", type=int, help="only the chain of this seed, and what it said")
+    parser.add_argument("--readme", action="store_true", help=f"put what all came to into {PAGE}")
     given = parser.parse_args()
     if given.repeat is not None:
         print(*chain(given.repeat), sep=": ")
         return
-    paint_nothing()  # pictures take longer than all the rest
-    ended, wrong, begin = Counter[str](), [], time.monotonic()
+    draw_nothing()
+    begin, done = time.monotonic(), set(rows()["seed"])
     for seed in range(given.seed, given.seed + given.count):
         if time.monotonic() - begin > 60 * given.minutes:
             break
-        how, why = chain(seed)
-        ended[how] += 1
-        if how == "wrong":
-            wrong.append(seed)
-            print(f"seed {seed}: {why}", flush=True)
-    counts = ", ".join(f"{ended[how]} {how}" for how in ("formula", "none", "refused", "wrong"))
-    print(f"{sum(ended.values())} chains in {time.monotonic() - begin:.0f} s: {counts}")
-    if wrong:
-        raise SystemExit(f"wrong: seeds {', '.join(map(str, wrong))}")
+        try:
+            if seed not in done:
+                add(seed)
+        except KeyboardInterrupt:  # what it has come to is said all the same
+            break
+    found = rows()
+    print(sentence(found))
+    if given.readme:
+        fill(PAGE, "chains", sentence(found))
+        print(ROOT / PAGE)
+    if (found["ended"] == "wrong").any():
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

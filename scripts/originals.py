@@ -4,15 +4,18 @@
     python scripts/originals.py poisson --stay 1 2 3   the same with knots that stay where they start
     python scripts/originals.py init_small 0 1 2       jaxKAN: training MSE of f1 = x y from the power start
     python scripts/originals.py formulas 0 1           pykan: from networks to formulas on the Feynman equations
+    python scripts/originals.py pyoperon 0 1           the same equations by genetic programming; or pysr
 
-The numbers are seeds. `formulas` fills a table of outputs/readme/feynman_formulas.md (see scripts/pykan_chain.py);
---equations I.12.11 II.2.42 does some of them, --simplicity 0 lets symbols be chosen by their fit alone. Needs
-`pip install 'kanexp[bench]'`.
+The numbers are seeds. `formulas` and the last fill tables of outputs/readme/feynman_formulas.md (see pykan_chain.py,
+genetic.py); --equations I.12.11 II.2.42 does some of them, --simplicity 0 lets pykan choose symbols by their fit alone.
+Needs `pip install 'kanexp[bench]'`, and the last `pip install pyoperon`, or pysr with Julia.
 """
 
 import argparse
 
 import torch
+from genetic import SEARCHES
+from genetic import compare as genetic
 from pykan_chain import SIMPLICITY, compare
 
 from kanexp.task.feynman import EQUATIONS
@@ -94,12 +97,16 @@ def formulas(seeds: list[int], equations: list[str], simplicity: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("row", choices=["poisson", "init_small", "formulas"])
+    parser.add_argument("row", choices=["poisson", "init_small", "formulas", *SEARCHES])
     parser.add_argument("seeds", nargs="+", type=int)
     parser.add_argument("--stay", action="store_true")
     parser.add_argument("--equations", nargs="+", default=[], choices=list(EQUATIONS), metavar="EQUATION")
     parser.add_argument("--simplicity", type=float, default=SIMPLICITY, choices=[SIMPLICITY, 0.0])
     given = parser.parse_args()
+    if given.row in SEARCHES:
+        torch.set_num_threads(1)
+        print(genetic(given.row, given.seeds, given.equations))
+        return
     if given.row == "formulas":
         print(formulas(given.seeds, given.equations, given.simplicity))
         return

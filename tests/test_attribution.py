@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import torch
 
-from kanexp.attribution.importance import importance
 from kanexp.attribution.learned import Learned
 from kanexp.attribution.pair import column_importance, interactions, p_value, pairs, structure
 from kanexp.attribution.permutation import permutation
@@ -18,6 +17,7 @@ from kanexp.cli import main
 from kanexp.figure.graph import MOST, graph
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
+from kanexp.measure.importance import importance
 from kanexp.model.kan import KAN
 from kanexp.model.mlp import MLP
 from kanexp.model.residual_kan import ResidualKAN

@@ -25,6 +25,7 @@ from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.optimizer.sgd import SGD
 from kanexp.optimizer.ssbroyden import SSBroyden
+from kanexp.reg.l1 import L1
 from kanexp.seeding import generator
 from kanexp.task.burgers import Burgers
 from kanexp.task.poisson import Poisson
@@ -50,6 +51,10 @@ CASES = {
     "diagnostics": [experiment(diagnostics=True)],
     "minibatches": [experiment(batch_size=16)],
     "refinement": [experiment(BSpline(grid="quantiles"), refine={4: 8, 30: 12}, optimizer=SGD(learning_rate=1e-3))],
+    "threshold": [
+        experiment(optimizer=Adam(learning_rate=0.02), reg=L1(weight=0.01, threshold=0.3, threshold_every=4), steps=12)
+    ],
+    "threshold, lbfgs": [experiment(optimizer=LBFGS(), reg=L1(threshold=0.3, threshold_every=4), steps=12)],
     "side by side": [experiment(optimizer=AdamW()), experiment(init=Default(), optimizer=SGD(), seeds=2)],
     "patience": [experiment(optimizer=Adam(learning_rate=0.5), patience=8, steps=60)],
     "float32": [experiment(dtype="float32")],
@@ -116,6 +121,18 @@ def test_killed_twice_and_continued_it_ends_with_the_same_bits(members, tmp_path
     assert all(torch.equal(whole.test[name], broken.test[name]) for name in whole.test)
     assert tables(tmp_path / "whole") == tables(tmp_path / "broken")
     assert len(tables(tmp_path / "whole")) == 3 * len(members)
+
+
+def test_a_checkpoint_from_before_edges_could_go_is_gone_on_with(tmp_path, capsys):
+    members = CASES["adam"]
+    whole = train(members, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(members, tmp_path, 5)
+    values = torch.load(tmp_path / "state.pt", weights_only=False)
+    assert values.pop("kept") == []
+    (tmp_path / "state.pt").write_bytes(saved(values))
+    assert torch.equal(train(members, tmp_path).best, whole.best)
+    assert "ignored" not in capsys.readouterr().out
 
 
 def test_a_finished_training_is_not_done_again(tmp_path):

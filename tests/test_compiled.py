@@ -118,6 +118,7 @@ CASES = {
     "penalty of activations": {"reg": Activation(weight=0.1)},
     "minibatches": {"batch_size": 16},
     "minibatches with a penalty": {"batch_size": 16, "reg": L1(weight=0.1, schedule="decay")},
+    "threshold": {"optimizer": Adam(learning_rate=0.02), "reg": L1(weight=0.01, threshold=0.3, threshold_every=7)},
     "refinement": {"layer": BSpline(), "refine": {7: 8}},
     "measured knots": {"layer": BSpline(grid="quantiles")},
     "patience": {"optimizer": Adam(learning_rate=0.5), "patience": 8, "steps": 50},

@@ -111,6 +111,30 @@ def test_a_chain_that_is_wrong_is_said():
     assert formula_chains.judged(Formula(0, sympy.Symbol("x") * sympy.nan, **fine))[0] == "wrong"
 
 
+def test_a_chain_with_a_row_is_not_done_again_and_what_is_wrong_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    done, ends = [], {3: ("wrong", "Traceback"), 4: ("none", "why, and why")}
+    monkeypatch.setattr(formula_chains, "chain", lambda seed: done.append(seed) or ends.get(seed, ("formula", "")))
+    monkeypatch.setattr(formula_chains, "draw_nothing", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["formula_chains", "--seed", "4", "--count", "2"])
+    formula_chains.main()
+    assert "2 chains: 1 formula, 1 none, 0 refused, 0 wrong; 0.0 s of one in the median" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["formula_chains", "--seed", "3", "--count", "3"])
+    with pytest.raises(SystemExit):
+        formula_chains.main()
+    assert done == [4, 5, 3]
+    assert "Wrong: seeds 3." in capsys.readouterr().out
+
+
+def test_a_chain_that_is_asked_to_end_leaves_no_row(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(formula_chains, "kanexp", lambda words: 143)
+    monkeypatch.setattr(formula_chains, "draw_nothing", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["formula_chains"])
+    formula_chains.main()
+    assert "0 chains" in capsys.readouterr().out
+
+
 def test_a_chain_ends_well():
     how, why = formula_chains.chain(2)
     assert how in ("formula", "none"), why

@@ -50,6 +50,10 @@ def run(*experiments, checkpoint=None, watch=lambda p: None):
 MEMBERS = {
     "starts": [experiment(init=Default(), seeds=2), experiment(init=Glorot(), seeds=[5]), experiment(init=Smooth())],
     "penalties": [experiment(reg=L1(weight=w), seeds=2) for w in (1e-4, 1e-1)],
+    "thresholds": [
+        experiment(optimizer=o, reg=L1(weight=w, threshold=0.3, threshold_every=10), seeds=2)
+        for o, w in ((Adam(learning_rate=0.02), 1e-4), (Adam(learning_rate=0.02), 1e-1), (SGD(momentum=0.5), 1e-1))
+    ],
     "optimizers": [
         experiment(optimizer=o, seeds=2) for o in (Adam(learning_rate=1e-2), AdamW(clip=0.1), SGD(momentum=0.5))
     ],
@@ -72,6 +76,7 @@ def test_together_as_alone(members):
         assert_close(result.best, alone.best, rtol=1e-6, atol=1e-9)
         assert_close(result.test, alone.test, rtol=1e-6, atol=1e-12)
         assert result.status == alone.status
+        assert [edges.tolist() for edges in result.kept or []] == [edges.tolist() for edges in alone.kept or []]
         assert torch.equal(result.evaluations, alone.evaluations)
         for name in ("metrics", "diagnostics", "spectra"):
             keys = [column for column in COLUMNS[name] if column not in ("value", "power")]
@@ -108,6 +113,7 @@ def test_what_has_not_trains_apart():
     assert grouped("layer.degree=3,5", "init=default,glorot") == [[0, 1], [2, 3]]
     assert grouped("reg=l1", "reg.weight=0,1e-3,1e-2") == [[0], [1, 2]]
     assert grouped("reg=l1,l2") == [[0], [1]]
+    assert grouped("reg=l1", "reg.threshold=0,0.1,0.2") == [[0], [1], [2]]
     assert grouped("optimizer=lbfgs", "optimizer.history=5,10") == [[0], [1]]
     assert grouped("data_seed=0,1") == [[0], [1]]
     assert grouped("init=default,glorot", "budget={seconds: 1}") == [[0], [1]]

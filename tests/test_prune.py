@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import kanexp
-from kanexp.attribution.cut import all_edges, connected, count, least, without, without_least_node
 from kanexp.attribution.learned import Learned
 from kanexp.cli import main
 from kanexp.layer.bspline import BSpline
@@ -28,8 +27,8 @@ from kanexp.optimizer.sgd import SGD
 from kanexp.optimizer.ssbroyden import SSBroyden
 from kanexp.reg.activation import Activation
 from kanexp.reg.none import NoPenalty
-from kanexp.run.pruning import trained_weights
 from kanexp.task.function import Function
+from kanexp.train.cut import all_edges, connected, count, least, trained_weights, without, without_least_node
 from kanexp.train.objective import Objective, view
 
 TASK = Function(function="exp_sin_square")

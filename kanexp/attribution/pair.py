@@ -7,9 +7,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from kanexp.attribution.importance import importance
 from kanexp.attribution.learned import Learned
 from kanexp.data.subset import some
+from kanexp.measure.importance import importance
 from kanexp.score.functions import root_mean_square
 from kanexp.seeding import generator
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kanexp.attribution.importance import Importance, importance
 from kanexp.attribution.learned import Learned
 from kanexp.attribution.pair import column_importance, interactions, p_value, pairs, structure
 from kanexp.attribution.permutation import permutation
+from kanexp.measure.importance import Importance, importance
 from kanexp.measure.tables import edges as edge_functions
 
 

@@ -65,6 +65,8 @@ def check_together(
                 f"use {'layer=chebyshev' if model.uses_layer else 'model.activation=tanh'}"
             )
     mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
+    if reg.threshold > 0:
+        mistakes += _threshold_mistakes(settings, task, reg, model, widths, layers or [layer])
     if settings.refine:
         mistakes += [mistake for basis in bases for mistake in _refinement_mistakes(settings, basis, model)]
     return widths, list(dict.fromkeys(mistakes))
@@ -131,6 +133,27 @@ def _optimizer_mistakes(settings: Settings, task: "Task", reg: "Regularizer", op
         mistakes.append(
             f"reg.schedule: {name} compares losses of different steps and needs a constant weight, "
             f"got {reg.schedule}; use reg.schedule=constant or optimizer=adam"
+        )
+    return mistakes
+
+
+def _threshold_mistakes(
+    settings: Settings, task: "Task", reg: "Regularizer", model: "Model", widths: list[int], layers: Sequence["Basis"]
+) -> list[str]:
+    """Why edges cannot go while the network trains."""
+    mistakes = []
+    if reg.threshold_every >= settings.steps:
+        mistakes.append(
+            f"reg.threshold_every: must be below steps={settings.steps}, or no edge ever goes, got "
+            f"{reg.threshold_every}; lower it, or use reg.threshold=0"
+        )
+    if not widths or len(layers) not in (1, len(widths) - 1):
+        return mistakes
+    embedded = model.embedding(widths[0], task.periods) is not None
+    if embedded or not model.network(model.entering(widths, task.periods), *layers).is_row:
+        mistakes.append(
+            f"reg.threshold: the layers of {type(model).__name__} are no row, and what goes around an edge stays where "
+            "the edge goes; use model=kan or model=mlp without an embedding, or reg.threshold=0"
         )
     return mistakes
 

@@ -20,6 +20,8 @@ LATER: dict[tuple[str, str], Any] = {
     ("model", "frequencies"): 0,
     ("model", "bandwidth"): 1.0,
     ("optimizer", "form"): "normal",
+    ("reg", "threshold"): 0.0,
+    ("reg", "threshold_every"): 100,
     ("task", "domain"): "own",
     ("task", "scale"): False,
     ("task", "hard"): False,
@@ -101,7 +103,10 @@ def _anchored(group: dict[str, Any]) -> dict[str, Any]:
 
 def _as_before(name: str, group: dict[str, Any]) -> dict[str, Any]:
     """The group without options that are what they were before there was a choice: digests of runs stay the same."""
-    return {key: value for key, value in group.items() if LATER.get((name, key), UNKNOWN) != value}
+    found = {key: value for key, value in group.items() if LATER.get((name, key), UNKNOWN) != value}
+    if name == "reg" and isinstance(parts := found.get("parts"), dict):
+        found["parts"] = {part: _as_before(name, own) if isinstance(own, dict) else own for part, own in parts.items()}
+    return found
 
 
 def _with_content(group: dict[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class Record:
     best_val_loss: BySeed | None = None
     test: dict[str, BySeed] | None = None
     pruned: dict[str, Any] | None = None  # of which run, and the edges and weights that each seed has left
+    left: dict[str, dict[int, int]] | None = None  # edges and weights of each seed, where edges went in training
     pack: dict[str, int] | None = None  # jobs and networks that trained as one, whose seconds these are shares of
     seconds: float | None = None
     peak_memory_bytes: int | None = None
@@ -197,6 +198,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "files": _each(lambda mark: _checked(Mark(**mark))),
     "test": _each(_numbered),
     "pruned": _each(lambda value: _numbered(value) if isinstance(value, Mapping) else value),
+    "left": _each(_numbered),
     "refinement_jump": lambda values: _numbered(_each(_numbered)(values)),
     "test_before_refinement": lambda values: _numbered(_each(_each(_numbered))(values)),
     **dict.fromkeys(("evaluations", "best_step", "best_val_loss"), _numbered),

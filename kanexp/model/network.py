@@ -67,6 +67,12 @@ class Network:
         return [self.layers[0].n_in, *(layer.n_out for layer in self.layers)]
 
     @property
+    def is_row(self) -> bool:
+        """Whether every signal goes through one layer after the other."""
+        wiring = self.wiring.inner if isinstance(self.wiring, Finished) else self.wiring
+        return isinstance(wiring, Row)
+
+    @property
     def parameters(self) -> int:
         """Trained numbers of one seed."""
         return sum(size for size, trained in zip(self._sizes, self._trained, strict=True) if trained)

@@ -76,6 +76,13 @@ class Stepper(ABC):
         """
         return
 
+    def restrict(self, rows: Tensor, mask: Tensor) -> None:
+        """Only the weights of a mask (seeds, parameters) are trained from here on; in these seeds (seeds,) some fewer.
+
+        There the others have become zero, and what was concluded from where they were is void.
+        """
+        self.forget(rows)
+
     def renew(self) -> None:
         """Other samples from here on: what was concluded from the old ones is void.
 
@@ -184,6 +191,11 @@ class FirstOrderStepper(Stepper):
             return grad
         return grad * (self.first_order.clip / grad.norm(dim=1, keepdim=True)).clamp(max=1)
 
+    def restrict(self, rows: Tensor, mask: Tensor) -> None:
+        """What is remembered of other weights is zero; an optimizer that cannot be carried starts these seeds anew."""
+        if not self.carry(lambda state: torch.where(mask, state, 0.0)):
+            self.forget(rows)
+
     @property
     def memory(self) -> tuple[Tensor, ...] | None:
         """What the next step goes on from, each with a row per seed; None where `move` alone can make it."""
@@ -226,6 +238,10 @@ class SideBySide(Stepper):
     def forget(self, rows: Tensor) -> None:
         for own, stepper in self.pairs():
             stepper.forget(rows[own])
+
+    def restrict(self, rows: Tensor, mask: Tensor) -> None:
+        for own, stepper in self.pairs():
+            stepper.restrict(rows[own], mask[own])
 
     def pairs(self) -> Iterator[tuple[slice, FirstOrderStepper]]:
         """Each stepper with its rows."""

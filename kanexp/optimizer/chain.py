@@ -89,6 +89,10 @@ class ChainStepper(Stepper):
         if self.at_work is not None:
             self.at_work.forget(rows)
 
+    def restrict(self, rows: Tensor, mask: Tensor) -> None:
+        if self.at_work is not None:
+            self.at_work.restrict(rows, mask)
+
     def renew(self) -> None:
         if self.at_work is not None:
             self.at_work.renew()

@@ -59,9 +59,16 @@ class HessianFreeStepper(Stepper):
 
     def renew(self) -> None:
         # What the damping had risen to on old samples would allow no step on others.
-        self.damping = torch.where(self.stopped, self.settings.damping, self.damping)
-        self.rise = torch.where(self.stopped, 2.0, self.rise)
-        self.stopped = torch.zeros_like(self.stopped)
+        self._begin(self.stopped)
+
+    def restrict(self, rows: Tensor, mask: Tensor) -> None:
+        self._begin(rows)
+        self.last = torch.where(mask, self.last, 0.0)
+
+    def _begin(self, rows: Tensor) -> None:
+        self.damping = torch.where(rows, self.settings.damping, self.damping)
+        self.rise = torch.where(rows, 2.0, self.rise)
+        self.stopped = self.stopped & ~rows
 
     def step(self, theta: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
         residuals, slope, product = problem.linear(theta)

@@ -46,6 +46,10 @@ class QuasiNewtonStepper(Stepper):
     def remember(self, move: Tensor, change: Tensor, counts: Tensor) -> None:
         """Take a move and what it changed of the gradient (seeds, parameters), of those seeds (seeds,) that count."""
 
+    def restrict(self, rows: Tensor, mask: Tensor) -> None:
+        self.forget(rows)
+        self.stopped = self.stopped & ~rows
+
     def renew(self) -> None:
         self.stopped, self.at = torch.zeros_like(self.stopped), None
 

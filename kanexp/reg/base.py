@@ -20,16 +20,23 @@ class Regularizer(ABC):
 
     `schedule` changes its weight over the first `schedule_steps` steps: warmup raises it linearly from zero, decay
     lowers it linearly to zero; afterwards it stays.
+
+    With a `threshold` edges of low importance go for good while the network trains: every `threshold_every` steps those
+    below that share of the most important edge in their layer. Their functions become zero, and are no longer trained.
     """
 
     weight: float = 1e-3
     schedule: Literal["constant", "warmup", "decay"] = "constant"
     schedule_steps: int = 1000
+    threshold: float = 0.0
+    threshold_every: int = 100
 
     def __post_init__(self):
         require(
             (0 <= self.weight < math.inf, f"weight must be zero or more, got {self.weight}"),
             (self.schedule_steps >= 1, f"schedule_steps must be at least 1, got {self.schedule_steps}"),
+            (0 <= self.threshold < 1, f"threshold must be at least 0 and below 1, got {self.threshold}"),
+            (self.threshold_every >= 1, f"threshold_every must be at least 1, got {self.threshold_every}"),
         )
 
     def weight_at(self, step: int) -> float:

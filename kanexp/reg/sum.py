@@ -16,8 +16,8 @@ from kanexp.reg.base import Regularizer
 class Sum(Regularizer):
     """sum of part.weight part.penalty over `parts`, each named as on the command line.
 
-    A part is a weight, {l1: 1e-3}, or options, {smooth: {weight: 1e-3, order: 1}}; `weight` and `schedule` are those of
-    the whole.
+    A part is a weight, {l1: 1e-3}, or options, {smooth: {weight: 1e-3, order: 1}}; `weight`, `schedule` and `threshold`
+    are those of the whole.
     """
 
     weight: float = 1.0
@@ -31,6 +31,10 @@ class Sum(Regularizer):
             (
                 all(part.schedule == "constant" for part in parts),
                 "a part has no schedule of its own; set reg.schedule for the whole",
+            ),
+            (
+                all(part.threshold == 0 for part in parts),
+                "a part has no threshold of its own; set reg.threshold for the whole",
             ),
         )
 

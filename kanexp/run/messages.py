@@ -17,6 +17,7 @@ from kanexp.model.network import Network
 from kanexp.report.interval import median_interval
 from kanexp.score.score import metric_label
 from kanexp.task.base import Data
+from kanexp.train import cut
 from kanexp.train.result import Result
 
 NOTABLE_SHARE = 0.01  # of inputs outside the domain, from which on it is worth a word
@@ -90,6 +91,8 @@ def conclude(seeds: list[int], result: Result, brief: bool, train: Mapping[str, 
     else:
         columns = ("metric", "median", "interval", "on training data")[: 4 if train else 3]
         console.table(f"{count(seeds)} in {result.seconds:.1f} s", columns, [row[: len(columns)] for row in rows], note)
+    if result.kept and not brief:
+        console.say(_edges_left(result.kept))
     if started := [seed for seed, step in zip(seeds, result.best_step.tolist(), strict=True) if step == 0]:
         of = "" if len(started) == len(seeds) else f" for {_listed(started)}"
         console.say(
@@ -137,6 +140,12 @@ def overfits(metrics: pd.DataFrame, weights: int, samples: int) -> str:
 
 def count(seeds: list[int]) -> str:
     return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+
+
+def _edges_left(kept: cut.Kept) -> str:
+    edges, whole = cut.count(kept).tolist(), sum(one[0].numel() for one in kept)
+    fewest, most = min(edges), max(edges)
+    return f"edges left: {fewest if fewest == most else f'{fewest} to {most}'} of {whole}"
 
 
 def _listed(seeds: list[int]) -> str:

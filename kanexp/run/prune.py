@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from kanexp import console
-from kanexp.attribution.cut import Kept, all_edges, count
-from kanexp.attribution.importance import is_row
 from kanexp.config.experiment import Experiment
 from kanexp.config.run_config import default_name
 from kanexp.error import ConfigError
@@ -18,7 +16,6 @@ from kanexp.figure.attribution_figures import pruning
 from kanexp.figure.style import save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger, Logs
-from kanexp.folder.record import Record
 from kanexp.folder.restore import Restored, restore
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
@@ -30,10 +27,11 @@ from kanexp.optimizer.base import Optimizer
 from kanexp.optimizer.lbfgs import LBFGS
 from kanexp.optimizer.levenberg_marquardt import LevenbergMarquardt
 from kanexp.run.prepare import Prepared
-from kanexp.run.pruning import Pruned, Rule, cut_once, cut_rows, trained_weights
-from kanexp.run.run import Underway
+from kanexp.run.pruning import Pruned, Rule, cut_once, cut_rows
+from kanexp.run.run import Underway, left
 from kanexp.task.base import Data
 from kanexp.train.batches import Batch
+from kanexp.train.cut import Kept, all_edges, count
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.objective import loss_of, view
 from kanexp.train.result import Result
@@ -58,7 +56,7 @@ def prune(path: Path, tolerance: float, cut: float, steps: int | None, optimizer
     except UnreadableRun as error:
         raise ConfigError(f"prune: {error}") from error
     network, record = restored.network, restored.record
-    if not is_row(network):
+    if not network.is_row:
         raise ConfigError(
             f"prune: model={record.choices.get('model')}: its layers are no row, and what goes around an edge stays "
             "where the edge goes; this takes model=kan or model=mlp"
@@ -85,7 +83,7 @@ def prune(path: Path, tolerance: float, cut: float, steps: int | None, optimizer
         folder.figures.mkdir(exist_ok=True)
         write_sheet(table, folder.figures / "pruning.csv", 9)
         save(pruning(table), folder.figures / "pruning")
-        underway.record.pruned = {"of": str(path), **left(record, network, result)}
+        underway.record.pruned = {"of": str(path), **left(record.seeds, network, result.kept or [])}
         code = underway.finish(result)
     _say(table, rule, folder)
     return code
@@ -102,10 +100,12 @@ def retraining(e: Experiment, rule: Rule, network: Network) -> Experiment:
         )
     if why := optimizer.conflict(network.parameters):
         raise ConfigError(f"prune: --optimizer {rule.optimizer}: {why}")
+    # Which edges go is pruning's to say; `threshold` would take others.
+    reg = replace(e.reg, threshold=0.0)
     settings = replace(e.settings, steps=rule.steps, refine=None, budget=None, diagnostics=False, frames=False)
     if rule.optimizer != "own":
         settings = replace(settings, dtype="float64", batch_size=None)
-    return replace(e, optimizer=optimizer, settings=settings)
+    return replace(e, optimizer=optimizer, reg=reg, settings=settings)
 
 
 def marked(e: Experiment, rule: Rule) -> Experiment:
@@ -179,13 +179,6 @@ def _result(
         test={} if state.interrupted else score(e.task, restored.network, best, data, data.test),
         kept=kept,
     )
-
-
-def left(record: Record, network: Network, result: Result) -> dict[str, dict[int, int]]:
-    """Edges and weights of every seed, for run.json."""
-    assert result.kept is not None
-    numbers = {"edges": count(result.kept), "weights": trained_weights(network, result.kept)}
-    return {name: dict(zip(record.seeds, values.tolist(), strict=True)) for name, values in numbers.items()}
 
 
 def _loss(e: Experiment, network: Network, theta: Tensor, data: Data, part: str) -> Tensor:

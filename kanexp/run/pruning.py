@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanexp.attribution.cut import Kept, count, least, without, without_least_node
 from kanexp.config.experiment import Experiment
 from kanexp.folder.logs import Ledger, NoLogs
 from kanexp.model.network import Network
 from kanexp.task.base import Data
+from kanexp.train.cut import Kept, count, least, trained_weights, without, without_least_node
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.loop import train
 
@@ -117,9 +117,3 @@ def cut_rows(
         {"seed": seed, "cut": number, **dict(zip(names, own, strict=True)), "kept": ok}
         for seed, own, ok in zip(seeds, numbers, fine, strict=True)
     ]
-
-
-def trained_weights(network: Network, kept: Kept) -> Tensor:
-    """How many numbers each seed has left that are trained (seeds,)."""
-    mask, trained = network.mask(kept), network.trained(kept[0].device)
-    return (mask if trained is None else mask & trained).sum(1)

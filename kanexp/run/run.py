@@ -27,10 +27,12 @@ from kanexp.folder.version import new_version
 from kanexp.interrupt import exit_code, no_exit, recall, was_asked
 from kanexp.machine import out_of_memory, peak_memory, provenance, tune
 from kanexp.measure.held_out import training_scores
+from kanexp.model.network import Network
 from kanexp.run.drawing import draw
 from kanexp.run.messages import conclude, introduce, overfits
 from kanexp.run.prepare import Prepared, prepare
 from kanexp.train.checkpoint import Checkpoint
+from kanexp.train.cut import Kept, count, trained_weights
 from kanexp.train.loop import train
 from kanexp.train.result import Progress, Result
 
@@ -267,8 +269,10 @@ class Underway:
         record.steps, record.train_seconds = result.steps, round(result.seconds, 3)
         record.milliseconds_per_step = round(1000 * result.seconds / max(1, result.steps), 4)
         record.parameters, record.flops_per_sample = result.network.parameters, result.network.flops
-        if record.pruned is not None:  # each seed has its own number of weights, and the run as many as the largest
-            record.parameters = max(record.pruned["weights"].values())
+        if record.pruned is None and result.kept is not None:
+            record.left = left(self.seeds, result.network, result.kept)
+        if counts := record.pruned or record.left:  # each seed has its own, and the run as many as the largest
+            record.parameters = max(counts["weights"].values())
         record.evaluations, record.best_step = self._by_seed(result.evaluations), self._by_seed(result.best_step)
         record.best_val_loss = self._by_seed(result.best_val)
         record.refinement_jump = {step: self._by_seed(jumps) for step, jumps in result.jumps.items()}
@@ -298,6 +302,12 @@ class Underway:
             "state": {name: w.clone() for name, w in result.network.unflatten(result.best.cpu()).items()},
         }
         return self.folder.write_model(model)
+
+
+def left(seeds: Sequence[int], network: Network, kept: Kept) -> dict[str, dict[int, int]]:
+    """Edges and weights of every seed, for run.json."""
+    numbers = {"edges": count(kept), "weights": trained_weights(network, kept)}
+    return {name: dict(zip(seeds, values.tolist(), strict=True)) for name, values in numbers.items()}
 
 
 def _cause(error: BaseException) -> BaseException:

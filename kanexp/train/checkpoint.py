@@ -51,6 +51,7 @@ class Checkpoint:
         then; the logs are as they were, and the batches are to be made anew.
         """
         found = read_tensors(self._file, classes(fresh.stepper), fresh.theta.device)
+        found = {"kept": []} | found  # a state of before edges could go
         mine = {"batches", "marks", "runs", *(f.name for f in fields(TrainingState))}
         if set(found) != mine or found["runs"] != self._runs or len(found["marks"]) != len(self._logs):
             raise UnreadableRun(f"{self._file}: is the checkpoint of another run, or of another version of kanexp")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp import console
+from kanexp.config.experiment import Experiment
 from kanexp.config.settings import Settings
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.logs import Ledger
@@ -22,6 +23,7 @@ from kanexp.task.differential import Equation
 from kanexp.train.batches import Batches
 from kanexp.train.checkpoint import Checkpoint
 from kanexp.train.compiled import CompiledSteps
+from kanexp.train.cut import count, without_faint
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.jump import equation_jumps
 from kanexp.train.objective import Objective
@@ -56,7 +58,8 @@ def train(
     e, settings = ensemble.first, ensemble.first.settings
     state, samples = _begin(ensemble, network, start, data, checkpoint)
     data = in_window(e, data, state.step)
-    stage = Stage(e, network if state.size is None else refine(network, state.size), data, mask)
+    sized = network if state.size is None else refine(network, state.size)
+    stage = Stage(e, sized, data, sized.mask(state.kept) if state.kept else mask)
     pending = sorted((step, size) for step, size in (settings.refine or {}).items() if step >= state.step)
     val_loss, last, whole = state.best_val, True, max(e.task.windows, default=0)  # from there all of the domain counts
     steps = CompiledSteps(compiled)
@@ -76,12 +79,17 @@ def train(
             opened = step > 0 and step in e.task.windows
             if opened:
                 data = in_window(e, data, step)
-                stage = Stage(e, stage.network, data, mask)
+                stage = Stage(e, stage.network, data, stage.mask)
                 state.reselect(stage.val_loss(stage.predict(state.best)))
+
+            # Edges that carry next to nothing go for good.
+            waits = bool(pending) or samples.changes
+            if state.kept:
+                _cut(e, state, stage, data, waits)
 
             # The rows of a step describe theta after that many steps, before the next: who goes on from here?
             spent = state.alive & _spent(settings, time.perf_counter() - began, state.evaluations).to(start.device)
-            stalled = state.alive & ~spent & _stalled(state, bool(pending) or samples.changes)
+            stalled = state.alive & ~spent & _stalled(state, waits)
             going, last = state.alive & ~spent & ~stalled, step == settings.steps
 
             # All seeds are looked at every so many steps and at the end, and each one when it ends.
@@ -119,6 +127,7 @@ def train(
                 rows = {"train_loss": loss, "val_loss": val_loss} | stage.val_rows(state.theta, prediction)
                 rows |= _cost_rows(objective, state, loss, batch.x.shape[-1])
                 rows |= _jump_rows(state) if refined else {}
+                rows |= {"edges": count(state.kept)} if state.kept else {}
                 ledger.rows(step, numbers(looked), rows)
                 ledger.timing(step, numbers(looked), time.perf_counter() - began, state.evaluations.tolist())
 
@@ -138,7 +147,8 @@ def train(
             state.theta = stage.step(state.theta, new)
 
             # Steps that nobody looks at are taken at once, where they are compiled.
-            unseen = _next_look(settings, state, [step for step, _ in pending])
+            cuts = [_next_cut(e, state.step)] if state.kept else []
+            unseen = _next_look(settings, state, [*cuts, *(step for step, _ in pending)])
             steps.ahead(state, stage, samples, lambda at: _weight(ensemble, at, start), unseen)
             state.seconds = time.perf_counter() - began
             if checkpoint and checkpoint.due():
@@ -166,7 +176,7 @@ def train(
         "coarse",
     )
     own = {name: getattr(state, name) for name in kept}
-    own |= {"interrupted": interrupts.number * stopped, "compiled": steps.used}
+    own |= {"interrupted": interrupts.number * stopped, "compiled": steps.used, "kept": state.kept or None}
     result = Result(start=start, network=stage.network, last=state.theta, **own)
     if not stopped:
         result.test = score(e.task, stage.network, state.best, data, data.test)
@@ -205,9 +215,23 @@ def _refine(ensemble: Ensemble, original: Network, state: TrainingState, stage: 
     state.jumps[state.step] = state.refine(old, new, size, x, carried, ensemble.stepper)
     if isinstance(e.task, Equation):
         state.side_jumps[state.step] = equation_jumps(e.task, old, before, new, state.theta, data.train)
-    finer = Stage(e, new, data)
+    finer = Stage(e, new, data, new.mask(state.kept) if state.kept else None)
     state.best_val = finer.val_loss(finer.predict(state.best))
     return finer
+
+
+def _cut(e: Experiment, state: TrainingState, stage: Stage, data: Data, waits: bool) -> None:
+    """Take edges of low importance away where it is their time; from seeds that would go no further, at once."""
+    due = state.alive & (_stalled(state, waits) if state.step % e.reg.threshold_every else True)
+    if not 0 < state.step < e.settings.steps or not due.any():
+        return
+    left = without_faint(stage.network, state.theta, state.kept, data.train.x, e.reg.threshold)
+    kept = [torch.where(due[:, None, None], new, old) for new, old in zip(left, state.kept, strict=True)]
+    if torch.equal(count(kept), count(state.kept)):
+        return
+    rows = state.cut(stage.network, kept, data.train.x)
+    stage.mask = stage.network.mask(kept)
+    state.reselect(torch.where(rows, stage.val_loss(stage.predict(state.best)), state.best_val))
 
 
 def _weight(ensemble: Ensemble, step: int, theta: Tensor) -> Tensor | None:
@@ -216,8 +240,13 @@ def _weight(ensemble: Ensemble, step: int, theta: Tensor) -> Tensor | None:
     return weight if weight is None else weight.to(theta)
 
 
-def _next_look(settings: Settings, state: TrainingState, refinements: Sequence[int]) -> int:
-    """The next step, from the one that comes, at which somebody may look or a seed may end.
+def _next_cut(e: Experiment, step: int) -> int:
+    """The next step, from the one that comes, at which edges may go."""
+    return math.ceil(step / e.reg.threshold_every) * e.reg.threshold_every
+
+
+def _next_look(settings: Settings, state: TrainingState, changes: Sequence[int]) -> int:
+    """The next step, from the one that comes, at which somebody may look, a seed may end, or the network changes.
 
     Diagnostics are looks whether they are made or not: what comes out does not depend on them.
     """
@@ -225,7 +254,7 @@ def _next_look(settings: Settings, state: TrainingState, refinements: Sequence[i
     if "seconds" in budget or not state.alive.any():
         return state.step
     left = budget.get("evaluations", math.inf) - int(state.evaluations[state.alive.cpu()].max())
-    ends = [*refinements, settings.steps, state.step + AT_ONCE, state.step + left]
+    ends = [*changes, settings.steps, state.step + AT_ONCE, state.step + left]
     at = (step for step in range(state.step, state.step + AT_ONCE) if step % settings.log_every == 0 or due(step))
     return int(min(*ends, *at))
 

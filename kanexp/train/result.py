@@ -41,12 +41,13 @@ class Result:
     side_jumps: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # likewise what an equation makes of them
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
     test: dict[str, Tensor] = field(default_factory=dict)  # test metrics of the best state
-    kept: list[Tensor] | None = None  # of each layer the edges that were not pruned, bool (seeds, n_out, n_in)
+    kept: list[Tensor] | None = None  # of each layer the edges that are left, bool (seeds, n_out, n_in); None: all
 
     def of(self, rows: slice) -> "Result":
         """The part of some networks; of the seconds, their share."""
         own: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
         own |= {"seconds": self.seconds * len(own["start"]) / len(self.start), "status": self.status[rows]}
+        own |= {"kept": self.kept and [edges[rows] for edges in self.kept]}
         own |= {"jumps": {step: jumps[rows] for step, jumps in self.jumps.items()}}
         own |= {"side_jumps": {step: _part(jumps, rows) for step, jumps in self.side_jumps.items()}}
         own |= {"coarse": {step: _part(scores, rows) for step, scores in self.coarse.items()}}

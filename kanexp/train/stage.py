@@ -21,7 +21,7 @@ class Stage:
     """What is compared of the network, the data that select its best state, and the objective of each step."""
 
     def __init__(self, experiment: Experiment, network: Network, data: Data, mask: Tensor | None = None):
-        self.network, self.trained, self._mask = network, network.trained(data.train.x.device), mask
+        self.network, self.trained, self.mask = network, network.trained(data.train.x.device), mask
         self._task, self._reg, self._data = experiment.task, experiment.reg, data
         self._view = view(experiment.task, network)
         size = experiment.settings.batch_size
@@ -64,13 +64,13 @@ class Stage:
         if batch.x is not self._batch:  # all samples are the same tensor at every step, prepared once
             self._batch, self._prepared = batch.x, self._view.prepare(batch.x) if self._whole else batch.x
         return Objective(
-            self._view, self._task, self._reg, weight, batch.x, self._prepared, batch.y, batch.weight, self._mask
+            self._view, self._task, self._reg, weight, batch.x, self._prepared, batch.y, batch.weight, self.mask
         )
 
     def step(self, old: Tensor, new: Tensor) -> Tensor:
         """New weights where they are trained, old ones where they were measured or belong to edges that were pruned."""
         new = new if self.trained is None else torch.where(self.trained, new, old)
-        return new if self._mask is None else torch.where(self._mask, new, old)
+        return new if self.mask is None else torch.where(self.mask, new, old)
 
 
 def _solved(task: Task, x: Tensor) -> tuple[Tensor, Tensor] | None:

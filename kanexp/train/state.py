@@ -10,6 +10,7 @@ from torch import Tensor
 from kanexp.folder.record import SeedStatus
 from kanexp.model.network import Network
 from kanexp.optimizer.base import Stepper
+from kanexp.train.cut import Kept, all_edges, count, without
 from kanexp.train.ensemble import Ensemble
 from kanexp.train.jump import jump
 from kanexp.train.refine import carry, refit
@@ -39,6 +40,7 @@ class TrainingState:
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     side_jumps: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # likewise what an equation makes of them
     coarse: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # step -> test metrics before its refinement
+    kept: Kept = field(default_factory=list)  # the edges that are left; of none where they do not go
 
     @classmethod
     def begin(cls, ensemble: Ensemble, network: Network, start: Tensor) -> "TrainingState":
@@ -55,6 +57,7 @@ class TrainingState:
             evaluations=torch.zeros(len(start), dtype=torch.int64),
             status=[SeedStatus("ok")] * len(start),
             stepper=ensemble.stepper(start, network),
+            kept=all_edges(network, len(start), start.device) if ensemble.first.reg.threshold else [],
         )
 
     def like(self, fresh: "TrainingState") -> "TrainingState":
@@ -91,6 +94,20 @@ class TrainingState:
             self.stepper = fresh(fitted, new)
         self.theta, self.good, self.size = fitted, fitted, size
         return moved
+
+    def cut(self, network: Network, kept: Kept, x: Tensor) -> Tensor:
+        """Go on without edges that are no longer kept, whose mean on inputs x their nodes keep; the best states, too.
+
+        Returns which networks lost some (networks,); the others stay the same to the bit.
+        """
+        rows = count(kept) < count(self.kept)
+        states = (self.theta, self.good, self.best)
+        self.theta, self.good, self.best = (
+            torch.where(rows[:, None], without(network, one, kept, x), one) for one in states
+        )
+        self.kept = kept
+        self.stepper.restrict(rows, network.mask(kept))
+        return rows
 
     def advance(self, steps: int, before: Tensor, theta: Tensor) -> None:
         """Go on to what so many steps made, all of finite numbers, and to what was before the last of them.

@@ -9,7 +9,6 @@ from kanexp.data.subset import some
 from kanexp.error import require
 from kanexp.measure.tables import MAX_SAMPLES
 from kanexp.model.network import Network
-from kanexp.model.wiring import Finished, Row
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def importance(network: Network, theta: Tensor, x: Tensor) -> Importance:
 
     Source: Liu et al. 2024, https://arxiv.org/abs/2408.10205, section 4.1
     """
-    require((is_row(network), "its layers are no row, and what goes around an edge is not seen at the edge"))
+    require((network.is_row, "its layers are no row, and what goes around an edge is not seen at the edge"))
     entering = network.inputs(theta, some(x[None], MAX_SAMPLES))
     shares = []
     for layer, w, at in zip(network.layers, network.weights(theta), entering, strict=False):
@@ -57,9 +56,3 @@ def importance(network: Network, theta: Tensor, x: Tensor) -> Importance:
 def _varies(values: Tensor) -> Tensor:
     """Which of values (..., samples) are not all the same, beside rounding."""
     return values.std(-1, correction=0) > values.abs().amax(-1) * 64 * torch.finfo(values.dtype).eps
-
-
-def is_row(network: Network) -> bool:
-    """Whether every signal goes through one layer after the other."""
-    wiring = network.wiring.inner if isinstance(network.wiring, Finished) else network.wiring
-    return isinstance(wiring, Row)

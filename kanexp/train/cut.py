@@ -5,17 +5,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kanexp.attribution.importance import importance
 from kanexp.data.subset import some
+from kanexp.measure.importance import importance
 from kanexp.measure.tables import MAX_SAMPLES
 from kanexp.model.network import Network
 
 Kept = list[Tensor]  # of each layer which edges are there, bool (seeds, n_out, n_in)
 
 
-def all_edges(network: Network, seeds: int) -> Kept:
+def all_edges(network: Network, seeds: int, device: torch.device | None = None) -> Kept:
     """Every edge of the network."""
-    return [torch.ones(seeds, layer.n_out, layer.n_in, dtype=torch.bool) for layer in network.layers]
+    shapes = [(seeds, layer.n_out, layer.n_in) for layer in network.layers]
+    return [torch.ones(shape, dtype=torch.bool, device=device) for shape in shapes]
 
 
 def count(kept: Kept) -> Tensor:
@@ -44,6 +45,18 @@ def least(network: Network, theta: Tensor, kept: Kept, x: Tensor, sizes: Sequenc
         left[row, flat[row].argsort(stable=True)[:size]] = False
     parts = left.split([edges[0].numel() for edges in kept], dim=1)
     return connected([part.view_as(edges) for part, edges in zip(parts, kept, strict=True)])
+
+
+def without_faint(network: Network, theta: Tensor, kept: Kept, x: Tensor, threshold: float) -> Kept:
+    """The edges left after those went whose importance on data x is below a share of the largest in their layer.
+
+    Of a network of which nothing would be left all stay; one whose numbers are not finite loses none.
+    """
+    scores = importance(network, theta, x).edges
+    pairs = zip(kept, scores, strict=True)
+    left = connected([edges & ~(own < threshold * own.amax((1, 2), keepdim=True)) for edges, own in pairs])
+    some_left = (count(left) > 0)[:, None, None]
+    return [torch.where(some_left, new, old) for new, old in zip(left, kept, strict=True)]
 
 
 def without_least_node(network: Network, theta: Tensor, kept: Kept, x: Tensor) -> Kept:
@@ -87,3 +100,9 @@ def without(network: Network, theta: Tensor, kept: Kept, x: Tensor) -> Tensor:
             if f"layers.{i}.{name}" in named:
                 named[f"layers.{i}.{name}"] *= edges
     return network.flatten(named)
+
+
+def trained_weights(network: Network, kept: Kept) -> Tensor:
+    """How many numbers each seed has left that are trained (seeds,)."""
+    mask, trained = network.mask(kept), network.trained(kept[0].device)
+    return (mask if trained is None else mask & trained).sum(1)
