@@ -155,7 +155,7 @@ def test_jobs_of_a_sweep_are_put_together_as_each_is_composed_alone(sets, tmp_pa
     jobs = load(words, Catalog(folders), sweep=True)
     assert len(jobs) == (8 if sets else 36)
     chosen._composed.cache_clear()
-    for job in jobs[::3]:
+    for job in jobs[:: 2 if sets else 9]:
         (alone,) = load(job.overrides, Catalog((*folders, tmp_path)))  # which shares nothing with the other
         assert alone.values == job.values
         assert list(alone.values) == list(job.values)

@@ -1,5 +1,6 @@
 """Axes over problems: which layer, start or optimizer for tasks like these, each setting with its best partners."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -88,7 +89,8 @@ class Axis:
     def table(self) -> pd.DataFrame:
         """A row for each setting, the best first: setting, group, mean_rank, wins and its rank on each problem."""
         own = {"setting": self.mean.index, "group": self.letters, "mean_rank": self.mean.round(3), "wins": self.wins}
-        ranks = self.ranks.T.rename(columns=str)
+        # The task of a function has its name twice: function function=runge.
+        ranks = self.ranks.T.rename(columns=lambda problem: re.sub(r"^(\w+) \1=", "", str(problem)))
         found = pd.concat([pd.DataFrame(own).reset_index(drop=True), ranks.reset_index(drop=True)], axis=1)
         return found if any(self.letters) else found.drop(columns="group")
 
