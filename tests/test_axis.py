@@ -37,7 +37,7 @@ def test_a_known_winner_is_told_apart_from_those_far_behind():
     behind = {setting for setting, rank in one.mean.items() if rank - 1 > one.distance}
     groups = dict(zip(one.mean.index, one.letters, strict=True))
     assert behind == {setting for setting, group in groups.items() if not set(group) & set(groups["a"])} != set()
-    assert one.sentence.startswith("layer over 12 tasks: first a 1")
+    assert one.sentence.startswith("layer over 12 tasks: first by mean rank a 1")
     assert "; behind " in one.sentence
     assert "(Friedman's p < .001)" in one.sentence
 
@@ -62,7 +62,10 @@ def test_two_settings_are_told_apart_by_their_signs(ahead, ties, behind, p, lett
 
 def test_five_tasks_cannot_tell_two_settings_apart_and_six_can():
     assert "fewer than 6 tasks cannot tell two apart" in axis([[1.0, 2.0]] * 5).sentence
-    assert axis([[1.0, 2.0]] * 6).sentence == "layer over 6 tasks: first a 1; behind b 2 (sign test, p = .031)"
+    assert (
+        axis([[1.0, 2.0]] * 6).sentence
+        == "layer over 6 tasks: first by mean rank a 1; behind b 2 (sign test, p = .031)"
+    )
 
 
 @pytest.mark.parametrize("names", ["ab", "abcd"])
@@ -71,7 +74,7 @@ def test_two_tasks_decide_nothing(names):
     assert np.isnan(one.p)
     assert one.sentence.startswith("layer over 2 tasks: so few tasks decide nothing; mean ranks a 1")
     assert "group" not in one.table
-    assert one.table.columns.tolist() == ["setting", "mean_rank", "wins", "0", "1"]
+    assert one.table.columns.tolist() == ["setting", "mean_rank", "wins", "partners", "0", "1"]
 
 
 def test_what_was_not_tried_everywhere_is_left_out_and_named():
@@ -84,7 +87,7 @@ def test_what_was_not_tried_everywhere_is_left_out_and_named():
 def test_long_lists_are_counted():
     one = axis([list(range(9))] * 40, names="abcdefghi")
     assert one.sentence.startswith(
-        "layer over 40 tasks: first a 1 and b 2, which cannot be told apart; behind c 3, d 4,"
+        "layer over 40 tasks: first by mean rank a 1 and b 2, which cannot be told apart; behind c 3, d 4,"
     )
     assert one.sentence.endswith("g 7 and 2 more (Friedman's p < .001)")
 
@@ -127,8 +130,12 @@ def test_partners_are_chosen_by_validation_and_compared_by_test(tmp_path):
     assert set(table["partners"][table["axis"] == "layer"]) == {2}
     optimizers = table[table["axis"] == "optimizer"].drop_duplicates("setting").set_index("setting")
     assert optimizers["value"].to_dict() == pytest.approx({"lbfgs": 0.001, "adam": 0.5})
+    assert found.axes[0].table["partners"].tolist() == ["lbfgs (6 of 6)", "adam (6 of 6)", "adam (6 of 6)"]
     assert found.over_problems == [one.sentence for one in found.axes]
-    assert found.over_problems[1] == "optimizer over 6 tasks: first lbfgs 1; behind adam 2 (sign test, p = .031)"
+    assert (
+        found.over_problems[1]
+        == "optimizer over 6 tasks: first by mean rank lbfgs 1; behind adam 2 (sign test, p = .031)"
+    )
 
 
 def test_lost_seeds_are_the_worst(tmp_path):

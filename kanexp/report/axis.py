@@ -87,12 +87,18 @@ class Axis:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each setting, the best first: setting, group, mean_rank, wins and its rank on each problem."""
+        """A row for each setting, the best first: its group, mean_rank, wins, usual partners and ranks."""
         own = {"setting": self.mean.index, "group": self.letters, "mean_rank": self.mean.round(3), "wins": self.wins}
+        own["partners"] = [self._usual_partners(setting) for setting in self.mean.index]
         # The task of a function has its name twice: function function=runge.
         ranks = self.ranks.T.rename(columns=lambda problem: re.sub(r"^(\w+) \1=", "", str(problem)))
         found = pd.concat([pd.DataFrame(own).reset_index(drop=True), ranks.reset_index(drop=True)], axis=1)
         return found if any(self.letters) else found.drop(columns="group")
+
+    def _usual_partners(self, setting: str) -> str:
+        """Those that validation chose on most problems, and on how many."""
+        counts = self.chosen.xs(setting, level="setting")["partner"].value_counts(sort=False)
+        return f"{counts.idxmax()} ({counts.max()} of {counts.sum()})"
 
     @property
     def long(self) -> pd.DataFrame:
@@ -128,7 +134,8 @@ class Axis:
         behind = sorted(j for i, j in self.told_apart if i == 0)
         first = [name for j, name in enumerate(names) if j not in behind]
         alike = "" if len(first) == 1 else ", which cannot be told apart"
-        return f"first {_named(first)}{alike}; behind {_named([names[j] for j in behind])} ({test} {p_text(self.p)})"
+        last = _named([names[j] for j in behind])
+        return f"first by mean rank {_named(first)}{alike}; behind {last} ({test} {p_text(self.p)})"
 
 
 def axes(runs: Sequence[Run], rows: pd.DataFrame, arms: Arms, metrics: Mapping[str, Metric]) -> list[Axis]:
