@@ -156,6 +156,17 @@ def test_one_axis_or_one_problem_has_no_axes_over_problems(tmp_path):
         assert found_in(tmp_path / name).axes == []
 
 
+def test_what_follows_from_another_word_is_no_axis(tmp_path):
+    for layer, optimizer, function in itertools.product(("rbf", "sine"), ("adam", "lbfgs", "sgd"), FUNCTIONS[:3]):
+        options = {"function": function, "learning_rate": 0.1 if optimizer == "sgd" else 0.2}
+        choices = {"layer": layer, "optimizer": optimizer}
+        make_run(tmp_path / layer / optimizer / function, choices=choices, options=options | {"frequencies": layer})
+    assert [one.key for one in found_in(tmp_path, by=["layer", "optimizer", "learning_rate", "frequencies"]).axes] == [
+        "layer",
+        "optimizer",
+    ]
+
+
 def test_kinds_of_tasks(tmp_path):
     scene = {"kind": "picture", "shape": [4, 4]}
     pictures = read_one(make_run(tmp_path / "picture", scene=scene))

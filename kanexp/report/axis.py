@@ -177,11 +177,22 @@ def as_table(found: Iterable[Axis]) -> pd.DataFrame:
 
 
 def _keys(runs: Sequence[Run], arms: Arms) -> list[str]:
-    """Groups and options that every run has, in which runs of one problem differ, but those that a search tuned."""
+    """Groups and options that every run has, in which runs of one problem differ, but those that a search tuned.
+
+    Nor is one an axis that follows from another, as the precision does from the optimizer.
+    """
     tuned = {key for run in runs for key in run.tune.get("over", ())}
-    return [
+    every = [
         key for key in (*arms.keys, *arms.pooled) if key not in tuned and all(run.option(key) != "" for run in runs)
     ]
+    values = {key: [run.option(key) for run in runs] for key in every}
+
+    def follows(key: str, other: str) -> bool:
+        pairs = set(zip(values[other], values[key], strict=True))
+        same_way_back = len(pairs) == len(set(values[key]))
+        return len(pairs) == len(set(values[other])) and not (same_way_back and every.index(key) < every.index(other))
+
+    return [key for key in every if not any(follows(key, other) for other in every if other != key)]
 
 
 def _tried(rows: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
