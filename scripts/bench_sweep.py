@@ -34,6 +34,7 @@ class Costs:
     reading: float  # of its part of the plan, in every process of its sweep
     process: float  # to start one that imports torch
     figures: float  # and scores and files
+    bare: float  # scores and files without figures
     size: float
     files: float
 
@@ -61,6 +62,7 @@ class Costs:
 | starting a process that imports torch | {self.process:.1f} s |
 | in every process: reading the plan of {SWEEP:,} jobs | {SWEEP * self.reading:.1f} s |
 | scores, files and figures | {self.figures:.1f} s |
+| scores and files, with figures=false | {self.bare:.2f} s |
 | on disk | {self.size / 1e6:.1f} MB in {self.files:.0f} files |
 
 {textwrap.fill(many, 120)}
@@ -85,16 +87,18 @@ def measure(jobs: int) -> Costs:
         todo = plan.new(SweepFolder(Path(folder)), words)
         todo.packs = [[i] for i in range(jobs)]
         _, writing = measured("write the plan", jobs, lambda: todo.write(""))
-        _, reading = measured("read it again, as every process does", jobs, lambda: plan.read(todo.folder))
+        _, reading = measured("read a job of it, as every process does", jobs, lambda: plan.read(todo.folder, pack=0))
     command = composing + checking + packing + writing
     print(f"together {1000 * command:.1f} ms per job in the command itself")
     _, process = measured("a process of its own that imports torch", 1, lambda: python("import kanexp.sweep.worker"))
     _, one = measured("a pack of one job", 1, lambda: sweep(1))
     (size, files), many = measured(f"a pack of {PACK} jobs", 1, lambda: sweep(PACK))
+    _, quick = measured("the same without figures", 1, lambda: sweep(PACK, "figures=false"))
     figures = (many - one) / (PACK - 1)
-    print(f"so {1000 * figures:.0f} ms per job for scores, files and figures")
+    bare = figures - (many - quick) / PACK
+    print(f"so {1000 * figures:.0f} ms per job for scores, files and figures, {1000 * bare:.0f} ms without these")
     print(f"{size / 1024:.0f} KiB and {files:.0f} files per job")
-    return Costs(command, reading, process, figures, size, files)
+    return Costs(command, reading, process, figures, bare, size, files)
 
 
 def measured(what: str, count: int, work):
@@ -118,9 +122,9 @@ def python(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def sweep(jobs: int) -> tuple[float, float]:
+def sweep(jobs: int, *more: str) -> tuple[float, float]:
     """By the real command, in one process; returns bytes and files of each job's folder."""
-    words = ["-m", *SMALL, rates(jobs), "launcher.workers=1"]
+    words = ["-m", *SMALL, rates(jobs), "launcher.workers=1", *more]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "kanexp.cli", *words]

@@ -141,6 +141,7 @@ def test_only_these_files_know_hydra_and_omegaconf():
         "run_config.py",
         "overrides.py",
         "compose.py",
+        "chosen.py",
         "combination.py",
         "space.py",
         "launch.py",

@@ -162,7 +162,7 @@ def test_optimizers_side_by_side_go_the_same_way(followed, tmp_path):
 def test_blocks_of_members_reach_back_and_go_the_same_way(followed, tmp_path, monkeypatch):
     whole, _ = train([experiment(seeds=7)], tmp_path / "whole", True)
     monkeypatch.setattr(given, "BLOCK", 3 * 60 * given.features(experiment().network()))
-    assert given.blocks(slice(0, 7), given.BLOCK // 3) == [slice(0, 3), slice(3, 6), slice(4, 7)]
+    assert given.blocks(slice(0, 7), given.block_size(7, given.BLOCK // 3)) == [slice(0, 3), slice(3, 6), slice(4, 7)]
     _, fast = same([experiment(seeds=7)], tmp_path)
     assert_close(fast.best, whole.best, rtol=1e-12, atol=1e-12)
 
@@ -282,13 +282,16 @@ def test_evaluations_go_through_in_blocks(followed, monkeypatch):
     stage, theta = begun(e)
     monkeypatch.setattr(given, "BLOCK", 2 * 60 * given.features(e.network()))
     objective = stage.objective(Batch.of(stage._data.train), None)
-    fast, v = CompiledProblem(objective, Programs(True)), torch.randn_like(theta)
+    fast, v = CompiledProblem(objective, Programs(True), len(theta)), torch.randn_like(theta)
     assert_close(fast(theta), objective(theta))
     assert_close(fast.trial(theta), objective.trial(theta))
     assert_close(fast.jacobian(theta), objective.jacobian(theta))
     for found, wanted in zip(fast.linear(theta)[:2], objective.linear(theta)[:2], strict=True):
         assert_close(found, wanted)
     assert_close(fast.linear(theta).product(v), objective.linear(theta).product(v))
+    for rows in (torch.tensor([3]), torch.tensor([4, 0, 2])):  # fewer than a block, and one and a half
+        some, wanted = fast.among(rows)(theta[rows]), objective(theta)
+        assert_close(some, (wanted[0][rows], wanted[1][rows]))
     lost = theta.clone()
     lost[1] = torch.nan
     others = [0, 2, 3, 4]
@@ -309,7 +312,7 @@ def test_evaluations_without_a_compiler_are_those_of_the_objective(monkeypatch, 
     monkeypatch.setattr(program, "_made", fails)
     stage, theta = begun(experiment(optimizer=HessianFree()))
     objective = stage.objective(Batch.of(stage._data.train), None)
-    fast = CompiledProblem(objective, Programs(True))
+    fast = CompiledProblem(objective, Programs(True), len(theta))
     linear, wanted = fast.linear(theta), objective.linear(theta)
     assert torch.equal(linear.slope, wanted.slope)
     assert torch.equal(linear.product(theta), wanted.product(theta))

@@ -9,6 +9,7 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from kanexp.config import chosen
 from kanexp.config.catalog import Catalog, SharedLines, config_folder
 from kanexp.config.combination import combinations
 from kanexp.config.compose import load
@@ -130,6 +131,45 @@ def test_no_job_is_there_twice_in_other_words():
         ["task=function", "layer=fourier"],
         ["task=function", "layer.frequencies=6"],
     ]
+
+
+INTERACTING = """\
+# @package _global_
+# Mine: chooses a start and a value for a layer, as no option of a group does.
+defaults:
+  - override /init: smooth
+layer:
+  residual: silu
+steps: 7
+"""
+
+
+@pytest.mark.parametrize("sets", [False, True])
+def test_jobs_of_a_sweep_are_put_together_as_each_is_composed_alone(sets, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text(INTERACTING)
+    folders = (config_folder(), tmp_path)
+    words = ["layer=rbf,bspline,fourier", "experiment=null,mine,jaxkan_t3", "optimizer=adam,lbfgs", "init=glorot,lecun"]
+    if sets:
+        words = ["sets={layer: [rbf, gram], init: [glorot, lecun]},{optimizer: [adam, lbfgs], task: [sdf, heat]}"]
+    jobs = load(words, Catalog(folders), sweep=True)
+    assert len(jobs) == (8 if sets else 36)
+    chosen._composed.cache_clear()
+    for job in jobs[:: 2 if sets else 9]:
+        (alone,) = load(job.overrides, Catalog((*folders, tmp_path)))  # which shares nothing with the other
+        assert alone.values == job.values
+        assert list(alone.values) == list(job.values)
+        assert alone.choices == job.choices
+
+
+def test_hydra_composes_no_more_jobs_than_words_differ(monkeypatch):
+    calls = []
+    compose = chosen.compose
+    monkeypatch.setattr(chosen, "compose", lambda *words, **more: calls.append(words) or compose(*words, **more))
+    words = ["layer=rbf,bspline,fourier,gram", "init=glorot,lecun,smooth", "optimizer=adam,lbfgs"]
+    jobs = load(words, Catalog((config_folder(),)), sweep=True)
+    assert len({tuple(job.choices.items()) for job in jobs}) == len(jobs) == 24
+    assert len(calls) <= 1 + 3 + 2 + 1
 
 
 def test_names_of_jobs_say_what_only_some_of_them_have():

@@ -330,6 +330,52 @@ def test_an_inverse_hessian_survives_new_samples_and_only_the_point_is_looked_at
     torch.testing.assert_close(loss, 2 * rosenbrock(theta)[0])
 
 
+class Counted(Problem):
+    """A problem of which some seeds can be evaluated alone, that counts how many were."""
+
+    def __init__(self, counts=None):
+        self.counts = [] if counts is None else counts
+
+    def __call__(self, theta):
+        self.counts.append(len(theta))
+        return rosenbrock(theta)
+
+    def among(self, rows):
+        return Counted(self.counts)
+
+    residuals = jacobian = None
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), SSBroyden()], ids=name)
+def test_a_search_evaluates_those_seeds_alone_that_still_search(optimizer):
+    theta = expected = starts()
+    counted, stepper, plain, spent = Counted(), optimizer.stepper(theta), optimizer.stepper(theta), 0
+    for _ in range(8):
+        theta, _, evaluations = stepper.step(theta, counted)
+        expected = plain.step(expected, rosenbrock)[0]
+        spent += int(evaluations.sum())
+    assert torch.equal(theta, expected)
+    assert sum(counted.counts) == spent
+    assert len(set(counted.counts)) > 1  # searches are of different lengths
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), SSBroyden()], ids=name)
+def test_on_seeds_that_are_through_nothing_is_spent(optimizer):
+    theta = expected = starts()
+    counted, stepper, plain = Counted(), optimizer.stepper(theta), optimizer.stepper(theta)
+    through = torch.tensor([True, False, False, True])
+    for step in range(6):
+        if step == 3:
+            stepper.retire(through)
+            counted.counts.clear()
+        theta, _, evaluations = stepper.step(theta, counted)
+        expected = plain.step(expected, rosenbrock)[0]
+        theta = torch.where(through[:, None] & (step > 3), starts(), theta)  # where they are put is all the same
+        assert (evaluations[through] == 0).all() == (step >= 3)
+    assert torch.equal(theta[~through], expected[~through])
+    assert max(counted.counts) <= 2
+
+
 def test_a_chain_makes_the_steps_of_its_parts_in_turn():
     parts = {"adam": Adam(learning_rate=0.05), "lbfgs": LBFGS(), "ssbroyden": SSBroyden()}
     stepper, theta = Chain(parts=parts, switch=[4, 7]).stepper(starts()), starts()

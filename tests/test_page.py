@@ -1,6 +1,7 @@
 """The page of a report in a browser, used as a person would; and what it holds."""
 
 import io
+import itertools
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers.browser import Browser, chromium
 from helpers.runs import make_run
 from PIL import Image
 
+from kanexp.report import gallery
 from kanexp.report.report import Question, report
 
 NASTY = "<script>boom()</script>"  # the name of a layer of somebody's own
@@ -143,6 +145,40 @@ def test_a_point_says_what_it_is_and_chooses_its_arm(page):
     assert run in page.run("report.settings.runs")
     page.click(first)
     assert page.run("state.chosen") == arm
+
+
+@pytest.fixture(scope="module")
+def over_tasks(tmp_path_factory):
+    """A report on three layers with two optimizers on three functions and a picture, without figures of each."""
+    folder = tmp_path_factory.mktemp("tasks")
+    layers, optimizers = ("rbf", "sine", "relu"), ("adam", "lbfgs")
+    for k, task in enumerate(("product", "exp", "sin", "picture")):
+        for (i, layer), (j, optimizer) in itertools.product(enumerate(layers), enumerate(optimizers)):
+            mse = (0.1 * (1 + (i + 2 * (k == 3)) % 3) + 0.01 * j,)
+            own = {"choices": {"layer": layer, "optimizer": optimizer}, "options": {"function": task}}
+            own |= {"scene": {"kind": "picture", "shape": [4, 4]}} if task == "picture" else {}
+            make_run(folder / f"{task}{i}{j}", mse=mse, **own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery, "MOST_PROBLEMS", 0)
+        return report([folder], None, Question())
+
+
+def test_axes_are_ranked_over_all_tasks_or_those_of_a_kind(browser, over_tasks):
+    browser.open((over_tasks[0] / "report.html").as_uri(), 1000)
+    pick = "document.querySelector('#axes select')"
+    assert browser.run(f"[...{pick}.options].map(o => o.value)") == ["all tasks", "functions", "pictures"]
+    assert browser.run("[...document.querySelectorAll('#axes h3')].map(h => h.textContent)") == ["layer", "optimizer"]
+    assert cells(browser, "axis-layer", "setting") == ["rbf", "sine", "relu"]
+    assert cells(browser, "axis-layer", "wins") == ["3", "1", "0"]
+    assert cells(browser, "axis-layer", "function=picture") == ["3", "1", "2"]
+    browser.click(head("axis-layer", "function=picture"))
+    assert cells(browser, "axis-layer", "setting") == ["sine", "relu", "rbf"]
+    browser.run(f"{pick}.value = 'pictures'; {pick}.dispatchEvent(new Event('change'))")
+    assert cells(browser, "axis-layer", "mean_rank") == ["1", "2", "3"]
+    said = browser.run("document.querySelector('#axes .axis .ranking').textContent")
+    assert said == "layer over pictures (1 task): so few tasks decide nothing; mean ranks sine 1, relu 2 and rbf 3"
+    assert browser.run("[...document.querySelectorAll('nav a')].some(a => a.getAttribute('href') === '#axes')")
+    assert browser.errors == []
 
 
 def test_curves_are_hovered_toggled_and_drawn_over_other_costs(page):

@@ -25,11 +25,12 @@ from helpers.sweeps import (
 from kanexp.config.catalog import Catalog, config_folder
 from kanexp.config.compose import load
 from kanexp.config.run_config import RunConfig
+from kanexp.folder.file import UnreadableRun
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sweep_folder import SweepFolder
 from kanexp.run import run
 from kanexp.run.prepare import prepare
-from kanexp.sweep import sweep
+from kanexp.sweep import plan, sweep
 from kanexp.sweep.plan import Job, Plan
 
 
@@ -42,6 +43,22 @@ def test_a_plan_comes_first(kanexp, tmp_path):
     wrong = kanexp(*words, "layer.degree=5", "init.gain=-1,1", "steps=0")
     assert wrong.returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_process_of_a_pack_reads_its_own_jobs_alone(tmp_path):
+    number = 1
+    jobs = load(["layer=rbf,gram,fourier", "init=glorot,lecun"], Catalog((config_folder(),)), sweep=True)
+    whole = plan.new(SweepFolder(tmp_path / "sweep"), jobs)
+    whole.packs, whole.threads = [[0, 1], [2, 5], [3], [4]], 1
+    whole.folder.path.mkdir()
+    whole.write("kanexp")
+    (whole.jobs[0].folder.path / "config.yaml").write_text("of no matter: [")
+    own = plan.read(whole.folder, pack=number)
+    assert [job.name for job in own.members(number)] == [whole.jobs[i].name for i in (2, 5)]
+    assert [job.config.hash for job in own.jobs] == [jobs[i].hash for i in (2, 5)]
+    (whole.jobs[5].folder.path / "config.yaml").write_text("layer: other\n")
+    with pytest.raises(UnreadableRun, match="is not what the sweep was begun with"):
+        plan.read(whole.folder, pack=number)
 
 
 def test_never_twice(kanexp, tmp_path):

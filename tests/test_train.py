@@ -342,3 +342,19 @@ def test_jaxkan_tutorial_3_with_glorot():
     e = experiment(Chebyshev(), task=task, seeds=10, steps=2000, dtype="float32")
     result, _, _ = train(replace(e, widths=[2, 6, 6, 1]))
     assert 4e-4 <= float(result.test["mse"].median()) <= 1.8e-3
+
+
+@pytest.mark.parametrize("layer", BASES, ids=name)
+def test_the_objective_of_some_seeds_is_theirs_among_all(layer, randn):
+    x, y, weights = randn(4, 2, 9), randn(1, 1, 9), randn(4, 9).abs()
+    e = experiment(layer, reg=L1(weight=0.1))
+    network = e.network()
+    theta = network.start(e.init, [generator(seed, "init") for seed in range(4)], torch.float64, x[0])
+    mask = randn(*theta.shape) > -1
+    penalty = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    whole = Objective(view(TASK, network), TASK, e.reg, penalty, x, network.prepare(x), y, weights, mask)
+    loss, grad = whole(theta)
+    for rows in (torch.tensor([2]), torch.tensor([0, 1, 3])):
+        own_loss, own_grad = whole.among(rows)(theta[rows])
+        assert_close(own_loss, loss[rows])
+        assert_close(own_grad, grad[rows])

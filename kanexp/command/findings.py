@@ -22,7 +22,7 @@ def show(found: Findings) -> None:
             break
     if len(found.headline()) > MOST_ROWS:
         console.say(f"and {len(found.headline()) - MOST_ROWS} more arms in summary.csv")
-    for sentence in found.rankings:
+    for sentence in (*found.over_problems, *found.rankings):
         console.say(sentence)
     for pair in found.pairs[:MOST_ROWS]:
         console.say(pair.sentence + (f" ({pair.problem})" if several else ""))

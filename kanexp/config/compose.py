@@ -2,22 +2,18 @@
 
 import copy
 import importlib
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from kanexp.config.catalog import GROUPS, Catalog, Option, config_folder
+from kanexp.config.catalog import GROUPS, Catalog
+from kanexp.config.chosen import compose_options
 from kanexp.config.combination import (
     combinations,
     is_special,
@@ -85,9 +81,8 @@ def _narrow(todo: list[list[Override]], catalog: Catalog) -> list[list[Override]
 
 def _choices(job: Sequence[Override], catalog: Catalog) -> dict[str, str] | None:
     """The option of each group that a job has; None where that cannot be told."""
-    texts = tuple(_of_groups(job))
     try:
-        return _compose_groups(texts, catalog)[1]
+        return compose_options(_of_groups(job), catalog)[1]
     except (HydraException, OmegaConfBaseException, YAMLError, RecursionError):
         return None
 
@@ -209,13 +204,13 @@ def _key_mistakes(override: Override, base: RunConfig, catalog: Catalog) -> list
 
 def _compose(job: Sequence[Override], catalog: Catalog) -> RunConfig:
     texts = [o.input_line.lstrip("+") for o in job if o.input_line]
-    config, choices = _compose_groups(tuple(_of_groups(job)), catalog)
-    config = copy.deepcopy(config)
-    for override in job:
-        if override.key_or_group not in GROUPS:
-            # Pairs such as refine={200: 10} are one value: a command's replace an experiment's.
-            inside = override.key_or_group.split(".")[0] in GROUPS
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=inside)
+    config, choices = compose_options(_of_groups(job), catalog)
+    given = [override for override in job if override.key_or_group not in GROUPS]
+    config = copy.deepcopy(config) if given else config
+    for override in given:
+        # Pairs such as refine={200: 10} are one value: a command's replace an experiment's.
+        inside = override.key_or_group.split(".")[0] in GROUPS
+        OmegaConf.update(config, override.key_or_group, override.value(), merge=inside)
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(values, dict)
     plain = {str(k): v for k, v in values.items() if k != "experiment" or v is not None}
@@ -239,60 +234,10 @@ def _precision(config: RunConfig) -> str:
     return "float32"
 
 
-def _of_groups(job: Sequence[Override]) -> list[str]:
-    """The words of a job that choose options."""
-    chosen = [o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS]
-    return [text for text in chosen if text != "experiment=null"]  # which is so anyway, and no option to Hydra
-
-
-@lru_cache(maxsize=256)
-def _compose_groups(texts: tuple[str, ...], catalog: Catalog) -> tuple[DictConfig, dict[str, str]]:
-    """What Hydra makes of the options chosen, before any value is set: the same for many jobs of a sweep."""
-    with _hydra(catalog):
-        config = compose("config", overrides=[*_search_path(catalog), *texts], return_hydra_config=True)
-    chosen = config.hydra.runtime.choices
-    choices = {group: str(chosen[group]) for group in GROUPS if chosen.get(group) is not None}
-    OmegaConf.set_struct(config, False)
-    config.pop("hydra")
-    for group, name in choices.items():
-        option = catalog.options[group].get(name)
-        if option:
-            option.check()
-        if option and isinstance(composed := config.get(group), DictConfig):
-            config[group] = _with_shared_lines(composed, option)
-    return config, choices
-
-
-def _with_shared_lines(composed: DictConfig, option: Option) -> dict[str, Any]:
-    """What Hydra made of an option and an experiment's values, complete and in the order of the option."""
-    values = OmegaConf.to_container(composed)
-    assert isinstance(values, dict)
-    own = option.content if "_target_" in option.content else {}  # where another option is extended, it has the order
-    return option.complete(own | {str(key): value for key, value in values.items()})
-
-
-def _search_path(catalog: Catalog) -> list[str]:
-    extra = [f"'file://{folder}'" for folder in catalog.users]
-    return [f"hydra.searchpath=[{','.join(extra)}]"] if extra else []
-
-
-@contextmanager
-def _hydra(catalog: Catalog) -> Iterator[None]:
-    """Hydra, initialized on the package's folder and cleared again, whatever its state was."""
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    instance = GlobalHydra.instance()
-    outer = instance.hydra
-    instance.clear()
-    try:
-        with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="kanexp"):
-            yield
-    finally:
-        instance.hydra = outer
-        if before is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = before
+def _of_groups(job: Sequence[Override]) -> dict[str, str]:
+    """The words of a job that choose options, by their groups."""
+    chosen = {o.key_or_group: o.input_line.lstrip("+") for o in job if o.input_line and o.key_or_group in GROUPS}
+    return {key: text for key, text in chosen.items() if text != "experiment=null"}  # no option to Hydra
 
 
 def load_file(file: Path) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Settings:
     log_every: Result[int]
     checkpoint: How[float | None]
     diagnostics: How[bool]
+    figures: How[bool] = field(default=True, kw_only=True)
     frames: How[bool] = field(default=False, kw_only=True)  # runs of before it know none
     verbose: How[bool] = field(default=False, kw_only=True)
     tune: How[dict[str, object] | None]

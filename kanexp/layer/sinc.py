@@ -47,6 +47,17 @@ class Sinc(Bounded):
             series = 1 - series * small / (2 * k * (2 * k + 1))
         return torch.where(near, series, large.sin() / large)
 
+    def slopes(self, x: Tensor, features: Tensor) -> Tensor:
+        """(cos v - sin(v) / v) / v times pi / h, near zero its series; v is pi (x - x_k) / h."""
+        v = self._angle(x)
+        near = v.abs() < NEAR
+        small, large = torch.where(near, v, 0.0), torch.where(near, 1.0, v)
+        square, series = small.square(), torch.ones_like(v)
+        for k in (5, 4, 3, 2):  # of -v / 3 times 1 - v^2 / 10 (1 - v^2 / 28 (...)), to v^9
+            series = 1 - series * square * (k / ((k - 1) * 2 * k * (2 * k + 1)))
+        slope = torch.where(near, series * small * (-1 / 3), (large.cos() - features) / large)
+        return slope * (math.pi * (self.centers - 1) / (self.high - self.low))
+
     def _angle(self, x: Tensor) -> Tensor:
         """v of every function, (..., terms, n_in, batch)."""
         k = torch.arange(self.centers, dtype=x.dtype, device=x.device)[:, None, None]

@@ -29,6 +29,10 @@ class Problem(ABC):
     def residuals(self, theta: Tensor) -> Tensor:
         """What squared and summed gives the loss, (seeds, residuals); can be differentiated any number of times."""
 
+    def among(self, rows: Tensor) -> "Problem | None":
+        """The problem of some seeds alone, by their numbers (rows,); None where these cannot be evaluated for less."""
+        return None
+
     def trial(self, theta: Tensor) -> Tensor:
         """The residuals once more, only to see whether they are smaller there; overridden where that takes less."""
         with torch.no_grad():
@@ -82,6 +86,13 @@ class Stepper(ABC):
         There the others have become zero, and what was concluded from where they were is void.
         """
         self.forget(rows)
+
+    def retire(self, rows: Tensor) -> None:
+        """These seeds (seeds,), bool, are through: no more evaluations are spent on them, wherever they are put.
+
+        Optimizers that evaluate all seeds at once anyway have nothing to do.
+        """
+        return
 
     def renew(self) -> None:
         """Other samples from here on: what was concluded from the old ones is void.

@@ -68,12 +68,15 @@ class ChainStepper(Stepper):
     def __init__(self, settings: Chain, matrices: Sequence[Matrix]):
         self.settings, self.steps, self.matrices = settings, 0, list(matrices)
         self.at_work: Stepper | None = None
+        self.retired: Tensor | None = None
 
     def step(self, theta: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
         switch = self.settings.switch or []
         if self.at_work is None or self.steps in switch:
             parts = list((self.settings.parts or {}).values())
             self.at_work = parts[sum(at <= self.steps for at in switch)].stepper_for(theta, self.matrices)
+            if self.retired is not None:
+                self.at_work.retire(self.retired)
         self.steps += 1
         return self.at_work.step(theta, problem)
 
@@ -92,6 +95,11 @@ class ChainStepper(Stepper):
     def restrict(self, rows: Tensor, mask: Tensor) -> None:
         if self.at_work is not None:
             self.at_work.restrict(rows, mask)
+
+    def retire(self, rows: Tensor) -> None:
+        self.retired = rows if self.retired is None else self.retired | rows
+        if self.at_work is not None:
+            self.at_work.retire(rows)
 
     def renew(self) -> None:
         if self.at_work is not None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kanexp.error import require
-from kanexp.optimizer.base import Evaluate, Optimizer, Stepper
+from kanexp.optimizer.base import Evaluate, Optimizer, Problem, Stepper
 from kanexp.optimizer.line_search import LineSearch
 
 
@@ -30,6 +30,7 @@ class QuasiNewtonStepper(Stepper):
     def __init__(self, settings: QuasiNewton, theta: Tensor):
         self.max_evaluations = settings.max_evaluations
         self.stopped = torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
+        self.retired = torch.zeros_like(self.stopped)
         self.at: Tensor | None = None
         self.loss, self.grad = torch.zeros_like(theta[:, 0]), torch.zeros_like(theta)
 
@@ -50,6 +51,9 @@ class QuasiNewtonStepper(Stepper):
         self.forget(rows)
         self.stopped = self.stopped & ~rows
 
+    def retire(self, rows: Tensor) -> None:
+        self.retired = self.retired | rows
+
     def renew(self) -> None:
         self.stopped, self.at = torch.zeros_like(self.stopped), None
 
@@ -60,19 +64,20 @@ class QuasiNewtonStepper(Stepper):
         evaluations = torch.zeros(len(theta), dtype=torch.int64)
         # Seeds that were put elsewhere since the last step are evaluated there; what is known of the others stays.
         elsewhere = torch.ones_like(self.stopped) if self.at is None else (theta != self.at).any(1)
+        elsewhere = elsewhere & ~self.retired
         if elsewhere.any():
-            loss, grad = evaluate(theta)
+            loss, grad = _evaluated(evaluate, theta, elsewhere)
             self.loss = torch.where(elsewhere, loss, self.loss)
             self.grad = torch.where(elsewhere[:, None], grad, self.grad)
             evaluations += elsewhere.cpu()
         steepest, direction = self.steepest, self.direction()
         first = torch.where(steepest, (1 / self.grad.abs().sum(1)).clamp(max=1), 1.0)
-        search = LineSearch(self.loss, self.grad, direction, first, self.stopped)
+        search = LineSearch(self.loss, self.grad, direction, first, self.stopped | self.retired)
         for _ in range(self.max_evaluations):
             if search.done.all():
                 break
             evaluations += (~search.done).cpu()
-            search.tell(*evaluate(theta + search.trial[:, None] * direction))
+            search.tell(*_evaluated(evaluate, theta + search.trial[:, None] * direction, ~search.done))
 
         move = search.length[:, None] * direction
         new = torch.where(search.moved[:, None], theta + move, theta)
@@ -82,6 +87,19 @@ class QuasiNewtonStepper(Stepper):
         product, square = (move * change).sum(1), (change * change).sum(1)
         self.remember(move, change, search.moved & (product > 1e-10 * square.clamp(min=1e-30)) & product.isfinite())
         # A seed that could not move forgets: its next direction is the plain gradient.
-        self.forget(~search.moved)
+        self.forget(~search.moved & ~self.retired)
         loss, self.loss, self.grad, self.at = self.loss, search.loss, search.grad, new
         return new, loss, evaluations
+
+
+def _evaluated(evaluate: Evaluate, theta: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss and gradient of the seeds wanted (seeds,), bool; of the others zeros, or what they are.
+
+    A search is as long as that of the seed which takes longest: most evaluations are of few seeds.
+    """
+    rows = wanted.nonzero().flatten()
+    some = evaluate.among(rows) if isinstance(evaluate, Problem) and len(rows) < len(theta) else None
+    if some is None:
+        return evaluate(theta)
+    loss, grad = some(theta[rows])
+    return theta.new_zeros(len(theta)).index_copy(0, rows, loss), torch.zeros_like(theta).index_copy(0, rows, grad)

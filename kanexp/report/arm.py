@@ -187,17 +187,25 @@ def choose(rows: pd.DataFrame, arms: Arms, runs: Sequence[Run]) -> tuple[pd.Data
     plan["planned"] = [int(run.tune.get("trials", 0)) for run in runs]
     plan.index = pd.Index([run.label for run in runs])
     rows = rows.assign(**{name: rows["run"].map(plan[name]) for name in ("problem", "arm", "setting")})
-    ended = ~stats.unfinished(rows["status"])
-    newest = rows.assign(ended=ended).sort_values(["ended", "started"], kind="stable", na_position="first")
-    last = ~newest.duplicated(["problem", "arm", "setting", "data_seed", "seed"], keep="last")
-    usable = ended & last.reindex(rows.index)
+    fit = usable(rows)
     compared, choices = pd.Series(False, index=rows.index), []
     for (problem, arm), at in rows.groupby(["problem", "arm"], sort=False).groups.items():
         own, here = rows.loc[at], plan[(plan["problem"] == problem) & (plan["arm"] == arm)]
-        setting = _best_setting(own[usable[at]], here["setting"].unique())
-        compared[at] = usable[at] & (own["setting"] == setting)
+        setting = _best_setting(own[fit[at]], here["setting"].unique())
+        compared[at] = fit[at] & (own["setting"] == setting)
         choices.append(Choice(problem, arm, setting, here["setting"].nunique(), int(here["planned"].max())))
     return rows.assign(compared=compared), choices
+
+
+def usable(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Which rows count: seeds that ended, of several runs of one setting and seed those of the newest.
+
+    `rows` have their problem, arm and setting.
+    """
+    ended = ~stats.unfinished(rows["status"])
+    newest = rows.assign(ended=ended).sort_values(["ended", "started"], kind="stable", na_position="first")
+    last = ~newest.duplicated(["problem", "arm", "setting", "data_seed", "seed"], keep="last")
+    return ended & last.reindex(rows.index)
 
 
 def _best_setting(rows: pd.DataFrame, settings: Sequence[str]) -> str:

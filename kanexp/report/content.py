@@ -10,6 +10,7 @@ import pandas as pd
 
 from kanexp.figure.style import CYCLE
 from kanexp.report import curve, importance, table
+from kanexp.report.axis import Axis
 from kanexp.report.gallery import MOST_CURVES, MOST_PROBLEMS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def data(found: "Findings", tables: Mapping[str, pd.DataFrame], pictures: Sequen
         "settings": settings(found.runs),
         "axes": axes(found),
         "importance": importances(found),
+        "overProblems": [over_problems(one) for one in found.axes],
         "pictures": list(pictures),
     }
     return as_json(content)
@@ -153,6 +155,11 @@ def axes(found: "Findings") -> list[dict[str, Any]]:
                 | {"arms": _column(arms.tolist()), "runs": median.index.tolist()}
             )
     return drawn
+
+
+def over_problems(one: Axis) -> dict[str, Any]:
+    """An axis over the problems of a kind, as its table and a sentence."""
+    return {"axis": one.key, "kind": one.kind, "sentence": one.sentence, "table": columns(one.table)}
 
 
 def importances(found: "Findings") -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from kanexp.figure.style import Figure, head
 from kanexp.folder.file import UnreadableRun
 from kanexp.report import curve, stats
 from kanexp.report.arm import Arms, describe
+from kanexp.report.axis import ALL, Axis
 from kanexp.report.pair import p_text
 from kanexp.report.place import Places
 from kanexp.report.table import GROUPS, Run
@@ -50,6 +51,7 @@ class Subject:
     summary: pd.DataFrame
     over: str
     left_out: list[str]  # sentences about what could not be drawn are added
+    axes: Sequence[Axis] = ()
 
     @property
     def compared(self) -> pd.DataFrame:
@@ -77,6 +79,7 @@ def draw(subject: Subject) -> Iterable[Drawing]:
                 yield Drawing(drawing.name + suffix, drawing.figure, drawing.table, caption)
     yield from _profiles(subject)
     yield from _places(subject)
+    yield from _axes(subject)
 
 
 def _file_word(problem: str, problems: Sequence[str]) -> str:
@@ -310,6 +313,17 @@ def _places(s: Subject) -> Iterable[Drawing]:
         f"Friedman's {p_text(places.p)}{sure}"
     )
     yield Drawing("ranks", critical_difference(places.mean, places.distance, places.groups), places.table(), caption)
+
+
+def _axes(s: Subject) -> Iterable[Drawing]:
+    """The settings of every axis over all problems, where Nemenyi's test is what tells them apart."""
+    for one in s.axes:
+        if one.kind == ALL and one.told_apart and np.isfinite(one.distance) and len(one.mean) <= MOST_POINTS:
+            places = Places(one.ranks, one.p, one.distance)
+            caption = f"Mean ranks of {one.key} over {len(one.ranks)} problems, each setting with its best partners"
+            caption += f"; those within the critical difference are joined: Friedman's {p_text(one.p)}"
+            figure = critical_difference(places.mean, places.distance, places.groups, one.key)
+            yield Drawing(f"ranks-{one.key.split('.')[-1]}", figure, places.table(), caption)
 
 
 def _capital(text: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_PICTURED_RUNS = 24  # the page carries their figures inside; more would be too much to load and to look at
 MOST_PICTURED = 6_000_000  # bytes of runs' figures that it carries; the folders have the others
 LIBRARIES = ("d3", "plot")
-SCRIPTS = ("state", "format", "table", "figure", "points", "curves", "settings", "parallel", "gallery", "main")
+SCRIPTS = ("state", "format", "table", "figure", "points", "curves", "settings", "parallel", "gallery", "axes", "main")
 
 
 def page(
@@ -62,6 +62,7 @@ def page(
             (kind, [q for q in found.pairs if q.verdict == kind]) for kind in (pair.ESTABLISHED, pair.LOOKS, pair.OPEN)
         ],
         partners=sum(q.paired for q in found.pairs),
+        axes=found.over_problems,
         rankings=found.rankings,
         same=same,
         data=Markup(data(found, tables, pictures)),

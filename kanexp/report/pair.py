@@ -263,7 +263,8 @@ def pairs_of(
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """Which arms are compared on each problem: all with all, or all with the baseline; and a sentence if none are."""
     named = arms_.baselines(arms, baseline) if baseline else []
-    wanted, notes = [], []
+    wanted: list[tuple[str, str, str]] = []
+    crowded: dict[int, list[str]] = {}  # problems by their number of arms
     for problem, here in rows.groupby("problem", sort=False):
         present = list(dict.fromkeys(here["arm"]))
         if baseline:
@@ -271,15 +272,19 @@ def pairs_of(
             pairs = [(a, b) for a in others for b in arms_.partner(arms, a, named, baseline) if b in present]
         elif len(present) > MOST_ARMS:
             pairs = []
-            many = len(present) * (len(present) - 1) // 2
-            notes.append(
-                f"no comparisons on {problem}: {len(present)} arms make {many} pairs, too many to tell any apart; "
-                "name a baseline with --baseline, or make fewer arms with --by"
-            )
+            crowded.setdefault(len(present), []).append(str(problem))
         else:
             pairs = [(a, b) for i, a in enumerate(present) for b in present[i + 1 :]]
         wanted += [(str(problem), a, b) for a, b in pairs]
-    return wanted, notes
+    return wanted, [_too_many(count, problems) for count, problems in crowded.items()]
+
+
+def _too_many(arms: int, problems: Sequence[str]) -> str:
+    on = problems[0] if len(problems) == 1 else f"{len(problems)} problems, with {problems[0]}"
+    return (
+        f"no comparisons on {on}: {arms} arms make {arms * (arms - 1) // 2} pairs, too many to tell any apart; "
+        "name a baseline with --baseline, or make fewer arms with --by"
+    )
 
 
 def as_table(pairs: Sequence[Pair]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from kanexp.figure.style import save
 from kanexp.folder.file import write
 from kanexp.folder.sheet import write_sheet
 from kanexp.folder.version import find_runs, new_version
-from kanexp.report import arm, gallery, latex, page, pair, rank, stats, table
+from kanexp.report import arm, axis, gallery, latex, page, pair, rank, stats, table
 from kanexp.report.importance import Importance, importances
 from kanexp.report.methods import methods
 from kanexp.report.summary import summarize
@@ -50,6 +50,16 @@ class Findings:
     def importances(self) -> dict[str, Importance]:
         """By problem, what settings its scores vary with."""
         return importances(self.runs, self.rows, self.arms, self.metrics)
+
+    @cached_property
+    def axes(self) -> list[axis.Axis]:
+        """Where there are several problems and axes, the settings of each axis ranked over them."""
+        return axis.axes(self.runs, self.rows, self.arms, self.metrics)
+
+    @property
+    def over_problems(self) -> list[str]:
+        """A sentence about each axis over all problems."""
+        return [one.sentence for one in self.axes if one.kind == axis.ALL]
 
     @property
     def rankings(self) -> list[str]:
@@ -163,7 +173,8 @@ def shared(rows: pd.DataFrame, scores: Mapping[str, Score]) -> list[Metric]:
 
 
 def _write(found: Findings, out: Path, over: str) -> None:
-    subject = gallery.Subject(found.runs, found.rows, found.arms, found.metrics, found.summary, over, found.left_out)
+    about = (found.runs, found.rows, found.arms, found.metrics, found.summary)
+    subject = gallery.Subject(*about, over, found.left_out, found.axes)
     drawn = []
     for drawing in gallery.draw(subject):
         write_sheet(drawing.table, out / f"{drawing.name}.csv", 7)
@@ -173,6 +184,8 @@ def _write(found: Findings, out: Path, over: str) -> None:
     write_sheet(found.rows, out / "report.csv")
     write_sheet(found.summary, out / "summary.csv")
     write_sheet(comparisons, out / "comparisons.csv")
+    if found.axes:
+        write_sheet(axis.as_table(found.axes), out / "axes.csv")
     if found.metrics:
         write(out / "table.tex", latex.latex(found.summary, found.pairs, found.metrics))
     write(out / "methods.md", methods(found))

@@ -14,6 +14,7 @@ from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured
 from kanexp.measure.film import coarse
+from kanexp.measure.tables import States
 from kanexp.model.network import Network
 from kanexp.score.functions import median_row
 from kanexp.task.base import Data, Scene
@@ -26,9 +27,26 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
     `before` is the network at the start, which refinement may have replaced.
     """
     seeds = experiment.settings.seed_list
-    folder.figures.mkdir(exist_ok=True)
     row = median_row(result.best_val.tolist())
     states = {"before": (before, result.start), "after": (result.network, result.best)}
+    made = write_tables(folder, experiment, data, scene, states, seeds, row)
+    layers = result.network.wiring.names(len(result.network.layers))
+    pen = Pen(data, scene, shown(seeds, row), layers)
+    for name, figure in pen.figures.items():
+        if name in made:
+            save(figure(made[name]), folder.figures / name)
+    if "frames" in made:
+        film.write_gif(made["frames"], *pen.screen, folder.figures / "frames.gif")
+
+
+def write_tables(
+    folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, states: States, seeds: list[int], row: int
+) -> dict[str, pd.DataFrame]:
+    """The tables of a run's figures by their names, written: of networks of these seeds before and after training.
+
+    What is of one network is of that in this row.
+    """
+    folder.figures.mkdir(exist_ok=True)
     x, metrics = data.train.x, pd.read_csv(folder.metrics)
     made = {"signal": measured.signal(states, x, seeds)}
     made["loss"] = metrics[metrics["metric"].isin(["train_loss", "val_loss"])]
@@ -53,13 +71,7 @@ def draw(folder: RunFolder, experiment: Experiment, data: Data, scene: Scene, be
         made["frames"] = folder.read_table("frames")
     for name, table in made.items():
         write_sheet(table, folder.figures / f"{name}.csv", 7)
-    layers = result.network.wiring.names(len(result.network.layers))
-    pen = Pen(data, scene, shown(seeds, row), layers)
-    for name, figure in pen.figures.items():
-        if name in made:
-            save(figure(made[name]), folder.figures / name)
-    if "frames" in made:
-        film.write_gif(made["frames"], *pen.screen, folder.figures / "frames.gif")
+    return made
 
 
 def shown(seeds: Sequence[int], row: int) -> str:

@@ -1,4 +1,4 @@
-"""All figures of a finished run, for a paper: those that it drew itself, and more that take longer."""
+"""All figures of a finished run, for a paper: those that it draws itself, and more that take longer."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -17,7 +17,7 @@ from kanexp.folder.restore import restore
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import answers as measured
 from kanexp.measure.tables import States
-from kanexp.run.drawing import Pen, shown
+from kanexp.run.drawing import Pen, shown, write_tables
 from kanexp.score.functions import median_row
 from kanexp.task.base import Scene
 
@@ -29,10 +29,12 @@ MOST_SCORES = 3  # of the validation data, a panel each
 def draw_again(path: Path, columns: int | None) -> None:
     """Write every figure of a run as PNG, SVG and PDF, `columns` of a paper wide, and the tables of new ones.
 
-    Tables that the run wrote are read and stay as they are. Raises ConfigError where it is no run that has ended, or a
-    table is damaged.
+    Tables that the run wrote are read and stay as they are; one that was to draw nothing gets them now. Raises
+    ConfigError where it is no run that has ended, or a table is damaged.
     """
     learned = Learned.of(path, "figures")
+    if not learned.experiment.settings.figures:
+        _catch_up(learned)
     try:
         own = list(_own(learned))
     except UnreadableRun as error:
@@ -50,8 +52,16 @@ def draw_again(path: Path, columns: int | None) -> None:
     console.say(f"{names}: PNG, SVG and PDF, each with its CSV, in {folder}")
 
 
+def _catch_up(learned: Learned) -> None:
+    """The tables of the figures that a run would have drawn, had it been to draw any."""
+    if not any(learned.folder.figures.glob("*.csv")):
+        about = (learned.folder, learned.experiment, learned.data, _scene(learned), _states(learned))
+        with torch.no_grad():
+            write_tables(*about, learned.seeds, learned.row)
+
+
 def _own(learned: Learned) -> Iterable[Drawn]:
-    """Figures that the run drew, from its own tables."""
+    """Figures that a run draws, from its own tables."""
     folder, record = learned.folder, learned.folder.read_record()
     known = record.best_val_loss or {}
     losses = [float("inf") if (loss := known.get(seed)) is None else loss for seed in record.seeds]

@@ -216,13 +216,14 @@ class Underway:
         self._record(result)
         if result.interrupted:
             return 128 + result.interrupted
-        drawn = self._draw(result)
+        drawn = self._draw(result) if self.experiment.settings.figures else True
         self._warn(result)
         known = {} if self.brief else training_scores(self.experiment.task, result.network, result.best, self.data)
         conclude(self.seeds, result, self.brief, known)
         if not self.brief:
             path = self.folder.path
-            console.say(f"figures: {path / FIGURES}; more of them, and PDF: kanexp figures {path}")
+            here = f"{path / FIGURES}; more of them, and PDF" if self.experiment.settings.figures else "none were drawn"
+            console.say(f"figures: {here}: kanexp figures {path}")
             console.say(str(path))
         return int(bool(self.record.lost) or not drawn)
 

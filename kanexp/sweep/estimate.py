@@ -17,7 +17,7 @@ from kanexp.train.objective import Objective, view
 MEASURING = 1.0  # seconds it may take; packs that are not reached by then are taken to be like the others
 PATIENCE = 20.0  # seconds until it is given up
 STEPS = 3
-BESIDE = 3.0  # seconds of each job that go into its start and its figures
+BESIDE, WITHOUT = 3.0, 0.5  # seconds of each job that go into its start and its figures, and without these
 
 
 def estimate(packs: Sequence[Sequence[RunConfig]], side_by_side: int, threads: int | None) -> float | None:
@@ -39,9 +39,9 @@ def estimate(packs: Sequence[Sequence[RunConfig]], side_by_side: int, threads: i
     process.join()
     if not found:
         return None
-    jobs = sum(len(ensemble) for ensemble in packs)
-    training = sum(found) / len(found) * len(packs) + BESIDE * jobs
-    return max(training / min(side_by_side, len(packs)), max(found) + BESIDE)
+    beside = [BESIDE if config.values.get("figures", True) else WITHOUT for ensemble in packs for config in ensemble]
+    training = sum(found) / len(found) * len(packs) + sum(beside)
+    return max(training / min(side_by_side, len(packs)), max(found) + max(beside))
 
 
 def _measure(packs: Sequence[Sequence[RunConfig]], threads: int | None, line: Connection) -> None:

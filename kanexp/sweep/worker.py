@@ -64,7 +64,7 @@ def run_pack(
     Returns the worst exit code: 0 done, 1 one failed, diverged or is another command's, 128 + n ended by signal n.
     """
     tune()
-    plan = read(folder)
+    plan = read(folder, pack=number)
     if plan.threads is not None:
         torch.set_num_threads(plan.threads)
     with ExitStack() as locks:

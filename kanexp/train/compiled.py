@@ -14,7 +14,7 @@ from kanexp.task.differential import Equation
 from kanexp.train.batches import Batches
 from kanexp.train.carried import channels
 from kanexp.train.evaluated import CompiledProblem
-from kanexp.train.given import Given, blocks, features
+from kanexp.train.given import Given, block_size, blocks, features
 from kanexp.train.objective import Objective
 from kanexp.train.program import Program, Programs
 from kanexp.train.stage import Stage
@@ -73,7 +73,7 @@ class CompiledSteps:
         """What `Stepper.step` returns, and leaves in the stepper."""
         found = self._moved(stepper, theta, stage, [objective])
         if not found:
-            problem = CompiledProblem(objective, self._programs) if self._programs.wanted else objective
+            problem = CompiledProblem(objective, self._programs, len(theta)) if self._programs.wanted else objective
             return stepper.step(theta, problem)
         _remember(stepper, found, 1)
         moved = Moved.joined(found, memory=False)
@@ -124,8 +124,9 @@ class CompiledSteps:
             [stepper.first_order.rate(stepper.steps + k) for k in range(len(objectives))], dtype=torch.float64
         ).unbind()
         given = Given.each(objectives, stage.trained)
+        size = block_size(rows.stop - rows.start, features(stage.network) * objectives[0].x.shape[-1])
         whole, found, done = stepper.memory or (), [], rows.start
-        for block in blocks(rows, features(stage.network) * objectives[0].x.shape[-1]):
+        for block in blocks(rows, size):
             own = slice(block.start - rows.start, block.stop - rows.start)
             begin, memory = theta[block], [one[own] for one in whole]
             parts = {id(one): one.rows(block, len(theta)) for one in given}

@@ -42,7 +42,7 @@ class Given(NamedTuple):
             found.append(found[-1] if same else cls.of(o, trained))
         return found
 
-    def rows(self, rows: slice, members: int) -> "Given":
+    def rows(self, rows: slice | Tensor, members: int) -> "Given":
         """The part of some members, of so many."""
         return Given(*(one if one is None or len(one) < members else one[rows] for one in self))  # type: ignore[arg-type]
 
@@ -69,15 +69,15 @@ class Given(NamedTuple):
         return replace(own, sample_weight=self.sample_weight, weight=self.weight)
 
 
-def blocks(rows: slice, each: int) -> list[slice]:
-    """Rows in blocks of equal size with about BLOCK features, of which each member has so many.
+def block_size(members: int, each: int) -> int:
+    """Members of a block with about BLOCK features, of which each member has so many; blocks of all are about equal."""
+    return math.ceil(members / math.ceil(members * each / BLOCK))
 
-    The last block reaches back into the one before it.
-    """
-    members = rows.stop - rows.start
-    size = math.ceil(members / math.ceil(members * each / BLOCK))
+
+def blocks(rows: slice, size: int) -> list[slice]:
+    """Rows in blocks of this size; the last one reaches back into the one before it, a single one is all rows."""
     ends = [min(start + size, rows.stop) for start in range(rows.start, rows.stop, size)]
-    return [slice(end - size, end) for end in ends]
+    return [slice(max(end - size, rows.start), end) for end in ends]
 
 
 def features(network: Network) -> int:

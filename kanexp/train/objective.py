@@ -1,7 +1,8 @@
 """The training loss as optimizers see it: of a network's values, or of what an equation makes of its derivatives."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -133,6 +134,13 @@ class Objective(Problem):
         # Not multiplied: the slope of a penalty at zero weights may be no number.
         return loss.detach(), grad if self.mask is None else torch.where(self.mask, grad, 0.0)
 
+    def among(self, rows: Tensor) -> "Objective | None":
+        if self.view.network.layers[-1].compiled:  # anew for every number of rows
+            return None
+        names = ("weight", "x", "prepared", "y", "sample_weight", "mask")
+        own: dict[str, Any] = {name: _of_rows(getattr(self, name), rows) for name in names}
+        return replace(self, **own)
+
     def penalties(self, theta: Tensor) -> dict[str, Tensor]:
         """The penalty with its weight and without, and without weights what it is the sum of, (seeds,) each."""
         layers = self._penalized(self.view.network.trace(theta, self.x, self.prepared)[1])
@@ -168,3 +176,8 @@ class Objective(Problem):
     def _roots(self) -> Tensor | None:
         """What residuals (seeds, n_out * batch) are multiplied by where samples have weights."""
         return None if self.sample_weight is None else self.sample_weight.sqrt().repeat(1, self.y.shape[1])
+
+
+def _of_rows(value: Tensor | float | None, rows: Tensor) -> Tensor | float | None:
+    """What some networks have of a value with one entry for all of them, or with one for each."""
+    return value[rows] if isinstance(value, Tensor) and value.ndim and len(value) > 1 else value

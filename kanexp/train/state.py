@@ -129,6 +129,7 @@ class TrainingState:
     def stop(self, ending: Tensor, statuses: Sequence[SeedStatus]) -> None:
         """End these networks, each with its status."""
         self.alive = self.alive & ~ending
+        self.stepper.retire(ending)
         both = zip(ending.tolist(), statuses, self.status, strict=True)
         self.status = [new if ends else old for ends, new, old in both]
 
@@ -164,6 +165,7 @@ class TrainingState:
         self.restarted = self.restarted | again
         new = torch.where((self.alive & fine)[:, None], new, self.good)
         self.alive = self.alive & (fine | again)
+        self.stepper.retire(~self.alive)
         return new
 
 

@@ -51,7 +51,7 @@ const markVerdicts = () => {
 load(read("data"), read("links"));
 redraws.push(addArms());
 for (const place of document.querySelectorAll("[data-table]")) redraws.push(addTable(place, place.dataset.table, () => report.tables[place.dataset.table]));
-redraws.push(addPoints(), addCurves(), addImportance(), addParallel(), addDifference(), addGallery(), markVerdicts, addMenu());
+redraws.push(addAxes(), addPoints(), addCurves(), addImportance(), addParallel(), addDifference(), addGallery(), markVerdicts, addMenu());
 redraw();
 let width = innerWidth;
 addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });

@@ -10,6 +10,7 @@ const redraws = [];
 function load(data, runs) {
   report = data; links = runs;
   for (const name in report.tables) report.tables[name] = unpacked(report.tables[name]);
+  for (const one of report.overProblems) one.table = unpacked(one.table);
   report.settings.differ = unpacked(report.settings.differ);
   for (const one of report.axes) { one.keys = unpacked(one.keys); one.arms = whole(one.arms); }
   const names = report.problems.map(p => p.name);
