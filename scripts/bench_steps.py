@@ -4,7 +4,7 @@ That is a jitted scan over vmapped members in JAX, where JAX can be imported; in
 every 100 steps included. Runs in turn; medians over stretches of 100 steps, and ratios to the scan. Times are what the
 processor spent on all threads of the process, one of which works, so that other programs hardly count.
 
-usage: OMP_NUM_THREADS=1 python scripts/bench_steps.py [--repeats N] [--steps N] [CASE ...]
+usage: OMP_NUM_THREADS=1 python scripts/bench_steps.py [--repeats N] [--steps N] [--readme] [CASE ...]
 
 A case is LAYER:MEMBERS, as chebyshev:20, or with another optimizer than Adam, LAYER:MEMBERS:OPTIMIZER, and another task
 than a function, LAYER:MEMBERS:OPTIMIZER:TASK; of these a step is compared to that of operations one by one.
@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from marked import fill
+
 from kanexp.config.catalog import find_catalog
 from kanexp.config.compose import load
 from kanexp.folder.logs import Ledger, NoLogs
@@ -28,6 +30,7 @@ from kanexp.train.loop import train
 from kanexp.train.result import Progress
 
 LOOK = 100
+PAGE = "outputs/readme/bench.md"
 SLOWER = {"lbfgs": 10, "levenberg_marquardt": 25, "hessian_free": 50}  # and how many steps of Adam a step stands for
 CASES = ["chebyshev:1", "chebyshev:5", "chebyshev:20", "chebyshev:100", "bspline:5", "fourier:5", "rbf:5"]
 SECOND = [f"chebyshev:{members}:{name}" for name in SLOWER for members in (5, 100)]
@@ -153,26 +156,38 @@ def sides(case: str, steps: int) -> dict[str, Side]:
     return found
 
 
+def row(case: str, ways: dict[str, Side], repeats: int) -> str:
+    """A line of the table: milliseconds of a step each way, and in brackets in times of the scan, or of one by one."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, run in ways.items():
+            taken[name] += run()
+    ms = {name: 1000 * statistics.median(own) for name, own in taken.items()}
+    base = ms.get("scan", ms["one by one"])
+    cells = [f"{ms[name]:.3g} ({ms[name] / base:.2f})" if name in ms else "-" for name in ("one by one", "compiled")]
+    return f"| {case.replace(':', ', ')} | {' | '.join(cells)} | {f'{base:.3g}' if 'scan' in ms else '-'} |"
+
+
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("cases", nargs="*", default=[*CASES, *SECOND])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--readme", action="store_true")
     given = parser.parse_args(words)
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     tune()
+    lines = ["| layer, members, optimizer, task | one by one | compiled | scan in JAX |", "|---|---|---|---|"]
+    print(*lines, sep="\n", flush=True)
     for case in given.cases:
         try:
             ways = sides(case, given.steps)
         except ValueError as error:
             parser.error(str(error))
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(given.repeats):
-            for name, run in ways.items():
-                taken[name] += run()
-        ms = {name: 1000 * statistics.median(own) for name, own in taken.items()}
-        base = ms.get("scan", ms["one by one"])
-        print(f"{case:14}", *(f"{name} {t:8.3f} ms ({t / base:.2f})" for name, t in ms.items()), sep="  ", flush=True)
+        lines.append(row(case, ways, given.repeats))
+        print(lines[-1], flush=True)
+    if given.readme:
+        fill(PAGE, "steps", "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ COMPONENTS = ("layer", "init", "reg", "optimizer", "task", "model", "logger")
 CONTRACTS = {
     "layer": set(),
     "init": set(),
-    "optimizer": {"optimizer.quasi_newton", "optimizer.line_search", "optimizer.matrices"},
+    "optimizer": {"optimizer.linear", "optimizer.quasi_newton", "optimizer.line_search", "optimizer.matrices"},
     "logger": set(),
     "task": {"task.collocation", "task.differential", "task.condition", "task.jet", "task.shares", "score", "data"},
     "reg": {"layer.base", "model.edge_layer"},

@@ -167,6 +167,18 @@ def test_what_follows_from_another_word_is_no_axis(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("of", ["layer and optimizer", "layer and task"])
+def test_groups_stay_where_every_choice_has_an_option_of_its_own(of, tmp_path):
+    for layer, optimizer, function in itertools.product(("rbf", "sine"), ("adam", "lbfgs", "sgd"), FUNCTIONS[:3]):
+        rate = {"layer and optimizer": f"{layer}{optimizer}", "layer and task": f"{layer}{function}"}[of]
+        options = {"function": function, "learning_rate": rate}
+        make_run(
+            tmp_path / layer / optimizer / function, choices={"layer": layer, "optimizer": optimizer}, options=options
+        )
+    found = found_in(tmp_path, by=["layer", "optimizer", "learning_rate"])
+    assert [one.key for one in found.axes] == ["layer", "optimizer"]
+
+
 def test_kinds_of_tasks(tmp_path):
     scene = {"kind": "picture", "shape": [4, 4]}
     pictures = read_one(make_run(tmp_path / "picture", scene=scene))

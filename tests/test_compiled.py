@@ -282,7 +282,10 @@ def test_evaluations_go_through_in_blocks(followed, monkeypatch):
     stage, theta = begun(e)
     monkeypatch.setattr(given, "BLOCK", 2 * 60 * given.features(e.network()))
     objective = stage.objective(Batch.of(stage._data.train), None)
-    fast, v = CompiledProblem(objective, Programs(True), len(theta)), torch.randn_like(theta)
+    fast, v = (
+        CompiledProblem(objective, Programs(True), len(theta)),
+        torch.linspace(-1, 1, theta.numel(), dtype=theta.dtype).view_as(theta),
+    )
     assert_close(fast(theta), objective(theta))
     assert_close(fast.trial(theta), objective.trial(theta))
     assert_close(fast.jacobian(theta), objective.jacobian(theta))

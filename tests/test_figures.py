@@ -59,16 +59,19 @@ def test_a_run_has_more_figures_when_it_is_asked_for_them(words, more, tmp_path,
 
 def test_a_run_that_drew_none_gets_all_of_them_later(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["task=function", "layer=fourier", *QUICK]
+    words = ["task=function", "layer=fourier", "frames=true", *QUICK]
     assert ask(*words, "figures=false") == 0
     assert f"figures: none were drawn: kanexp figures {RUN.replace('latest', 'v001')}" in capsys.readouterr().out
     run = (tmp_path / RUN).resolve()
     assert not (run / "figures").exists()
+    (run / "figures").mkdir()
+    (run / "figures/graph.csv").write_text("of,another,command\n")
     assert ask(*words) == 0
     usual = sorted(file.stem for file in ((tmp_path / RUN).resolve() / "figures").glob("*.csv"))
     assert ask("figures", str(run)) == 0
     late = {file.stem: pd.read_csv(file) for file in (run / "figures").glob("*.csv")}
     assert set(usual) <= set(late)
+    assert (run / "figures/frames.gif").is_file()
     assert {file.stem for file in (run / "figures").glob("*.pdf")} >= set(usual) - {"signal"}
     for name in usual:  # of single precision there, of double here
         own = pd.read_csv((tmp_path / RUN).resolve() / "figures" / f"{name}.csv")

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from kanexp.cli import main
+from kanexp.command.profile import profiled
 from kanexp.error import ConfigError
-from kanexp.profile import profiled
 
 SMALL = ["task=function", "layer=chebyshev", "seeds=1", "steps=2", "widths=[in,2,out]", "diagnostics=false"]
 

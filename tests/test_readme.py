@@ -183,7 +183,7 @@ def test_what_many_jobs_cost_is_computed():
     sys.path.insert(0, str(ROOT / "scripts"))
     from bench_sweep import Costs
 
-    costs = Costs(command=0.012, reading=0.002, process=3.0, figures=2.0, size=1e6, files=25)
+    costs = Costs(command=0.012, reading=0.002, process=3.0, figures=2.0, bare=0.5, size=1e6, files=25)
     text = " ".join(costs.text.split())
     assert "100 sweeps of 1,000" in text
     assert "take 20 minutes to submit" in text  # 1,200 s

@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kanexp.command.overview import page
+from kanexp.command.profile import check, profiled
 from kanexp.config.catalog import Catalog, find_catalog
 from kanexp.error import ConfigError
 from kanexp.paths import find_components
-from kanexp.profile import check, profiled
 
 
 def parser() -> argparse.ArgumentParser:

@@ -46,6 +46,7 @@ class Chain(Optimizer):
             "renews": all(part.minibatches or part.renews for part in parts),
             "least_squares": any(part.least_squares for part in parts),
             "jacobian": any(part.jacobian for part in parts),
+            "programs": sum(part.programs for part in parts),
             "double": next((f"has a part that {part.double}" for part in parts if part.double), ""),
         }
         for name, value in found.items():
@@ -65,10 +66,11 @@ class Chain(Optimizer):
 class ChainStepper(Stepper):
     """The part at work, from the first step that it makes, and how many steps were made."""
 
+    retired: Tensor | None = None  # seeds (seeds,) that are through; of the class in one from before there were any
+
     def __init__(self, settings: Chain, matrices: Sequence[Matrix]):
         self.settings, self.steps, self.matrices = settings, 0, list(matrices)
         self.at_work: Stepper | None = None
-        self.retired: Tensor | None = None
 
     def step(self, theta: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
         switch = self.settings.switch or []

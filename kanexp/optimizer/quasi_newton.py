@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,10 @@ class QuasiNewtonStepper(Stepper):
         self.at: Tensor | None = None
         self.loss, self.grad = torch.zeros_like(theta[:, 0]), torch.zeros_like(theta)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # One from before seeds could be retired has none.
+        self.__dict__ = {"retired": torch.zeros_like(state["stopped"])} | state
+
     @property
     @abstractmethod
     def steepest(self) -> Tensor:
@@ -50,6 +54,9 @@ class QuasiNewtonStepper(Stepper):
     def restrict(self, rows: Tensor, mask: Tensor) -> None:
         self.forget(rows)
         self.stopped = self.stopped & ~rows
+        if self.at is not None:
+            # The gradient is another one, also where theta is the same.
+            self.at = torch.where(rows[:, None], torch.nan, self.at)
 
     def retire(self, rows: Tensor) -> None:
         self.retired = self.retired | rows

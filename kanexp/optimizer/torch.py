@@ -24,8 +24,8 @@ NAMES = [name for name in NAMES if name not in OTHERS]
 class Torch(FirstOrder):
     """torch.optim.<name> with `options` for its other arguments, on all weights of a seed as one tensor.
 
-    An optimizer for every seed, one after the other: slower than the words that move all of them at once, and never
-    compiled. Its learning rate is ours, with the schedule; after a refinement it begins anew.
+    An optimizer for every seed, one after the other: slower than the words that move all of them at once, and compiled
+    in its evaluations alone. Its learning rate is ours, with the schedule; after a refinement it begins anew.
 
     Source: https://docs.pytorch.org/docs/stable/optim.html
     """

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from kanexp.config.catalog import GROUPS
 from kanexp.report import stats
 from kanexp.report.arm import Arms, describe, usable
 from kanexp.report.pair import p_text
@@ -179,13 +180,20 @@ def as_table(found: Iterable[Axis]) -> pd.DataFrame:
 def _keys(runs: Sequence[Run], arms: Arms) -> list[str]:
     """Groups and options that every run has, in which runs of one problem differ, but those that a search tuned.
 
-    Nor is one an axis that follows from another, as the precision does from the optimizer.
+    Nor is one an axis that follows from another, as the precision does from the optimizer, or an option that a group
+    follows from, as where every layer has a learning rate of its own.
     """
     tuned = {key for run in runs for key in run.tune.get("over", ())}
     every = [
         key for key in (*arms.keys, *arms.pooled) if key not in tuned and all(run.option(key) != "" for run in runs)
     ]
     values = {key: [run.option(key) for run in runs] for key in every}
+
+    def finer(key: str, group: str) -> bool:
+        return len(set(zip(values[key], values[group], strict=True))) == len(set(values[key]))
+
+    groups = [key for key in every if key in GROUPS]
+    every = [key for key in every if key in groups or not any(finer(key, group) for group in groups)]
 
     def follows(key: str, other: str) -> bool:
         pairs = set(zip(values[other], values[key], strict=True))

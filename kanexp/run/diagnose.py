@@ -57,7 +57,9 @@ def diagnose(path: Path, seconds: float) -> int:
     experiment, network = restored.experiment, restored.network
     device = find_device(experiment.settings.device)
     data, theta = experiment.load_data()[0].to(device, torch.float64), restored.theta.to(device)
-    experiment = replace(experiment, optimizer=choose(experiment, network, theta, data))
+    # Edges that a threshold took are gone, and no more go: it is the same networks that are measured before and after.
+    reg = replace(experiment.reg, threshold=0.0)
+    experiment = replace(experiment, reg=reg, optimizer=choose(experiment, network, theta, data))
     name = type(experiment.optimizer).__name__
     console.say(
         f"{path}: continuing {len(theta)} seeds of {network.parameters} parameters with {name}, "

@@ -10,7 +10,7 @@ import torch
 from kanexp import console
 from kanexp.attribution.learned import Learned
 from kanexp.error import ConfigError
-from kanexp.figure import answer_figures, layer_figures, run_figures, surface
+from kanexp.figure import answer_figures, film, layer_figures, run_figures, surface
 from kanexp.figure.style import Figure, fit, save
 from kanexp.folder.file import UnreadableRun
 from kanexp.folder.restore import restore
@@ -54,19 +54,26 @@ def draw_again(path: Path, columns: int | None) -> None:
 
 def _catch_up(learned: Learned) -> None:
     """The tables of the figures that a run would have drawn, had it been to draw any."""
-    if not any(learned.folder.figures.glob("*.csv")):
+    figures = learned.folder.figures
+    if not (figures / "signal.csv").is_file():  # which every run has; others may be there from other commands
         about = (learned.folder, learned.experiment, learned.data, _scene(learned), _states(learned))
         with torch.no_grad():
-            write_tables(*about, learned.seeds, learned.row)
+            made = write_tables(*about, learned.seeds, learned.row)
+        if "frames" in made:
+            film.write_gif(made["frames"], *_pen(learned).screen, figures / "frames.gif")
+
+
+def _pen(learned: Learned) -> Pen:
+    record = learned.folder.read_record()
+    known = record.best_val_loss or {}
+    losses = [float("inf") if (loss := known.get(seed)) is None else loss for seed in record.seeds]
+    return Pen(learned.data, _scene(learned), shown(record.seeds, median_row(losses)), _layers(learned))
 
 
 def _own(learned: Learned) -> Iterable[Drawn]:
     """Figures that a run draws, from its own tables."""
-    folder, record = learned.folder, learned.folder.read_record()
-    known = record.best_val_loss or {}
-    losses = [float("inf") if (loss := known.get(seed)) is None else loss for seed in record.seeds]
-    pen = Pen(learned.data, _scene(learned), shown(record.seeds, median_row(losses)), _layers(learned))
-    for name, figure in pen.figures.items():
+    folder = learned.folder
+    for name, figure in _pen(learned).figures.items():
         if (folder.figures / f"{name}.csv").exists():
             table = folder.read_figure(name)
             yield name, table, figure(table)

@@ -28,7 +28,7 @@ class Prepared:
     start: Tensor  # theta (rows, length)
     data: Data
     scene: Scene
-    compiled: bool = False  # whether whole steps are to be compiled; where they cannot be, functions of the network are
+    compiled: bool = False  # whether steps are to be compiled; where they cannot be, functions of the network are
 
 
 def prepare(jobs: Sequence[RunConfig]) -> Prepared:

@@ -35,7 +35,7 @@ class Result:
     steps: int = 0
     seconds: float = 0.0
     interrupted: int = 0  # the signal that asked for the end before its time, 0 for none
-    compiled: bool = False  # whether the last steps were compiled as a whole
+    compiled: bool = False  # whether the last steps, or their evaluations, were compiled
     status: list[SeedStatus] = field(default_factory=list)
     jumps: dict[int, Tensor] = field(default_factory=dict)  # step -> how far a refinement moved the outputs
     side_jumps: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # likewise what an equation makes of them

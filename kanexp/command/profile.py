@@ -38,6 +38,7 @@ def profiled(command: Callable[[], int], file: Path) -> int:
 
 def _write(profile: cProfile.Profile, file: Path) -> None:
     from kanexp import console
+    from kanexp.folder.sheet import write_sheet
 
     profile.create_stats()
     if file.suffix == ".prof":
@@ -45,7 +46,7 @@ def _write(profile: cProfile.Profile, file: Path) -> None:
         console.say(f"profile: {file}")
         return
     table = _table(pstats.Stats(profile))
-    table.to_csv(file, index=False)
+    write_sheet(table, file)
     own = table["own_seconds"]
     console.say(f"profile: {own.sum():.1f} s of the processor; {file} has all {len(table)} functions, most of it here:")
     for row in table.head(SHOWN).itertuples():
