@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 
+import pandas as pd
 import pytest
 import torch
 from helpers.components import OPTIMIZERS, name
@@ -191,3 +192,23 @@ def test_digests_are_those_of_runs_from_before_there_were_thresholds(words, dige
     """As computed on revision e90383f."""
     assert load(words, find_catalog())[0].hash == digest
     assert load([*words, "reg.threshold=0.1"], find_catalog())[0].hash != digest
+
+
+def test_diagnose_leaves_alone_what_a_threshold_took(asked):
+    words = ["task=function", "task.function=exp_sin_square", "layer=bspline", "widths=[2,5,1]", "seeds=2", "steps=60"]
+    words += [
+        "optimizer.learning_rate=0.02",
+        "reg=l1",
+        "reg.weight=0.01",
+        "reg.threshold=0.3",
+        "reg.threshold_every=20",
+    ]
+    assert asked(*words, "diagnostics=false", "figures=false", "name=thin").returncode == 0
+    run = kanexp.load("outputs/thin/latest")
+    left = sum(run.record.left["edges"].values())
+    assert left < 2 * 15
+    assert asked("diagnose", "outputs/thin/latest", "--seconds", "2").returncode == 0
+    rows = pd.read_csv("outputs/thin/latest/diagnosis/latest/metrics.csv")
+    assert not (rows["metric"] == "edges").any()  # which a training writes whose edges may go
+    table = pd.read_csv("outputs/thin/latest/diagnosis/latest/figures/diagnosis.csv")
+    assert (table["loss_after"] <= table["loss_before"]).all()
