@@ -135,9 +135,17 @@ def test_a_checkpoint_from_before_edges_could_go_and_seeds_retire_is_gone_on_wit
     values = torch.load(tmp_path / "state.pt", weights_only=False)
     assert values.pop("kept") == []
     for stepper in (values["stepper"], getattr(values["stepper"], "at_work", None)):
-        vars(stepper).pop("retired", None) if stepper else None
+        known = vars(stepper) if stepper else {}
+        known.pop("retired", None)
+        if "scale" in known and "inverse" in known:  # the matrices had theirs in them, as here up to rounding
+            known["inverse"] = known.pop("scale")[:, None, None] * known["inverse"]
+            known.pop("of")
     (tmp_path / "state.pt").write_bytes(saved(values))
-    assert torch.equal(train(members, tmp_path).best, whole.best)
+    best = train(members, tmp_path).best
+    if "ssbroyden" in case:
+        torch.testing.assert_close(best, whole.best, rtol=1e-6, atol=1e-9)
+    else:
+        assert torch.equal(best, whole.best)
     assert "ignored" not in capsys.readouterr().out
 
 

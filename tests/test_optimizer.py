@@ -264,6 +264,10 @@ def test_line_searches_back_off_from_points_without_a_loss(settings):
     torch.testing.assert_close(theta, torch.ones_like(theta), rtol=0, atol=1e-5)
 
 
+def inverse_hessians(stepper) -> Tensor:
+    return stepper.scale[:, None, None] * stepper.inverse
+
+
 @pytest.mark.parametrize("update", ["bfgs", "ssbfgs", "ssbroyden"])
 def test_an_inverse_hessian_maps_the_change_of_gradient_to_the_move_and_stays_positive(update):
     theta = starts()
@@ -272,10 +276,14 @@ def test_an_inverse_hessian_maps_the_change_of_gradient_to_the_move_and_stays_po
         grad = rosenbrock(theta)[1]
         new = stepper.step(theta, rosenbrock)[0]
         move, change = new - theta, rosenbrock(new)[1] - grad
-        turned = (stepper.inverse @ change.unsqueeze(-1)).squeeze(-1)
+        inverse = inverse_hessians(stepper)
+        turned = (inverse @ change.unsqueeze(-1)).squeeze(-1)
         torch.testing.assert_close(turned, move, rtol=1e-6, atol=1e-9 * float(move.abs().max()))
-        torch.testing.assert_close(stepper.inverse, stepper.inverse.mT, rtol=1e-9, atol=1e-12)
-        assert (torch.linalg.eigvalsh(stepper.inverse) > 0).all()
+        torch.testing.assert_close(inverse, inverse.mT, rtol=1e-9, atol=1e-12)
+        assert (torch.linalg.eigvalsh(inverse) > 0).all()
+        # What is carried on from the step is what the matrix makes of the gradient.
+        along = -(inverse @ stepper.grad.unsqueeze(-1)).squeeze(-1)
+        torch.testing.assert_close(stepper.direction(), along, rtol=1e-6, atol=1e-9 * float(along.abs().max()))
         theta = new
 
 
@@ -292,8 +300,20 @@ def test_bfgs_is_the_product_form_of_textbooks():
         inverse = s @ y / (y @ y) * eye if inverse is None else inverse
         left = eye - torch.outer(s, y) / (s @ y)
         inverse = left @ inverse @ left.T + torch.outer(s, s) / (s @ y)
-        torch.testing.assert_close(stepper.inverse[0], inverse, rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(inverse_hessians(stepper)[0], inverse, rtol=1e-6, atol=1e-9)
         theta = new
+
+
+def test_a_scale_that_grows_out_of_all_bounds_goes_into_the_matrix():
+    """Steps are the same where the scale of H was moved into its matrix before."""
+    steppers = [SSBroyden().stepper(starts()) for _ in range(2)]
+    theta = [starts(), starts()]
+    for step in range(12):
+        steppers[1].scale = steppers[1].scale * 1e-99
+        steppers[1].inverse *= 1e99
+        theta = [own.step(at, rosenbrock)[0] for own, at in zip(steppers, theta, strict=True)]
+        assert (steppers[1].scale > 1e-101).all(), step
+    torch.testing.assert_close(theta[1], theta[0], rtol=1e-6, atol=1e-9)
 
 
 def test_self_scaling_lets_go_of_curvatures_that_were_met_far_away():

@@ -62,7 +62,8 @@ class LBFGSStepper(QuasiNewtonStepper):
             q = q + (weights.pop() - curvature * (change * q).sum(1))[:, None] * move
         return q
 
-    def remember(self, move: Tensor, change: Tensor, counts: Tensor) -> None:
+    def remember(self, move: Tensor, grad: Tensor, counts: Tensor) -> None:
+        change = grad - self.grad
         product = (move * change).sum(1)
         self.moves.append(torch.where(counts[:, None], move, 0))
         self.changes.append(torch.where(counts[:, None], change, 0))

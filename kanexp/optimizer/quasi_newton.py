@@ -48,8 +48,8 @@ class QuasiNewtonStepper(Stepper):
         """Where to search from the current points, (seeds, parameters)."""
 
     @abstractmethod
-    def remember(self, move: Tensor, change: Tensor, counts: Tensor) -> None:
-        """Take a move and what it changed of the gradient (seeds, parameters), of those seeds (seeds,) that count."""
+    def remember(self, move: Tensor, grad: Tensor, counts: Tensor) -> None:
+        """Take a move and the gradient after it (seeds, parameters), of those seeds (seeds,) that count."""
 
     def restrict(self, rows: Tensor, mask: Tensor) -> None:
         self.forget(rows)
@@ -92,7 +92,9 @@ class QuasiNewtonStepper(Stepper):
         self.stopped = self.stopped | (~search.moved & steepest)
         change = search.grad - self.grad
         product, square = (move * change).sum(1), (change * change).sum(1)
-        self.remember(move, change, search.moved & (product > 1e-10 * square.clamp(min=1e-30)) & product.isfinite())
+        self.remember(
+            move, search.grad, search.moved & (product > 1e-10 * square.clamp(min=1e-30)) & product.isfinite()
+        )
         # A seed that could not move forgets: its next direction is the plain gradient.
         self.forget(~search.moved & ~self.retired)
         loss, self.loss, self.grad, self.at = self.loss, search.loss, search.grad, new

@@ -1,7 +1,7 @@
 """Self-scaled Broyden and BFGS with the whole inverse Hessian, batched over seeds."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from kanexp.optimizer.quasi_newton import QuasiNewton, QuasiNewtonStepper
 
 MAX_PARAMETERS = 5000  # 200 MB hold the matrix of one seed
+SMALL = 1e-100  # a scale below or above the inverse of this goes into the matrix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +42,23 @@ class SSBroyden(QuasiNewton):
 
 
 class SSBroydenStepper(QuasiNewtonStepper):
-    """The inverse Hessians (seeds, parameters, parameters), and which of them are still unknown (seeds,), bool."""
+    """The inverse Hessians, scale (seeds,) times inverse (seeds, n, n), and which are still unknown (seeds,), bool.
+
+    Reading the matrices is most of a step's time: a step multiplies by each once, and scales none.
+    """
 
     def __init__(self, settings: SSBroyden, theta: Tensor):
         super().__init__(settings, theta)
         self.update = settings.update
         self.inverse = torch.diag_embed(torch.ones_like(theta))
+        self.scale = torch.ones_like(theta[:, 0])
         self.unknown = torch.ones_like(self.stopped)
-        self.along = torch.zeros_like(theta)
+        self.along, self.of = torch.zeros_like(theta), torch.full_like(theta, torch.nan)  # -H times that gradient
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # One from before there was a scale has none, and knows no gradient that `along` is of.
+        new = {"scale": torch.ones_like(state["loss"]), "of": torch.full_like(state["along"], torch.nan)}
+        super().__setstate__(new | state)
 
     @property
     def steepest(self) -> Tensor:
@@ -57,23 +67,27 @@ class SSBroydenStepper(QuasiNewtonStepper):
     def forget(self, rows: Tensor) -> None:
         for i in rows.nonzero().flatten().tolist():
             self.inverse[i] = torch.eye(self.inverse.shape[1]).to(self.inverse)
+        self.scale = torch.where(rows, 1.0, self.scale)
+        self.of = torch.where(rows[:, None], torch.nan, self.of)
         self.unknown = self.unknown | rows
 
     def direction(self) -> Tensor:
-        self.along = -_times(self.inverse, self.grad)
+        new = (self.grad != self.of).any(1).nonzero().flatten()
+        self.along = self.along.index_copy(0, new, -self._times(self.grad, new))
+        self.of = self.grad
         return self.along
 
-    def remember(self, move: Tensor, change: Tensor, counts: Tensor) -> None:
+    def remember(self, move: Tensor, grad: Tensor, counts: Tensor) -> None:
+        change = grad - self.grad
         product = (move * change).sum(1)
         # s.H^-1 s: H^-1 s is -length grad, for s is length (-H grad).
         squared = -move.square().sum(1) * (move * self.grad).sum(1) / (move * self.along).sum(1)
         # The first H is the identity times the curvature that was met.
-        first = counts & self.unknown
-        flat = torch.where(first, product / change.square().sum(1), 1.0)
-        if first.any():
-            self.inverse *= flat[:, None, None]
-        turned = _times(self.inverse, change)
-        b, h = squared / flat / product, (change * turned).sum(1) / product
+        first = torch.where(counts & self.unknown, product / change.square().sum(1), 1.0)
+        self.scale = self.scale * first
+        ahead = self._times(grad, torch.arange(len(grad), device=grad.device))
+        turned = ahead + first[:, None] * self.along  # Hy, as `along` is -H times the gradient before
+        b, h = squared / first / product, (change * turned).sum(1) / product
         tau, phi = FACTORS[self.update](b, h, move.shape[1])
         counts = counts & (h > 0) & tau.isfinite() & phi.isfinite() & (tau > 0)
 
@@ -82,14 +96,21 @@ class SSBroydenStepper(QuasiNewtonStepper):
         v = (h * product).sqrt()[:, None] * (move / product[:, None] - turned / (h * product)[:, None])
         vectors = torch.where(counts[:, None, None], torch.stack([turned, v, move], 1), 0.0)
         factors = torch.stack([-1 / (h * product * tau), phi / tau, 1 / product], 1)
-        self.inverse /= tau[:, None, None]
-        self.inverse.baddbmm_(vectors.mT, factors.unsqueeze(-1) * vectors)
+        self.scale = self.scale / tau
+        self.inverse.baddbmm_(vectors.mT, (factors / self.scale[:, None]).unsqueeze(-1) * vectors)
+        parts = factors * (vectors @ grad.unsqueeze(-1)).squeeze(-1)
+        self.along = -(ahead / tau[:, None] + (parts.unsqueeze(1) @ vectors).squeeze(1))
+        self.of = grad
         self.unknown = self.unknown & ~counts
+        if bool(((self.scale < SMALL) | (self.scale > 1 / SMALL)).any()):
+            self.inverse *= self.scale[:, None, None]
+            self.scale = torch.ones_like(self.scale)
 
-
-def _times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """(seeds, n, n) times (seeds, n), seed by seed: as one batch of narrow products it takes half as long again."""
-    return torch.stack([own.mv(v) for own, v in zip(matrix, vector, strict=True)])
+    def _times(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        """H of these rows times their vectors, seed by seed: one batch of narrow products takes half as long again."""
+        if not len(rows):
+            return vectors[rows]
+        return torch.stack([self.inverse[i].mv(vectors[i]) for i in rows.tolist()]) * self.scale[rows, None]
 
 
 def _bfgs(b: Tensor, h: Tensor, parameters: int) -> tuple[Tensor, Tensor]:
