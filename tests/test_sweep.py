@@ -40,6 +40,9 @@ def test_a_plan_comes_first(kanexp, tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.match(r"4 jobs: 0 done, 4 to run in 2 packs of 2, 2, about \d+ s\n$", done.stdout)
     assert list(tmp_path.iterdir()) == []
+    one = kanexp(*SMALL, NAME, "dry_run=true")  # of one run as well
+    assert re.match(r"1 job: 0 done, 1 to run, about \d+ s\n$", one.stdout), one.stdout
+    assert list(tmp_path.iterdir()) == []
     wrong = kanexp(*words, "layer.degree=5", "init.gain=-1,1", "steps=0")
     assert wrong.returncode == 2
     assert list(tmp_path.iterdir()) == []

@@ -52,6 +52,10 @@ def _runs(given: Namespace, catalog: Catalog, arguments: Sequence[str]) -> int:
     from kanexp.run.prepare import prepare
     from kanexp.run.run import run
 
+    if job.values["dry_run"] and not given.cfg:
+        from kanexp.sweep.sweep import sweep
+
+        return sweep([job])  # of which it says what it would do
     if not given.cfg:
         return run(job)
     prepare([job])
