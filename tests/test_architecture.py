@@ -59,7 +59,7 @@ CONTRACTS = {
     "optimizer": {"optimizer.linear", "optimizer.quasi_newton", "optimizer.line_search", "optimizer.matrices"},
     "logger": set(),
     "task": {"task.collocation", "task.differential", "task.condition", "task.jet", "task.shares", "score", "data"},
-    "reg": {"layer.base", "model.edge_layer"},
+    "reg": {"layer.base", "model.edge_layer", "model.table", "reg.quadrature"},
     "model": {
         "layer.base",
         "init.base",
@@ -75,6 +75,8 @@ CONTRACTS = {
         "model.bodies",
         "model.picture",
         "model.residual",
+        "model.table",
+        "layer.bspline",  # along the first input of a pair
     },
 }
 

@@ -447,6 +447,7 @@ def test_an_mlp_solves_equations_too():
     ("words", "sentence"),
     [
         (["layer=piecewise_linear"], "do not see the kinks of PiecewiseLinear; use layer=chebyshev"),
+        (["model=pair_kan", "model.order=1"], "do not see the kinks of PairKAN; use model.order=3"),
         (["model=mlp", "model.activation=relu"], "kinks of Activation; use model.activation=tanh"),
         (["batch_size=10"], "batch_size: Poisson is learned at all of its points, got 10"),
         (["task.sampling=grid", "task.resample=5"], "resample needs points that can be drawn anew"),

@@ -12,10 +12,12 @@ from kanexp.layer.piecewise_linear import PiecewiseLinear
 from kanexp.layer.relu import ReLU
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.network import Network
+from kanexp.model.pair_kan import PairKAN
 from kanexp.reg.activation import Activation
 from kanexp.reg.entropy import Entropy
 from kanexp.reg.frequency import Frequency
 from kanexp.reg.group import Group
+from kanexp.reg.hessian import Hessian
 from kanexp.reg.l1 import L1
 from kanexp.reg.l2 import L2
 from kanexp.reg.smooth import Smooth
@@ -28,7 +30,11 @@ from kanexp.testing import check_reg
 @pytest.mark.parametrize("reg", REGS, ids=name)
 def test_battery(reg, basis):
     without_orders = isinstance(reg, Frequency) and basis.orders is None
-    if without_orders or (isinstance(reg, Smooth) and reg.order == 2 and basis.kinks):
+    without_bends = isinstance(reg, Smooth) and reg.order == 2 and basis.kinks
+    if isinstance(reg, Hessian):
+        layer, hats = EdgeLayer(basis, 1, 1), isinstance(basis, (PiecewiseLinear, BSpline))
+        without_bends = bool(layer.inner_shapes or layer.kept) or (basis.kinks and not hats)
+    if without_orders or without_bends:
         # The pairs without meaning, which are config errors.
         assert "; use reg" in reg.conflict(basis)
     else:
@@ -235,3 +241,39 @@ def test_schedules_of_the_weight(schedule, shares):
     expected = [{"0": 0.0, "½": 2.0, "1": 4.0}[share] for share in shares]
     assert [reg.weight_at(step) for step in (0, 50, 100)] == expected
     assert reg.weight_at(1000) == expected[-1]
+
+
+def test_hessian_is_the_mean_square_of_second_derivatives_of_functions_of_two_inputs(randn):
+    """Against second derivatives by torch on a fine grid of midpoints, in the splines' coordinate."""
+    network = PairKAN(rows=2, order=3).network([2, 3], Chebyshev(degree=4))
+    theta = randn(2, network.length)
+    grid = (torch.arange(200, dtype=torch.float64) + 0.5) / 100 - 1
+    u, b = torch.meshgrid(grid, grid, indexing="ij")
+    points = torch.stack([u, b]).flatten(1).requires_grad_()
+    expected = torch.zeros(2, dtype=torch.float64)
+    y = network.plain(theta, torch.stack([points[0].atanh(), points[1]])[None])
+    for seed in range(2):
+        for q in range(3):
+            (first,) = torch.autograd.grad(y[seed, q].sum(), points, create_graph=True)
+            second = [torch.autograd.grad(part.sum(), points, retain_graph=True)[0] for part in first]
+            expected[seed] += (second[0] ** 2 + second[1] ** 2).sum(0).mean()
+    torch.testing.assert_close(Hessian().penalty(network.weights(theta)), expected, rtol=2e-3, atol=0)
+
+
+def test_hessian_of_tables_is_of_differences_of_their_values(randn):
+    network = PairKAN(rows=3, order=1).network([2, 1], PiecewiseLinear(nodes=5, low=-1, high=1))
+    theta = randn(1, network.length)
+    at = [torch.linspace(-1, 1, n, dtype=torch.float64) for n in (4, 5)]
+    values = network.weights(theta)[0].coef.reshape(4, 5) + network.weights(theta)[0].bias.reshape(4, 1)
+    bends = (values.diff(n=2, dim=0) / (2 / 3) ** 2, values.diff(n=2, dim=1) / 0.5**2)
+    twist = values.diff(dim=0).diff(dim=1) / (2 / 3 * 0.5)
+    # Along the other input bends are joined by straight lines, of whose square this is the mean.
+    ends = [(rows[:-1] ** 2 + rows[:-1] * rows[1:] + rows[1:] ** 2) / 3 for rows in (bends[0].T, bends[1])]
+    expected = ends[0].mean() + ends[1].mean() + 2 * (twist**2).mean()
+    assert [len(one) for one in at] == list(values.shape)
+    torch.testing.assert_close(Hessian().penalty(network.weights(theta))[0], expected)
+
+
+def test_hessian_of_functions_of_one_input_is_what_smooth_is_over_the_domain(randn):
+    layers = drawn(Chebyshev(degree=5), randn)
+    torch.testing.assert_close(Hessian().penalty(layers), Smooth(live=False).penalty(layers))

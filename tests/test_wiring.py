@@ -16,6 +16,7 @@ from kanexp.model.embedding import Embedding
 from kanexp.model.kkan import KKAN
 from kanexp.model.layer_norm import layer_norm
 from kanexp.model.mult_kan import MultKAN
+from kanexp.model.pair_kan import PairKAN
 from kanexp.model.piratenet import PirateNet
 from kanexp.model.residual_mlp import ResidualMLP
 from kanexp.model.rga_kan import RGAKAN
@@ -30,6 +31,7 @@ from kanexp.train.derivatives import jacobian
 SMOOTH = [MultKAN(share=0.6, arity=3), PirateNet(width=4, blocks=2), RGAKAN(width=4, blocks=2, alpha=0.3)]
 SMOOTH += [SeparableKAN(rank=3), DeepONet(trunk="mlp", rank=5, activation="tanh"), DeepONet(rank=2)]
 SMOOTH += [KKAN(width=4, depth=1, functions=5), ActNet(omega=2.0), ResidualMLP(activation="tanh")]
+SMOOTH += [PairKAN(rows=4, order=3)]
 PARTIALS = ((), (0,), (1,), (0, 1), (1, 1))
 
 
@@ -288,6 +290,34 @@ def test_a_kkan_is_outer_functions_of_sums_of_inner_ones(randn):
             inner = last([value.tanh() for value in through([number], before)])
             sums = [a + b for a, b in zip(sums, inner, strict=True)]
         return layers[-1](sums)
+
+    check(network, theta, randn(1, 3, 3), formula)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_pair_kan_sums_functions_of_two_neighbours(order, randn):
+    """Three inputs are two pairs, of which the last is the third input with the first."""
+    network, theta = started(PairKAN(rows=4, order=order), [3, 4, 2])
+    knots = [-1 + (k - order) / 2 for k in range(4 + 2 * order + 1)]
+
+    def spline(k, at, order):
+        if order == 0:
+            return float(knots[k] <= at < knots[k + 1])
+        left = (at - knots[k]) / (order / 2) * spline(k, at, order - 1)
+        return left + (knots[k + order + 1] - at) / (order / 2) * spline(k + 1, at, order - 1)
+
+    def formula(numbers, layers, own):
+        layers = iter(layers)
+        for outputs in (4, 2):
+            pairs = [(i, (i + 1) % len(numbers)) for i in range(0, len(numbers), 2)]
+            sums = [0.0] * outputs
+            for a, b in pairs:
+                rows = [spline(k, numbers[a].tanh(), order) for k in range(4 + order)]
+                along = next(layers)([numbers[b]])
+                for q in range(outputs):
+                    sums[q] = sums[q] + sum(row * along[q * len(rows) + r] for r, row in enumerate(rows))
+            numbers = [value / len(pairs) ** 0.5 for value in sums]
+        return numbers
 
     check(network, theta, randn(1, 3, 3), formula)
 

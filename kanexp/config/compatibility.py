@@ -64,6 +64,11 @@ def check_together(
                 f"task: {type(task).__name__} has second derivatives, which do not see the kinks of {basis_name}; "
                 f"use {'layer=chebyshev' if model.uses_layer else 'model.activation=tanh'}"
             )
+    if model.kinks and any(len(partial) > 1 for partial in task.partials):
+        mistakes.append(
+            f"task: {type(task).__name__} has second derivatives, which do not see the kinks of "
+            f"{type(model).__name__}; use model.order=3"
+        )
     mistakes += _optimizer_mistakes(settings, task, reg, optimizer)
     if reg.threshold > 0:
         mistakes += _threshold_mistakes(settings, task, reg, model, widths, layers or [layer])

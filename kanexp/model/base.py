@@ -45,6 +45,11 @@ class Model(ABC):
         """Whether the layer= word has a meaning for this model."""
         return True
 
+    @property
+    def kinks(self) -> bool:
+        """Whether its own functions, beside those of layer=, have kinks, which second derivatives do not see."""
+        return False
+
     @abstractmethod
     def bases(self, layers: Sequence[Basis], depth: int) -> list[Basis]:
         """What init= and reg= act on: the basis of each of the `depth` layers, from one for all or one for each."""

@@ -6,13 +6,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from kanexp.calculus import derivative, gauss_legendre
+from kanexp.calculus import derivative
 from kanexp.error import require
 from kanexp.layer.base import Basis
 from kanexp.model.edge_layer import EdgeLayer, LayerWeights
 from kanexp.reg.base import Layerwise
-
-NODES = 10  # of the Gauss-Legendre rule in each piece: exact for squares of polynomials of degree 9
+from kanexp.reg.quadrature import domain, points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +51,8 @@ class Smooth(Layerwise):
         fixed = not w.inner and w.span is None  # functions alike for all seeds, inputs and edges
         if fixed and not self.live:
             return _moments_over_domain(replace(w.layer, n_in=1, n_out=1), self.order, w.coef.dtype, w.coef.device)
-        low, high = _span(w) if self.live else _domain(w.basis, w.coef)
-        x, weights = _points(w.basis, low, high)
+        low, high = _span(w) if self.live else domain(w.basis, w.coef)
+        x, weights = points(w.basis, low, high)
         if not fixed:
             x = x.repeat(len(w.coef) // len(x), w.layer.n_in, 1)
 
@@ -70,7 +69,7 @@ def _moments_over_domain(layer: EdgeLayer, order: int, dtype: torch.dtype, devic
 
     They are the same at every step: on a grid of 256 they would take ten times as long as all else.
     """
-    x, weights = _points(layer.basis, *_domain(layer.basis, torch.zeros(1, dtype=dtype, device=device)))
+    x, weights = points(layer.basis, *domain(layer.basis, torch.zeros(1, dtype=dtype, device=device)))
 
     def features(x: Tensor) -> Tensor:
         return layer.features(x, seen=layer.seen(x))
@@ -96,21 +95,8 @@ def _energy(w: LayerWeights, moments: Tensor) -> Tensor:
     return (per_input @ moments * per_input).sum(dim=(1, 2, 3))
 
 
-def _domain(basis: Basis, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Both ends of the range that a basis tells functions apart on, (1,) each, in the dtype of `like`."""
-    low, high = basis.domain or ((0.0, basis.period) if basis.period else (-1.0, 1.0))
-    return like.new_full((1,), low), like.new_full((1,), high)
-
-
 def _span(w: LayerWeights) -> tuple[Tensor, Tensor]:
     """The smallest and largest input, (seeds or 1,) each. The range is given, not pulled at: it has no gradient."""
     assert w.x is not None  # layers come from a forward pass
     x = w.layer.normalized(w.x, w.norm).detach().flatten(1)
     return x.amin(1), x.amax(1)
-
-
-def _points(basis: Basis, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Inputs (seeds or 1, 1, points) and what each counts (points,); low and high are (seeds or 1,)."""
-    # One rule per piece of the basis: over the domain, the kinks of uniform splines lie between the rules.
-    points, weights = (t.to(low) for t in gauss_legendre(basis.pieces, NODES))
-    return low[:, None, None] + (high - low)[:, None, None] * points, weights
