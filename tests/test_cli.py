@@ -292,6 +292,7 @@ REFUSED = [
     ["task=tabular", "task.path=nowhere.csv", "task.target=y"],
     ["task=image", "task.path=nowhere.png"],
     ["optimizer=levenberg_marquardt", "dtype=float64", "widths=[in,100,100,out]"],
+    ["task=function", "model=pair_kan", "layer=rbf", "layer.layer_norm=true"],
     ["sweeper=optuna"],
     ["launcher=slurm"],
     ["launcher.workers=2"],

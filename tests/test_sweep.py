@@ -42,6 +42,7 @@ def test_a_plan_comes_first(kanexp, tmp_path):
     assert list(tmp_path.iterdir()) == []
     one = kanexp(*SMALL, NAME, "dry_run=true")  # of one run as well
     assert re.match(r"1 job: 0 done, 1 to run, about \d+ s\n$", one.stdout), one.stdout
+    assert "add -m and at least two jobs" in kanexp(*SMALL, "dry_run=true", "seeds={until: decided, most: 9}").stderr
     assert list(tmp_path.iterdir()) == []
     wrong = kanexp(*words, "layer.degree=5", "init.gain=-1,1", "steps=0")
     assert wrong.returncode == 2

@@ -52,13 +52,14 @@ def _runs(given: Namespace, catalog: Catalog, arguments: Sequence[str]) -> int:
     from kanexp.run.prepare import prepare
     from kanexp.run.run import run
 
-    if job.values["dry_run"] and not given.cfg:
-        from kanexp.sweep.sweep import sweep
-
-        return sweep([job])  # of which it says what it would do
-    if not given.cfg:
+    if not given.cfg and not job.values["dry_run"]:
         return run(job)
     prepare([job])
+    if not given.cfg:
+        from kanexp.sweep.sweep import foretell
+
+        foretell(job)
+        return 0
     print(job.yaml, end="", flush=True)
     return 0
 

@@ -16,7 +16,7 @@ from kanexp.model.network import Network
 from kanexp.model.table import TableLayer
 from kanexp.model.wiring import Apply, Wiring
 
-MOST_INPUTS = 256  # every pair of them is a layer
+MOST_INPUTS = 256  # every pair of them is a layer, as of hidden numbers
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ class PairKAN(Model):
     def conflict(self, inputs: int) -> str:
         entering = inputs + 2 * self.frequencies
         if entering > MOST_INPUTS:
-            return f"it has a layer for every pair of at most {MOST_INPUTS} inputs, got {entering}; use model=kan"
+            return f"it has a layer for every pair of inputs, of at most {MOST_INPUTS}, got {entering}; use model=kan"
         return ""

@@ -102,9 +102,10 @@ class SSBroydenStepper(QuasiNewtonStepper):
         self.along = -(ahead / tau[:, None] + (parts.unsqueeze(1) @ vectors).squeeze(1))
         self.of = grad
         self.unknown = self.unknown & ~counts
-        if bool(((self.scale < SMALL) | (self.scale > 1 / SMALL)).any()):
-            self.inverse *= self.scale[:, None, None]
-            self.scale = torch.ones_like(self.scale)
+        far = (self.scale < SMALL) | (self.scale > 1 / SMALL)
+        for i in far.nonzero().flatten().tolist():
+            self.inverse[i] *= self.scale[i]
+        self.scale = torch.where(far, 1.0, self.scale)
 
     def _times(self, vectors: Tensor, rows: Tensor) -> Tensor:
         """H of these rows times their vectors, seed by seed: one batch of narrow products takes half as long again."""

@@ -77,6 +77,12 @@ def check(e: Experiment, samples: int, rows: int, here: bool = True) -> Network:
     network = e.network()
     if why := e.optimizer.conflict(network.parameters):
         raise ConfigError(f"optimizer: {type(e.optimizer).__name__}: {why}")
+    layers = network.layers
+    if any(layer.basis.layer_norm for layer in layers) and not any(layer.normalizes for layer in layers):
+        raise ConfigError(
+            f"layer.layer_norm: no layer of {type(e.model).__name__} has two inputs or more, and one alone would be "
+            "normalized to zero; leave layer_norm out"
+        )
     if here and (why := too_large(e, network, rows, samples, device.type)):
         raise ConfigError(why)
     return network

@@ -68,6 +68,14 @@ def sweep(jobs: Sequence[RunConfig], command: str = "") -> int:
         return _begin(todo, jobs[0], command)
 
 
+def foretell(config: RunConfig) -> None:
+    """Say what one run would do and how long it takes, as of a sweep: a run always makes a version of its own."""
+    jobs = [config.anchored()]
+    todo = plan.new(SweepFolder(Path("vNNN")), jobs)
+    _divide(todo, *accept(jobs))
+    announce(todo)
+
+
 def resume(folder: SweepFolder) -> int:
     """Go on with a sweep in its folder, as the command that began it would. Returns as `sweep` does."""
     todo = plan.read(folder)
