@@ -36,6 +36,13 @@ def test_only_positive_values_are_on_a_logarithmic_axis(values, scale):
         assert axes.get_yscale() == scale
 
 
+def test_a_name_may_have_dots(tmp_path):
+    """Names of problems end in numbers: what stands behind a dot is no suffix."""
+    files = save(Figure(), tmp_path / "arms-low=0_high=0.9", pdf=True)
+    assert [file.name for file in files] == [f"arms-low=0_high=0.9.{kind}" for kind in ("png", "svg", "pdf")]
+    assert all(file.is_file() for file in files)
+
+
 def test_points_are_spread_in_a_fixed_way_and_evenly():
     np.testing.assert_array_equal(panel.spread(7, 5), [-1, -0.5, 0, 0.5, 1, -1, -0.5])
     assert panel.spread(70, 7).mean() == pytest.approx(0)

@@ -55,7 +55,8 @@ LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 def save(figure: Figure, stem: Path, pdf: bool = False) -> list[Path]:
     """Write a figure beside its table, as PNG for screens and SVG, and with `pdf` PDF, for papers."""
-    files = [stem.with_suffix(suffix) for suffix in (".png", ".svg", *([".pdf"] if pdf else []))]
+    # Added, for a name may have dots of its own: function_low=0_high=0.9.
+    files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg", *([".pdf"] if pdf else []))]
     write_powers(figure)
     transliterated = readable(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
