@@ -263,14 +263,12 @@ def test_hessian_is_the_mean_square_of_second_derivatives_of_functions_of_two_in
 def test_hessian_of_tables_is_of_differences_of_their_values(randn):
     network = PairKAN(rows=3, order=1).network([2, 1], PiecewiseLinear(nodes=5, low=-1, high=1))
     theta = randn(1, network.length)
-    at = [torch.linspace(-1, 1, n, dtype=torch.float64) for n in (4, 5)]
     values = network.weights(theta)[0].coef.reshape(4, 5) + network.weights(theta)[0].bias.reshape(4, 1)
     bends = (values.diff(n=2, dim=0) / (2 / 3) ** 2, values.diff(n=2, dim=1) / 0.5**2)
     twist = values.diff(dim=0).diff(dim=1) / (2 / 3 * 0.5)
     # Along the other input bends are joined by straight lines, of whose square this is the mean.
     ends = [(rows[:-1] ** 2 + rows[:-1] * rows[1:] + rows[1:] ** 2) / 3 for rows in (bends[0].T, bends[1])]
     expected = ends[0].mean() + ends[1].mean() + 2 * (twist**2).mean()
-    assert [len(one) for one in at] == list(values.shape)
     torch.testing.assert_close(Hessian().penalty(network.weights(theta))[0], expected)
 
 

@@ -16,7 +16,7 @@ from kanexp.model.network import Network
 from kanexp.model.table import TableLayer
 from kanexp.model.wiring import Apply, Wiring
 
-MOST_INPUTS = 256  # every pair of them is a layer, as of hidden numbers
+MOST_INPUTS = 256  # every pair of them is a layer
 
 
 @dataclass(frozen=True)
