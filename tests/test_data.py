@@ -100,6 +100,8 @@ def test_answers_in_parts_equal_the_whole(basis, monkeypatch):
     for parts in (network(theta, x), network.forward(theta, network.prepare(x))):
         assert_close(parts, whole, rtol=1e-12, atol=1e-12)
     assert_close(prepared, whole, rtol=1e-12, atol=1e-12)
+    for part, value in zip(network.entering(theta, x), network.inputs(theta, x), strict=True):
+        assert_close(part, value, rtol=1e-12, atol=1e-12)
 
 
 # -- tables ---------------------------------------------------------------------------------------------------------
@@ -368,7 +370,7 @@ def test_classes_from_the_command(asked, tmp_path):
             ["task=vision", "task.data_dir=no"],
             "error: task.data_dir: cannot read mnist from 'no' (no such folder); put",
         ),
-        (["task=vision", "task.dataset=folder"], "data_dir must name the folder with one folder of pictures per class"),
+        (["task=vision", "task.dataset=folder"], "per class, got null; flowers: unpack http"),
     ],
 )
 def test_mistakes_in_data_cost_nothing(asked, tmp_path, words, sentence):

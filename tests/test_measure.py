@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers.components import BASES, name
@@ -101,6 +102,12 @@ def test_signal_of_a_known_layer():
     assert row["slope_mean"] == pytest.approx(slope.mean().item())
     assert row["slope_std"] == pytest.approx(slope.std(correction=0).item())
     assert math.isnan(row["outside"])
+
+
+def test_signals_in_parts_equal_the_whole(monkeypatch):
+    whole = tables.signal(states(BSpline())[1], X, [0, 1])
+    monkeypatch.setattr(tables, "PART", 100)
+    pd.testing.assert_frame_equal(tables.signal(states(BSpline())[1], X, [0, 1]), whole, rtol=1e-12)
 
 
 def test_share_of_inputs_outside_the_domain():

@@ -26,13 +26,17 @@ def block(after: str, page: str = README) -> str:
 
 
 def own_parts(folder) -> None:
-    """The files of one's own that commands on pages name: a layer, a table, a picture and a sound."""
+    """The files of one's own that commands on pages name: a layer, a table, pictures and a sound."""
     (folder / "power.py").write_text(block("`power.py`"))
     (folder / "my_conf" / "layer").mkdir(parents=True)
     (folder / "my_conf" / "layer" / "power.yaml").write_text(block("`my_conf/layer/power.yaml`"))
     rows = [f"{size},{color},{100 * size + 7 * (size % 3)}" for size in range(40) for color in ("red", "blue")]
     (folder / "mine.csv").write_text("\n".join(["size,color,price", *rows]))
     Picture.effect_noise((300, 280), 50).save(folder / "mine.jpg")
+    for name in ("daisy", "roses"):
+        (folder / "flower_photos" / name).mkdir(parents=True)
+        for i in range(10):
+            Picture.effect_noise((40, 30), 50).save(folder / "flower_photos" / name / f"{i}.jpg")
     wavfile.write(folder / "mine.wav", 2000, np.sin(np.arange(6000) / 9).astype(np.float32))
 
 

@@ -28,6 +28,9 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
     "cifar10": ("https://www.cs.toronto.edu/~kriz/", {CIFAR_ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}),
 }
 
+# 3,670 photographs in five class folders, https://www.tensorflow.org/datasets/catalog/tf_flowers
+FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
+
 PACKAGED = Path("/usr/share/datasets")  # where Debian's packages put sets, such as dataset-fashion-mnist
 
 

@@ -93,7 +93,7 @@ def entering(states: States, x: Tensor) -> pd.DataFrame:
 
     Both states have the same bins. The domain is empty where functions have none or inputs are brought into it.
     """
-    values = {s: network.inputs(theta, some(x[None], MAX_SAMPLES)) for s, (network, theta) in states.items()}
+    values = {s: network.entering(theta, some(x[None], MAX_SAMPLES)) for s, (network, theta) in states.items()}
     tables = []
     for i, layer in enumerate(states["after"][0].layers):
         own = {state: _numpy(entered[i]).ravel() for state, entered in values.items()}

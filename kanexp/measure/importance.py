@@ -38,7 +38,7 @@ def importance(network: Network, theta: Tensor, x: Tensor) -> Importance:
     Source: Liu et al. 2024, https://arxiv.org/abs/2408.10205, section 4.1
     """
     require((network.is_row, "its layers are no row, and what goes around an edge is not seen at the edge"))
-    entering = network.inputs(theta, some(x[None], MAX_SAMPLES))
+    entering = network.entering(theta, some(x[None], MAX_SAMPLES))
     shares = []
     for layer, w, at in zip(network.layers, network.weights(theta), entering, strict=False):
         leaving, edges = layer.plain(w, at), layer.variances(w, at).sqrt()

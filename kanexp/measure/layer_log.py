@@ -32,7 +32,7 @@ def look(
     share of dead edges, the power spectrum of the edge functions and the exponent of its decay.
     """
     theta, x = theta.detach().double(), some(x[None], MAX_SAMPLES).double()
-    entering = network.inputs(theta, x)
+    entering = network.entering(theta, x)
     norms = gradient_norms(network, grad)
     for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
         values = some(entering[i], MAX_SAMPLES)  # a transformer's layers see many tokens of each sample

@@ -19,6 +19,7 @@ States = dict[str, tuple[Network, Tensor]]  # "before" and "after" -> network an
 
 MAX_EDGES = 512  # above, a picture of every edge shows nothing
 MAX_SAMPLES = 2048  # of the training inputs, enough for moments and ranges
+PART = 2**22  # features of a layer whose slopes exist at once
 SPECTRUM_POINTS = 512
 
 
@@ -32,7 +33,7 @@ def edges(states: States, x: Tensor, row: int) -> pd.DataFrame:
     if sum(layer.n_in * layer.n_out for layer in any_network.layers) > MAX_EDGES:
         return pd.DataFrame(columns=["state", "layer", "output", "input", "x", "y"])
     rows = {state: (network, theta[row : row + 1]) for state, (network, theta) in states.items()}
-    entering = {s: network.inputs(theta, some(x[None], MAX_SAMPLES)) for s, (network, theta) in rows.items()}
+    entering = {s: network.entering(theta, some(x[None], MAX_SAMPLES)) for s, (network, theta) in rows.items()}
     tables = []
     for i in range(len(any_network.layers)):
         for state, (network, theta) in rows.items():
@@ -55,7 +56,7 @@ def spectra(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     tables = []
     for state, (network, theta) in states.items():
         theta = theta.double()  # what rounding leaves at absent frequencies should lie far below the present ones
-        entering = network.inputs(theta, some(x[None], MAX_SAMPLES).double())
+        entering = network.entering(theta, some(x[None], MAX_SAMPLES).double())
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             if isinstance(layer.basis, Activation):  # one fixed function for all edges
                 continue
@@ -77,11 +78,12 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
     """
     rows = []
     for state, (network, theta) in states.items():
-        values = network.inputs(theta, some(x[None], MAX_SAMPLES))
+        values = network.entering(theta, some(x[None], MAX_SAMPLES))
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering = some(values[i], MAX_SAMPLES)
-            leaving = layer.plain(w, entering)
-            slope = derivative(partial(layer.plain, w), entering)
+            parts = entering.split(max(1, PART // (layer.n_in * layer.terms)), dim=-1)
+            leaving = torch.cat([layer.plain(w, part) for part in parts], dim=-1)
+            slope = torch.cat([derivative(partial(layer.plain, w), part) for part in parts], dim=-1)
             columns = [
                 leaving.mean((1, 2)),
                 leaving.std((1, 2), correction=0),

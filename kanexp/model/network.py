@@ -216,9 +216,11 @@ class Network:
         """Outputs (seeds, n_out, batch) for inputs that went through `prepare`; those it left go part by part."""
         if prepared.dim() > 3:
             return self.trace(theta, prepared, prepared)[0]
+        return torch.cat([self.trace(theta, part, self.prepare(part))[0] for part in self._parts(prepared)], dim=-1)
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
         wide = max(layer.n_in * layer.terms * (layer.n_out if layer.basis.per_edge else 1) for layer in self.layers)
-        parts = prepared.split(max(1, PART // wide), dim=-1)
-        return torch.cat([self.trace(theta, part, self.prepare(part))[0] for part in parts], dim=-1)
+        return x.split(max(1, PART // wide), dim=-1)
 
     def trace(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, list[LayerWeights]]:
         """Outputs (seeds, n_out, batch) at inputs x, prepared or not, and each layer's weights with what entered it."""
@@ -255,6 +257,12 @@ class Network:
 
         y = self._run(apply, x, named)
         return [*values, y]
+
+    def entering(self, theta: Tensor, x: Tensor) -> list[Tensor]:
+        """What `inputs` gives, found part by part: for many samples, of which nothing is differentiated."""
+        with torch.no_grad():
+            found = [self.inputs(theta, part) for part in self._parts(x)]
+        return [torch.cat(values, dim=-1) for values in zip(*found, strict=True)]
 
     def _run(self, apply: Callable[[int, Tensor], Tensor], x: Tensor, named: Mapping[str, Tensor]) -> Tensor:
         return self.wiring.run(x, [partial(apply, i) for i in range(len(self.layers))], named)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from kanexp.data.encoding import Encoding
 from kanexp.data.picture_files import Pictures, class_folders, read_cifar, read_folders, read_idx, read_pictures
-from kanexp.data.picture_sets import fetched, wanted
+from kanexp.data.picture_sets import FLOWERS, fetched, wanted
 from kanexp.error import require
 from kanexp.score.functions import class_scores, cross_entropy
 from kanexp.score.score import CLASS_SCORES, Score
@@ -47,7 +47,8 @@ class Vision(Task):
         require(
             (
                 self.dataset != "folder" or self.data_dir is not None,
-                "data_dir must name the folder with one folder of pictures per class, got null",
+                "data_dir must name the folder with one folder of pictures per class, got null; "
+                f"flowers: unpack {FLOWERS}",
             ),
             (4 <= self.size <= 512, f"size must be between 4 and 512, got {self.size}"),
             (0 < self.val < 1, f"val must be a share of the pictures between 0 and 1, got {self.val}"),

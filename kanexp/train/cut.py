@@ -87,7 +87,7 @@ def without(network: Network, theta: Tensor, kept: Kept, x: Tensor) -> Tensor:
     What an edge passed on in the mean over data x (n_in, samples) its node keeps as bias, so that the network moves as
     little as it can.
     """
-    entering = network.inputs(theta, some(x[None], MAX_SAMPLES))
+    entering = network.entering(theta, some(x[None], MAX_SAMPLES))
     named = {name: w.clone() for name, w in network.unflatten(theta).items()}
     for i, (layer, w, edges) in enumerate(zip(network.layers, network.weights(theta), kept, strict=True)):
         means = layer.at(w, entering[i]).mean(-1)  # of the features
