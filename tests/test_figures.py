@@ -33,8 +33,9 @@ def ask(*words):
         (["task=tabular", "task.dataset=iris", "layer=chebyshev"], {"calibration", "dependence", "validation"}),
         (["task=burgers", "task.points=64", "layer=chebyshev"], {"error", "output_spectrum", "residual", "validation"}),
         (["task=image", "task.size=[16,12]", "layer=fourier"], {"error", "output_spectrum", "validation"}),
+        (["task=function", "model=pair_kan", "layer=rbf"], {"pairs", "error"}),
     ],
-    ids=["numbers", "classes", "equation", "picture"],
+    ids=["numbers", "classes", "equation", "picture", "pairs"],
 )
 def test_a_run_has_more_figures_when_it_is_asked_for_them(words, more, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -44,7 +45,8 @@ def test_a_run_has_more_figures_when_it_is_asked_for_them(words, more, tmp_path,
     assert ask("figures", RUN, "--columns", "2") == 0
     assert {name: (figures / name).read_bytes() for name in own} == own  # tables of the run stay as they are
     drawn = {file.stem for file in figures.glob("*.pdf")}
-    assert more | {"loss", "entering", "edges", "spectra"} <= drawn
+    assert more | {"loss", "entering", "spectra"} <= drawn
+    assert len({"edges", "pairs"} & drawn) == 1
     for name in drawn:
         assert {(figures / f"{name}.{kind}").exists() for kind in ("png", "svg", "csv")} == {True}
         with Picture.open(figures / f"{name}.png") as picture:

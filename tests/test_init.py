@@ -21,6 +21,7 @@ from kanexp.init.power import Power
 from kanexp.init.pykan import Pykan
 from kanexp.init.pykan_v0 import PykanV0
 from kanexp.init.smooth import Smooth
+from kanexp.init.xavier import Xavier
 from kanexp.layer.bernstein import Bernstein
 from kanexp.layer.bspline import BSpline
 from kanexp.layer.chebyshev import Chebyshev
@@ -30,6 +31,7 @@ from kanexp.layer.mlp_edge import MLPEdge
 from kanexp.layer.rbf import RBF
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
+from kanexp.model.pair_kan import PairKAN
 from kanexp.seeding import generator
 from kanexp.testing import check_init
 
@@ -43,6 +45,20 @@ def test_battery(init, basis):
     else:
         assert init.conflict(basis.orders, basis.terms) == ""
         check_init(init, basis)
+
+
+@pytest.mark.parametrize("init", [Glorot(), GlorotFine(), Xavier()], ids=name)
+def test_the_rows_of_a_function_count_as_one_output(init):
+    """A layer whose outputs are the rows of functions of two inputs starts as one with as many outputs as functions."""
+    rows = PairKAN(rows=4, order=2).network([2, 6], Chebyshev()).layers[0]
+    assert (rows.n_out, rows.fan_out) == (36, 6)
+
+    def std(layer):  # of each term
+        edges = layer.edges()
+        return (init.coef(edges, generator(0, "init")) / edges.normal(generator(0, "init")))[0, :, 0]
+
+    assert torch.allclose(std(rows), std(EdgeLayer(Chebyshev(), 1, 6)), rtol=1e-12)
+    assert (std(rows) > std(EdgeLayer(Chebyshev(), 1, 36))).all()
 
 
 STDS = json.loads((REFERENCE / "init_std.json").read_text())

@@ -17,9 +17,11 @@ from kanexp.layer.sine import Sine
 from kanexp.layer.wavelet import Wavelet
 from kanexp.measure import tables
 from kanexp.measure.held_out import in_own_units
+from kanexp.measure.pairs import pairs
 from kanexp.model.edge_layer import EdgeLayer
 from kanexp.model.kan import KAN
 from kanexp.model.network import Network
+from kanexp.model.pair_kan import PairKAN
 from kanexp.seeding import generator
 from kanexp.task.base import Data, Scene, Split, location
 from kanexp.task.function import Function
@@ -151,6 +153,33 @@ def test_everything_is_measured_in_single_precision_too(basis):
         assert len(table)
         value = {"power", "std", "y"}.intersection(table).pop()
         np.testing.assert_allclose(table[value], precise[value], rtol=1e-2, atol=1e-4 * precise[value].abs().max())
+
+
+@pytest.mark.parametrize(("width", "first", "second"), [(2, 0, 1), (3, 2, 0)])
+def test_functions_of_two_inputs_are_what_the_network_sums(width, first, second):
+    """Of three inputs the last goes with the first; what the other pair adds does not change with the last."""
+    network = PairKAN(rows=4).network([width, 2], Chebyshev())
+    theta = network.start(Default(), [generator(0, "init")], torch.float64)
+    x = 3 * torch.rand((width, 50), generator=generator(1, "check"), dtype=torch.float64)
+    table = pairs(network, theta, x)
+    table = table[table["pair"] == table["pair"].max()]
+    assert table[["first", "second"]].drop_duplicates().to_numpy().tolist() == [[first, second]]
+    seen = x[1] if width == 2 else x[:2]  # those that enter as b
+    assert (table["a"].min(), table["b"].max()) == (seen.min().item(), seen.max().item())
+    for output, rows in table.groupby("output"):
+        at = torch.zeros(1, width, len(rows), dtype=torch.float64)
+        at[0, first], at[0, second] = (torch.tensor(rows[name].to_numpy()) for name in ("a", "b"))
+        answers = network(theta, at)[0, output].numpy().reshape(25, 25)
+        y = rows["y"].to_numpy().reshape(25, 25) / math.sqrt(width - 1)
+        np.testing.assert_allclose(np.diff(y, axis=0), np.diff(answers, axis=0), rtol=1e-9, atol=1e-12)
+        if width == 2:
+            np.testing.assert_allclose(y, answers, rtol=1e-12, atol=1e-12)
+
+
+def test_functions_of_two_inputs_have_no_table_where_they_are_many_or_none():
+    for network in (PairKAN().network([2, 129], Chebyshev()), KAN().network([2, 3], Chebyshev())):
+        theta = network.start(Default(), [generator(0, "init")], torch.float64)
+        assert not len(pairs(network, theta, X))
 
 
 def test_large_networks_have_no_table_of_edges():

@@ -32,6 +32,7 @@ class Edges:
     index: int  # of the layer in its network, from 0
     n_in: int
     n_out: int
+    fan_out: int  # how many sums an input is part of: all outputs, unless several are the rows of one function
     terms: int
     intervals: int  # how many pieces the basis cuts its domain into; the number of terms where it has no grid
     orders: tuple[int, ...] | None
@@ -117,7 +118,7 @@ class Init(ABC):
 
     def residual(self, edges: Edges, generator: Generator) -> Tensor:
         """Residual weights (n_out, n_in), float64: Glorot uniform unless the scheme says otherwise."""
-        return edges.uniform_residual(math.sqrt(6 / (edges.n_in + edges.n_out)), generator)
+        return edges.uniform_residual(math.sqrt(6 / (edges.n_in + edges.fan_out)), generator)
 
     def scale(self, edges: Edges, generator: Generator) -> Tensor:
         """Standalone scales (n_out, n_in), float64: one unless the scheme says otherwise."""

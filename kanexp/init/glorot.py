@@ -18,5 +18,5 @@ class Glorot(Measured):
 
     def std(self, edges: Edges, moments: Moments) -> Tensor:
         forward = edges.weights_per_output
-        backward = forward * edges.n_out / edges.n_in
+        backward = forward * edges.fan_out / edges.n_in
         return self.actual_gain * (2 / (forward * moments.value.mean() + backward * moments.slope.mean())).sqrt()

@@ -18,7 +18,7 @@ class GlorotFine(Measured):
 
     def std(self, edges: Edges, moments: Moments) -> Tensor:
         forward = edges.weights_per_output
-        backward = forward * edges.n_out / edges.n_in
+        backward = forward * edges.fan_out / edges.n_in
         return self.actual_gain / typical_where_tiny(forward * moments.value + backward * moments.slope).sqrt()
 
     def residual(self, edges: Edges, generator: Generator) -> Tensor:

@@ -16,4 +16,4 @@ class Xavier(Init):
     """
 
     def coef(self, edges: Edges, generator: Generator) -> Tensor:
-        return edges.normal(generator) * math.sqrt(2 / ((edges.n_in + edges.n_out) * edges.terms))
+        return edges.normal(generator) * math.sqrt(2 / ((edges.n_in + edges.fan_out) * edges.terms))

@@ -323,6 +323,11 @@ class EdgeLayer:
         per_input = weight.permute(0, 3, 1, 2)  # (seeds, n_in, n_out, terms)
         return _positive((per_input @ covariance * per_input).sum(-1).mT)
 
+    @property
+    def fan_out(self) -> int:
+        """How many sums an input is part of."""
+        return self.n_out
+
     def edges(self, index: int = 0, inner: Sequence[Tensor] = ()) -> Edges:
         """The layer as initializations see it; `index` is its place in the network, `inner` what was drawn for it."""
         basis = self.basis
@@ -348,6 +353,7 @@ class EdgeLayer:
             index=index,
             n_in=self.n_in,
             n_out=self.n_out,
+            fan_out=self.fan_out,
             terms=basis.terms,
             intervals=basis.pieces,
             orders=basis.orders,

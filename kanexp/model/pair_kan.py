@@ -27,23 +27,27 @@ class Pairs(Wiring):
     phi of each pair of the first level, then of the second.
     """
 
-    counts: tuple[int, ...]  # pairs of each level
+    widths: tuple[int, ...]  # inputs of each level
     rows: BSpline
+
+    @property
+    def pairs(self) -> list[list[tuple[int, int]]]:
+        """The two inputs of every pair of each level."""
+        return [[(a, (a + 1) % width) for a in range(0, width, 2)] for width in self.widths]
 
     def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
         remaining, row = iter(layers), EdgeLayer(self.rows, 1, 1)
-        for count in self.counts:
+        for pairs in self.pairs:
             of_rows = row.features(x[:, ::2], seen=row.seen(x[:, ::2]))  # (seeds or 1, rows, pairs, batch)
             found = []
-            for p in range(count):
-                b = (2 * p + 1) % x.shape[1]
+            for p, (_, b) in enumerate(pairs):
                 phi = next(remaining)(x[:, b : b + 1]).unflatten(1, (-1, self.rows.terms))
                 found.append((phi * of_rows[:, None, :, p]).sum(2))
-            x = torch.stack(found).sum(0) / math.sqrt(count)
+            x = torch.stack(found).sum(0) / math.sqrt(len(pairs))
         return x
 
     def names(self, layers: int) -> list[str]:
-        return [f"level {i + 1} pair {p + 1}" for i, count in enumerate(self.counts) for p in range(count)]
+        return [f"level {i + 1} pair {p + 1}" for i, pairs in enumerate(self.pairs) for p in range(len(pairs))]
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,13 @@ class PairKAN(Model):
 
     def network(self, widths: Sequence[int], *layers: Basis) -> Network:
         rows = BSpline(intervals=self.rows, order=self.order, bound="tanh", residual="none", scale=False)
-        counts = tuple((width + 1) // 2 for width in widths[:-1])
+        wiring = Pairs(tuple(widths[:-1]), rows)
         tables = [
             TableLayer(basis, 1, n_out * rows.terms, rows=rows)
-            for basis, n_out, count in zip(self.bases(layers, len(counts)), widths[1:], counts, strict=True)
-            for _ in range(count)
+            for basis, n_out, pairs in zip(self.bases(layers, len(wiring.pairs)), widths[1:], wiring.pairs, strict=True)
+            for _ in pairs
         ]
-        return Network(tables, Pairs(counts, rows))
+        return Network(tables, wiring)
 
     def conflict(self, inputs: int) -> str:
         entering = inputs + 2 * self.frequencies

@@ -169,7 +169,7 @@ def figure_files(run: Run) -> list[Path]:
     """The pictures a run left, in the order a reader wants them."""
     order = ["prediction", "frames", "error", "confusion", "calibration", "regions", "residuals", "residual"]
     order += ["dependence", "graph", "columns", "pruning", "loss", "validation", "output_spectrum", "spectra"]
-    order += ["entering", "edges"]
+    order += ["entering", "edges", "pairs"]
     files = [run.folder.figures / f"{name}.png" for name in order]
     return [file for file in files if file.is_file()]
 

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from kanexp import console
 from kanexp.config.experiment import Experiment
-from kanexp.figure import class_figures, film, layer_figures, run_figures
+from kanexp.figure import class_figures, film, layer_figures, pair_figures, run_figures
 from kanexp.figure.style import Figure, save
 from kanexp.folder.run_folder import RunFolder
 from kanexp.folder.sheet import write_sheet
 from kanexp.measure import tables as measured
 from kanexp.measure.film import coarse
+from kanexp.measure.pairs import MOST_FUNCTIONS, pairs
 from kanexp.measure.tables import States
 from kanexp.model.network import Network
+from kanexp.model.table import TableLayer
 from kanexp.score.functions import median_row
 from kanexp.task.base import Data, Scene
 from kanexp.train.result import Result
@@ -63,15 +66,25 @@ def write_tables(
             made["training_spectra"] = spectra
     if experiment.model.uses_layer:
         made["spectra"] = measured.spectra(states, x, seeds)
-        made["edges"] = measured.edges(states, x, row)
-        if not len(made["edges"]):
-            console.say(f"edges: not drawn, the network has more than {measured.MAX_EDGES}")
-            del made["edges"]
+        made |= _functions(states, x, row)
     if experiment.settings.frames:
         made["frames"] = folder.read_table("frames")
     for name, table in made.items():
         write_sheet(table, folder.figures / f"{name}.csv", 7)
     return made
+
+
+def _functions(states: States, x: Tensor, row: int) -> dict[str, pd.DataFrame]:
+    """The table of what one seed learned on its edges, or on its pairs of inputs; none where there are too many."""
+    network, theta = states["after"]
+    if isinstance(network.layers[0], TableLayer):
+        name, table, most = "pairs", pairs(network, theta[row : row + 1], x), MOST_FUNCTIONS
+    else:
+        name, table, most = "edges", measured.edges(states, x, row), measured.MAX_EDGES
+    if len(table):
+        return {name: table}
+    console.say(f"{name}: not drawn, the network has more than {most}")
+    return {}
 
 
 def shown(seeds: Sequence[int], row: int) -> str:
@@ -115,4 +128,5 @@ class Pen:
             "training_spectra": lambda table: layer_figures.training_spectra(table, self.layers),
             "spectra": lambda table: layer_figures.spectra(table, self.layers),
             "edges": lambda table: layer_figures.edges(table, colours, self.layers, names, categories),
+            "pairs": lambda table: pair_figures.pairs(table, f"functions of two inputs of {self.shown}", names),
         }
