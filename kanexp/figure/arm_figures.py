@@ -60,6 +60,8 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             else:
                 axes.set_xscale("log")
+                spent = here["at"][here["at"] > 0]
+                decades(axes.xaxis, spent.min(), spent.max())
         figure.suptitle(", ".join(part for part in (title, "median and range over seeds") if part), fontsize=9)
         same_range([axes for axes, name in zip(panels, names, strict=True) if name in LOSSES])
         last = {i: own["median"].iloc[-1] for i, arm in enumerate(arms) if len(own := here[here["arm"] == arm])}
@@ -130,6 +132,7 @@ def front(table: pd.DataFrame, metric: Metric, title: str = "") -> Figure:
             axes.plot(best["at"], best["median"], color=BLACK, linewidth=1, zorder=0, drawstyle="steps-post")
             if here["at"].max() > 5 * here["at"].min() > 0:
                 axes.set_xscale("log")
+                decades(axes.xaxis, here["at"].min(), here["at"].max())
             axes.set_xlabel({"parameters": "parameters", "train_seconds": SPENT["seconds"]}[cost])
         finite = pd.concat([table[name] for name in ("low", "median", "high")])
         metric_scale(panels[0], "y", metric, finite[np.isfinite(finite)])
