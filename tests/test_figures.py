@@ -9,7 +9,7 @@ from PIL import Image as Picture
 
 from kanexp.cli import main
 from kanexp.data.encoding import Column, Encoding
-from kanexp.figure import answer_figures, film, layer_figures, run_figures, surface
+from kanexp.figure import answer_figures, film, layer_figures, pair_figures, run_figures, surface
 from kanexp.figure.style import fit, save
 from kanexp.init.default import Default
 from kanexp.layer.bspline import BSpline
@@ -33,7 +33,7 @@ def ask(*words):
         (["task=tabular", "task.dataset=iris", "layer=chebyshev"], {"calibration", "dependence", "validation"}),
         (["task=burgers", "task.points=64", "layer=chebyshev"], {"error", "output_spectrum", "residual", "validation"}),
         (["task=image", "task.size=[16,12]", "layer=fourier"], {"error", "output_spectrum", "validation"}),
-        (["task=function", "model=pair_kan", "layer=rbf"], {"pairs", "error"}),
+        (["task=function", "model=pair_kan", "layer=rbf", "model.frequencies=2"], {"pairs", "error"}),
     ],
     ids=["numbers", "classes", "equation", "picture", "pairs"],
 )
@@ -257,6 +257,46 @@ def test_edges_are_drawn_over_the_interval_they_end_with_and_categories_as_bars(
     for lines in axes.collections:
         for path in lines.get_paths():
             assert 0.05 <= path.vertices[:, 0].min() <= path.vertices[:, 0].max() <= 0.95
+
+
+def pair_table(pairs, outputs, a=(0.0, 1.0, 2.0), scale=1.0):
+    """A level of products output * a * b."""
+    p, o, i, j = (index.ravel() for index in np.indices((pairs, outputs, len(a), len(a))))
+    a = np.array(a)
+    columns = {"level": 0, "pair": p, "output": o, "first": 2 * p, "second": 2 * p + 1, "a": a[i], "b": a[j]}
+    return pd.DataFrame(columns | {"y": scale * o * a[i] * a[j]})
+
+
+def test_functions_of_two_inputs_have_one_scale_and_their_second_input_upwards():
+    figure = pair_figures.pairs(pair_table(1, 3), "", ["x1", "size"])
+    cells = figure.axes[0].images
+    values = [cell.get_array() for cell in cells]
+    assert values[2][2].tolist() == [-2.0, 2.0, 6.0]  # b is largest in the last row, and that is drawn on top
+    assert [values[k].max() for k in range(3)] == [0.0, 3.0, 6.0]
+    assert [cell.get_extent()[2] > cell.get_extent()[3] for cell in cells] == [
+        True
+    ] * 3  # as the axis, which counts down
+    assert {cell.get_clim() for cell in cells} == {(-6.0, 6.0)}
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["x₁,\nup size"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pair_table(1, 2, a=(1.0, 1.0, 1.0)),
+        pair_table(1, 2, a=(np.nan,) * 3),
+        pair_table(1, 2, scale=np.nan),
+        pair_table(1, 128),
+        pair_table(128, 1),
+    ],
+    ids=["a point", "a lost seed", "lost values", "tall", "wide"],
+)
+def test_functions_of_two_inputs_are_drawn_whatever_they_are(table, tmp_path):
+    figure = pair_figures.pairs(table, "", ["x1", "x2", "x3"])  # an embedding made other inputs of them
+    assert len(figure.axes[0].images) == table.groupby(["pair", "output"]).ngroups
+    assert figure.axes[0].get_xticklabels()[0].get_text() == "1,\nup 2"
+    assert max(figure.get_size_inches()) < 25
+    save(figure, tmp_path / "pairs")
 
 
 def test_layers_of_a_deep_network_are_drawn_in_rows():

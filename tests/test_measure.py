@@ -160,12 +160,13 @@ def test_functions_of_two_inputs_are_what_the_network_sums(width, first, second)
     """Of three inputs the last goes with the first; what the other pair adds does not change with the last."""
     network = PairKAN(rows=4).network([width, 2], Chebyshev())
     theta = network.start(Default(), [generator(0, "init")], torch.float64)
-    x = 3 * torch.rand((width, 50), generator=generator(1, "check"), dtype=torch.float64)
+    x = torch.rand((width, 50), generator=generator(1, "check"), dtype=torch.float64)
+    x = x * torch.tensor([3.0, 1.0, 2.0])[:width, None]
     table = pairs(network, theta, x)
     table = table[table["pair"] == table["pair"].max()]
     assert table[["first", "second"]].drop_duplicates().to_numpy().tolist() == [[first, second]]
-    seen = x[1] if width == 2 else x[:2]  # those that enter as b
-    assert (table["a"].min(), table["b"].max()) == (seen.min().item(), seen.max().item())
+    for side in ("a", "b"):
+        assert (table[side].min(), table[side].max()) == (x.min().item(), x.max().item())
     for output, rows in table.groupby("output"):
         at = torch.zeros(1, width, len(rows), dtype=torch.float64)
         at[0, first], at[0, second] = (torch.tensor(rows[name].to_numpy()) for name in ("a", "b"))
@@ -176,10 +177,13 @@ def test_functions_of_two_inputs_are_what_the_network_sums(width, first, second)
             np.testing.assert_allclose(y, answers, rtol=1e-12, atol=1e-12)
 
 
-def test_functions_of_two_inputs_have_no_table_where_they_are_many_or_none():
-    for network in (PairKAN().network([2, 129], Chebyshev()), KAN().network([2, 3], Chebyshev())):
-        theta = network.start(Default(), [generator(0, "init")], torch.float64)
-        assert not len(pairs(network, theta, X))
+def test_the_table_of_functions_of_two_inputs_is_empty_where_they_are_many():
+    network = PairKAN().network([2, 129], Chebyshev())
+    theta = network.start(Default(), [generator(0, "init")], torch.float64)
+    assert not len(pairs(network, theta, X))
+    one = KAN().network([2, 3], Chebyshev())
+    with pytest.raises(ValueError, match="must be one of functions of two inputs, got a wiring Row"):
+        pairs(one, one.start(Default(), [generator(0, "init")], torch.float64), X)
 
 
 def test_large_networks_have_no_table_of_edges():

@@ -58,7 +58,7 @@ def _training(e: "Experiment", network: "Network", rows: int, samples: int) -> d
 
 def _features(layer: "EdgeLayer", rows: int, batch: int, shared: bool, differential: bool) -> int:
     """Numbers of a layer's features that exist at once; most layers make them for a part of the batch at a time."""
-    each = layer.terms * layer.n_in * (layer.n_out if layer.basis.per_edge else 1)
+    each = layer.features_each
     if shared and not layer.inner_shapes:
         return each * batch if rows > 1 else 0
     return rows * each * batch if differential or not layer.by_hand else 0

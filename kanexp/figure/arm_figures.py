@@ -60,8 +60,7 @@ def curves(table: pd.DataFrame, title: str = "") -> Figure:
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             else:
                 axes.set_xscale("log")
-                spent = here["at"][here["at"] > 0]
-                decades(axes.xaxis, spent.min(), spent.max())
+                decades(axes.xaxis, here["at"].min(), here["at"].max())
         figure.suptitle(", ".join(part for part in (title, "median and range over seeds") if part), fontsize=9)
         same_range([axes for axes, name in zip(panels, names, strict=True) if name in LOSSES])
         last = {i: own["median"].iloc[-1] for i, arm in enumerate(arms) if len(own := here[here["arm"] == arm])}

@@ -9,7 +9,7 @@ from kanexp.init.base import Edges, Measured, Moments
 
 @dataclass(frozen=True)
 class Glorot(Measured):
-    """Normal with std gain sqrt(2 / (N_t E[B^2] + N_t' E[B'^2])), N_t' = N_t n_out / n_in, over all terms B alike.
+    """Normal with std gain sqrt(2 / (N_t E[B^2] + N_t' E[B'^2])), N_t' = N_t fan_out / n_in, over all terms B alike.
 
     N_t counts the weights that feed one output. The residual is drawn alike from its own moments.
 

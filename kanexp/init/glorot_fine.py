@@ -9,7 +9,7 @@ from kanexp.init.base import Edges, Measured, Moments, typical_where_tiny
 
 @dataclass(frozen=True)
 class GlorotFine(Measured):
-    """Term m normal with std gain sqrt(1 / (N_t E[B_m^2] + N_t' E[B_m'^2])), N_t' = N_t n_out / n_in.
+    """Term m normal with std gain sqrt(1 / (N_t E[B_m^2] + N_t' E[B_m'^2])), N_t' = N_t fan_out / n_in.
 
     Steep terms start small. The residual is drawn as by glorot.
 

@@ -10,7 +10,7 @@ from kanexp.init.base import Edges, Init
 
 @dataclass(frozen=True)
 class Xavier(Init):
-    """Normal with variance 2 / ((n_in + n_out) terms): Xavier's for the edges, shared by an edge's terms.
+    """Normal with variance 2 / ((n_in + fan_out) terms): Xavier's for the edges, shared by an edge's terms.
 
     Source: Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
     """

@@ -1,5 +1,7 @@
 """Functions of two inputs as a table: a network of them on a grid."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
@@ -20,26 +22,27 @@ POINTS = 25  # along each input
 def pairs(network: Network, theta: Tensor, x: Tensor) -> pd.DataFrame:
     """Every function f(a, b) of one seed: level, pair, output, first, second (inputs of the level), a, b, y.
 
-    theta (1, length), x (n_in, samples); a and b go over the range of what enters the level's pairs as b. Empty of a
-    network of other functions, or of more than MOST_FUNCTIONS.
+    theta (1, length), x (n_in, samples); a and b go over the range of all that enters the level. Empty of a network of
+    more than MOST_FUNCTIONS. Raises ValueError where they are of one input.
     """
-    layers = [layer for layer in network.layers if isinstance(layer, TableLayer)]
-    wiring = network.wiring
+    own, wiring, entering = network.unflatten(theta), network.wiring, some(x[None], MAX_SAMPLES)
     while isinstance(wiring, (Embedded, Finished)):
-        wiring = wiring.inner
-    if not isinstance(wiring, Pairs) or sum(n.n_out // n.rows.terms for n in layers) > MOST_FUNCTIONS:
+        entering, wiring = wiring.enter(entering, own), wiring.inner
+    if not isinstance(wiring, Pairs):
+        raise ValueError(f"network must be one of functions of two inputs, got a wiring {type(wiring).__name__}")
+    tables = list(zip(network.layers, network.weights(theta), strict=True))
+    if sum(layer.fan_out for layer, _ in tables) > MOST_FUNCTIONS:
         return pd.DataFrame(columns=["level", "pair", "output", "first", "second", "a", "b", "y"])
-    entering = network.entering(theta, some(x[None], MAX_SAMPLES))[:-1]
-    own = list(zip(layers, network.weights(theta), entering, strict=True))
-    tables = []
-    for level, inputs in enumerate(wiring.pairs):
-        here, own = own[: len(inputs)], own[len(inputs) :]
-        seen = torch.cat([arrived.ravel() for _, _, arrived in here])
+    found = []
+    levels = wiring.levels(entering, [partial(layer.plain, w) for layer, w in tables])
+    for level, (inputs, seen) in enumerate(zip(wiring.pairs, levels[:-1], strict=True)):
         points = torch.linspace(float(seen.min()), float(seen.max()), POINTS, dtype=theta.dtype, device=theta.device)
         at = points.cpu().numpy()
-        for pair, ((first, second), (layer, w, _)) in enumerate(zip(inputs, here, strict=True)):
+        for pair, (first, second) in enumerate(inputs):
+            layer, w = tables.pop(0)
+            assert isinstance(layer, TableLayer)
             y = layer.surfaces(w, points, points)[0].cpu().numpy()
             output, a, b = (index.ravel() for index in np.indices(y.shape))
             columns = {"output": output, "first": first, "second": second, "a": at[a], "b": at[b], "y": y.ravel()}
-            tables.append(pd.DataFrame({"level": level, "pair": pair, **columns}))
-    return pd.concat(tables, ignore_index=True)
+            found.append(pd.DataFrame({"level": level, "pair": pair, **columns}))
+    return pd.concat(found, ignore_index=True)

@@ -19,7 +19,7 @@ States = dict[str, tuple[Network, Tensor]]  # "before" and "after" -> network an
 
 MAX_EDGES = 512  # above, a picture of every edge shows nothing
 MAX_SAMPLES = 2048  # of the training inputs, enough for moments and ranges
-PART = 2**22  # features of a layer whose slopes exist at once
+PART = 2**22  # features of a layer and seed whose slopes exist at once
 SPECTRUM_POINTS = 512
 
 
@@ -81,7 +81,7 @@ def signal(states: States, x: Tensor, seeds: list[int]) -> pd.DataFrame:
         values = network.entering(theta, some(x[None], MAX_SAMPLES))
         for i, (layer, w) in enumerate(zip(network.layers, network.weights(theta), strict=True)):
             entering = some(values[i], MAX_SAMPLES)
-            parts = entering.split(max(1, PART // (layer.n_in * layer.terms)), dim=-1)
+            parts = entering.split(max(1, PART // layer.features_each), dim=-1)
             leaving = torch.cat([layer.plain(w, part) for part in parts], dim=-1)
             slope = torch.cat([derivative(partial(layer.plain, w), part) for part in parts], dim=-1)
             columns = [

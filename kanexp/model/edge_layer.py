@@ -324,6 +324,11 @@ class EdgeLayer:
         return _positive((per_input @ covariance * per_input).sum(-1).mT)
 
     @property
+    def features_each(self) -> int:
+        """How many numbers its features are for one sample and seed."""
+        return self.n_in * self.terms * (self.n_out if self.basis.per_edge else 1)
+
+    @property
     def fan_out(self) -> int:
         """How many sums an input is part of."""
         return self.n_out

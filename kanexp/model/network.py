@@ -219,7 +219,7 @@ class Network:
         return torch.cat([self.trace(theta, part, self.prepare(part))[0] for part in self._parts(prepared)], dim=-1)
 
     def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
-        wide = max(layer.n_in * layer.terms * (layer.n_out if layer.basis.per_edge else 1) for layer in self.layers)
+        wide = max(layer.features_each for layer in self.layers)
         return x.split(max(1, PART // wide), dim=-1)
 
     def trace(self, theta: Tensor, x: Tensor, prepared: Tensor) -> tuple[Tensor, list[LayerWeights]]:
@@ -259,7 +259,10 @@ class Network:
         return [*values, y]
 
     def entering(self, theta: Tensor, x: Tensor) -> list[Tensor]:
-        """What `inputs` gives, found part by part: for many samples, of which nothing is differentiated."""
+        """What `inputs` gives, found part by part: for many samples, of which nothing is differentiated.
+
+        Where a sample is several columns to a layer, such as places of a picture, they may stand in another order.
+        """
         with torch.no_grad():
             found = [self.inputs(theta, part) for part in self._parts(x)]
         return [torch.cat(values, dim=-1) for values in zip(*found, strict=True)]

@@ -36,6 +36,11 @@ class Pairs(Wiring):
         return [[(a, (a + 1) % width) for a in range(0, width, 2)] for width in self.widths]
 
     def run(self, x: Tensor, layers: Sequence[Apply], own: Mapping[str, Tensor]) -> Tensor:
+        return self.levels(x, layers)[-1]
+
+    def levels(self, x: Tensor, layers: Sequence[Apply]) -> list[Tensor]:
+        """What enters each level, and last what leaves: (seeds or 1, width, batch) each."""
+        values = [x]
         remaining, row = iter(layers), EdgeLayer(self.rows, 1, 1)
         for pairs in self.pairs:
             of_rows = row.features(x[:, ::2], seen=row.seen(x[:, ::2]))  # (seeds or 1, rows, pairs, batch)
@@ -44,7 +49,8 @@ class Pairs(Wiring):
                 phi = next(remaining)(x[:, b : b + 1]).unflatten(1, (-1, self.rows.terms))
                 found.append((phi * of_rows[:, None, :, p]).sum(2))
             x = torch.stack(found).sum(0) / math.sqrt(len(pairs))
-        return x
+            values.append(x)
+        return values
 
     def names(self, layers: int) -> list[str]:
         return [f"level {i + 1} pair {p + 1}" for i, pairs in enumerate(self.pairs) for p in range(len(pairs))]

@@ -78,9 +78,9 @@ def _functions(states: States, x: Tensor, row: int) -> dict[str, pd.DataFrame]:
     """The table of what one seed learned on its edges, or on its pairs of inputs; none where there are too many."""
     network, theta = states["after"]
     if isinstance(network.layers[0], TableLayer):
-        name, table, most = "pairs", pairs(network, theta[row : row + 1], x), MOST_FUNCTIONS
+        name, table, most = "pairs", pairs(network, theta[row : row + 1], x), f"{MOST_FUNCTIONS} functions"
     else:
-        name, table, most = "edges", measured.edges(states, x, row), measured.MAX_EDGES
+        name, table, most = "edges", measured.edges(states, x, row), f"{measured.MAX_EDGES}"
     if len(table):
         return {name: table}
     console.say(f"{name}: not drawn, the network has more than {most}")

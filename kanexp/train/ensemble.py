@@ -123,5 +123,5 @@ def _cost(experiment: Experiment, samples: int) -> int:
     """Features of all layers of one network in one step."""
     batch = min(samples, experiment.settings.batch_size or samples)
     layers = experiment.network().layers
-    per_edge = [layer.n_in * layer.terms * (layer.n_out if layer.basis.per_edge else 1) for layer in layers]
+    per_edge = [layer.features_each for layer in layers]
     return batch * sum(per_edge)

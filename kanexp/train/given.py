@@ -82,4 +82,4 @@ def blocks(rows: slice, size: int) -> list[slice]:
 
 def features(network: Network) -> int:
     """Features of all layers for one member and sample; of functions on edges, of every edge."""
-    return sum(layer.n_in * layer.terms * (layer.n_out if layer.basis.per_edge else 1) for layer in network.layers)
+    return sum(layer.features_each for layer in network.layers)
