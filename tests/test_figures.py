@@ -273,9 +273,7 @@ def test_functions_of_two_inputs_have_one_scale_and_their_second_input_upwards()
     values = [cell.get_array() for cell in cells]
     assert values[2][2].tolist() == [-2.0, 2.0, 6.0]  # b is largest in the last row, and that is drawn on top
     assert [values[k].max() for k in range(3)] == [0.0, 3.0, 6.0]
-    assert [cell.get_extent()[2] > cell.get_extent()[3] for cell in cells] == [
-        True
-    ] * 3  # as the axis, which counts down
+    assert all(bottom > top for *_, bottom, top in (cell.get_extent() for cell in cells))  # as the axis, counting down
     assert {cell.get_clim() for cell in cells} == {(-6.0, 6.0)}
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["x₁,\nup size"]
 
