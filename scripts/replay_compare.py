@@ -27,12 +27,12 @@ FREE = [
     # What a run is that names a file has the file's folder in it, which is another for each recording.
     (
         r"run\.json$",
-        r'(?s)(\.path=\w.*?"config_hash": ")\w*(",.*?"config_sha256": ")\w*',
+        r'(?s)(\.(?:path|data_dir)=\w.*?"config_hash": ")\w*(",.*?"config_sha256": ")\w*',
         r"\1<digest with a folder>\2<digest with a folder>",
     ),
     (
         r"run\.json$",
-        r'(?s)(\.path=\w.*?"model\.pt": \{[^}]*?"sha256": ")\w*',
+        r'(?s)(\.(?:path|data_dir)=\w.*?"model\.pt": \{[^}]*?"sha256": ")\w*',
         r"\1<digest with a folder>",
     ),
     (r"timings\.csv$", r"(?m)^([0-9]+),[^,\n]+,", r"\1,<seconds>,"),
